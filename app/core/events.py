@@ -1,0 +1,134 @@
+"""What a source told us, in our own words: the only thing that the fold reads of the world's news.
+
+One Event is one message. Its body says what happened; its names say whom and which payment it is
+about; its touches say who may have brought the customer. No personal data: people are digests.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ClickTouch:
+    """A click token that verified. traffic_class: `human`, `duplicate`, `bot`, `head`, …"""
+
+    click_id: UUID
+    link_id: UUID
+    traffic_class: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidToken:
+    """Something came as a click id that is none of ours; it counts nothing and refuses nothing."""
+
+    position: int
+
+
+Touch = ClickTouch | InvalidToken
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One product of a sale. amount: its share of the base, minor units, may be negative."""
+
+    product_id: str
+    amount: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A sign-up or another step before money. event_name: the sender's own word for it."""
+
+    event_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A sale as one message describes it.
+
+    authority: whose figures win when several messages describe one sale: 3 the invoice,
+    2 the checkout session, 1 the payment intent. gross: what was paid; base: what commissions
+    are worked out on; both minor units. subscription: scoped id, or empty.
+    """
+
+    authority: int
+    gross: int
+    base: int
+    currency: str
+    lines: tuple[Line, ...] = ()
+    lines_complete: bool = True
+    quantity: int = 1
+    subscription: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Ids that name each other, nothing more: an invoice and its payment intent, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """One refund object in one of its states. amount: this refund's own; counts: money went back."""
+
+    refund_id: str
+    amount: int
+    currency: str
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefundTotal:
+    """All that was refunded of a payment so far. dated: the sender gave the time itself."""
+
+    amount: int
+    currency: str
+    dated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Names, touches or a country of a customer became known; nothing was bought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """A subscription ended."""
+
+    subscription: str
+
+
+Body = Lead | Payment | Tie | Refund | RefundTotal | Named | Churn
+Kind = Literal["lead", "payment", "tie", "refund", "refund_total", "named", "churn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One message of a source.
+
+    id: our own (UUIDv7), tells arrival, never decides. source: `api` or a source's id.
+    people: digests of the customer's aliases (`identity.person_name`). payments: keys
+    `provider:account:type:id` with type invoice, payment_intent, charge or session.
+    program_ids: if given, only these programs may earn. country: ISO 3166-1 alpha-2 or empty.
+    """
+
+    id: UUID
+    source: str
+    external_id: str
+    kind: Kind
+    occurred_at: datetime
+    received_at: datetime
+    body: Body
+    people: tuple[str, ...] = ()
+    payments: tuple[str, ...] = ()
+    touches: tuple[Touch, ...] = ()
+    country: str = ""
+    program_ids: tuple[UUID, ...] = ()
+
+    @property
+    def order(self) -> tuple[datetime, str, str, str]:
+        """The order that decides: when it happened, then what, whence and which."""
+        return (self.occurred_at, self.kind, self.source, self.external_id)

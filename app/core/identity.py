@@ -1,0 +1,37 @@
+"""Derived ids: the same facts give the same id, so a repeated run collides instead of paying."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from typing import Final
+from uuid import UUID, uuid5
+
+_CONVERSION: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c01")
+_COMMISSION: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c02")
+_TRANSFER: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c03")
+_ACCOUNT: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c04")
+
+
+def conversion_id(workspace: UUID, key: str) -> UUID:
+    """key: the sale key (`stripe::invoice:in_…`) or the lead key."""
+    return uuid5(_CONVERSION, f"{workspace}\x1f{key}")
+
+
+def commission_id(*, conversion: UUID, plan_version: UUID, rule: str, beneficiary: UUID) -> UUID:
+    """One row for good: conversion, plan version, rule and who is paid."""
+    return uuid5(_COMMISSION, f"{conversion}\x1f{plan_version}\x1f{rule}\x1f{beneficiary}")
+
+
+def transfer_key(commission: UUID, n: int) -> UUID:
+    """n: how many transfers the commission had before this one."""
+    return uuid5(_TRANSFER, f"{commission}\x1f{n}")
+
+
+def account_id(*, program: UUID, partner: UUID | None, currency: str, role: str) -> UUID:
+    """role: expense (no partner), pending, held, payable, in_flight or paid."""
+    return uuid5(_ACCOUNT, f"{program}\x1f{partner}\x1f{currency}\x1f{role}")
+
+
+def person_name(namespace: str, external_id: str) -> str:
+    """A customer's alias as events carry it: a digest, since the id may be an e-mail address."""
+    digest = hashlib.sha256(f"{namespace}\x1f{external_id}".encode()).digest()
+    return "a:" + urlsafe_b64encode(digest[:18]).decode()

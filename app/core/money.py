@@ -1,0 +1,48 @@
+"""Money as whole minor units: shares that round once, splits that always sum."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+MAX_AMOUNT: Final = 10**13
+BPS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """amount: minor units of the currency. currency: ISO 4217, lower case."""
+
+    amount: int
+    currency: str
+
+
+def share(amount: int, numerator: int, denominator: int) -> int:
+    """amount × numerator ÷ denominator, rounded once, half to even.
+
+    amount: minor units, may be negative. denominator: not zero.
+    """
+    assert denominator != 0
+    return round(Fraction(amount * numerator, denominator))
+
+
+def share_bps(amount: int, rate_bps: int) -> int:
+    """The part of an amount that a rate in 1/10,000 gives, rounded once, half to even."""
+    return share(amount, rate_bps, BPS)
+
+
+def split(total: int, weights: tuple[int, ...]) -> tuple[int, ...]:
+    """Divide an amount by weights; the parts always sum to the total.
+
+    total: minor units, may be negative (refunds). weights: one or more, none negative, not all zero.
+    Largest remainder first, ties to the lower index, so a rerun gives the same cents.
+    Source: Hamilton's (largest-remainder) method.
+    """
+    whole = sum(weights)
+    assert whole > 0 and min(weights) >= 0
+    parts = [total * weight // whole for weight in weights]
+    remainders = [total * weight % whole for weight in weights]
+    missing = total - sum(parts)
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-remainders[i], i))
+    for i in by_remainder[:missing]:
+        parts[i] += 1
+    return tuple(parts)

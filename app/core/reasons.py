@@ -1,0 +1,72 @@
+"""Why a decision came out as it did: codes with typed parameters, never sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+Param = str | int | bool | UUID | datetime | tuple[str, ...]
+
+CODES: Final = frozenset(
+    {
+        # Touches: one reason for each touch that was considered.
+        "touch_counted",  # click_id, link_id, partner_id, at
+        "touch_not_chosen",  # click_id, link_id, partner_id, model
+        "token_invalid",  # position
+        "link_unknown",  # click_id
+        "class_not_counted",  # click_id, traffic_class
+        "outside_window",  # click_id, age_s, window_days
+        "after_first_conversion",  # click_id, at, first_at
+        "after_sale",  # click_id, at, sale_at
+        "program_filtered",  # click_id, program_id
+        "program_paused",  # program_id, at
+        "not_enrolled",  # program_id, partner_id
+        "received_after_close",  # click_id, closed_at
+        "other_program",  # click_id, program_id, chosen_program_id
+        # Attribution.
+        "no_touch",
+        "no_eligible_touch",
+        "attributed",  # partner_id, program_id, model
+        "bound",  # partner_id, program_id, since
+        # Rules and awards.
+        "rule_paid",  # rule, rate_bps | flat, base, amount, currency
+        "rule_not_matched",  # rule, field, wanted, found
+        "rule_condition_false",  # rule
+        "rule_failed",  # rule, error
+        "months_over",  # rule, months, since
+        "no_rate",  # rule, currency, sale_currency
+        "no_rule_matched",
+        "rounds_to_zero",  # rule
+        # The life of a sale.
+        "refunded",  # refunded, gross, currency
+        "superseded",  # by
+        "closed_duplicate",  # key, other
+        "lines_incomplete",
+        # Events that wait or change nothing.
+        "waiting_for_sale",  # keys
+        "event_ignored",  # type
+        "other_mode",  # livemode
+        "conflicting_event",  # external_id
+        "senseless",  # place, problem
+        "decision_failed",  # error, attempts
+        "refund_currency_differs",  # currency, sale_currency
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step of an explanation. params holds ids and numbers, no personal data."""
+
+    code: str
+    params: Mapping[str, Param] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, self.code
+
+
+def because(code: str, **params: Param) -> Reason:
+    """Shorthand: `because("outside_window", age_s=…, window_days=30)`."""
+    return Reason(code, MappingProxyType(params))
