@@ -17,7 +17,7 @@ class Money:
 
 
 def share(amount: int, numerator: int, denominator: int) -> int:
-    """amount × numerator ÷ denominator, rounded once, half to even.
+    """Amount × numerator ÷ denominator, rounded once, half to even.
 
     amount: minor units, may be negative. denominator: not zero.
     """

@@ -1,0 +1,105 @@
+"""What a payload means, before anybody knows whose workspace it concerns.
+
+A provider's reader turns bytes into a Meaning and never fails: what it can't make sense of is a
+value too. Personal data stays in Contact, so that the rest may become an Event.
+"""
+
+import hashlib
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from app.core.events import Body, Kind, RefundTotal
+from app.core.reasons import Param, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """One name of a customer, in plain: personal, never part of an Event."""
+
+    namespace: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Who the message is about. No aliases: it names payments only, which tell whose it is."""
+
+    aliases: tuple[Alias, ...]
+    email: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A message that says something.
+
+    click_ids: as they came; the caller verifies the tokens. payments: keys
+    `provider:account:type:id`, those that the message says are one payment.
+    country: ISO 3166-1 alpha-2 or empty.
+    """
+
+    external_id: str
+    kind: Kind
+    occurred_at: datetime
+    body: Body
+    click_ids: tuple[str, ...] = ()
+    payments: tuple[str, ...] = ()
+    country: str = ""
+    contact: Contact = Contact(())
+    program_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Understood, and nothing to us: kept, and read again when a later release knows it."""
+
+    external_id: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Senseless:
+    """Signed, but not what the provider documents: kept, and dead. reason: place and problem."""
+
+    external_id: str
+    reason: Reason
+
+
+Meaning = Mapped | Ignored | Senseless
+
+
+def fingerprint(meaning: Meaning) -> str:
+    """SHA-256 (hex) of what a message means: equal for the same message sent again.
+
+    Left out: the body's bytes, names and e-mail addresses, and the time, which a sender may leave
+    to us; only a dated refund total keeps it, since there the time decides which one is newest.
+    Fields at their default are left out too, so a field added later changes no stored fingerprint.
+    """
+    return hashlib.sha256(orjson.dumps(_essence(meaning), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def body_digest(body: bytes) -> str:
+    """The external id of a message that has none of its own."""
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def _essence(meaning: Meaning) -> dict[str, object]:
+    if not isinstance(meaning, Mapped):
+        params: dict[str, Param] = dict(meaning.reason.params)
+        return {"id": meaning.external_id, "reason": meaning.reason.code, "params": params}
+    body = meaning.body
+    dated = isinstance(body, RefundTotal) and body.dated
+    return {
+        "id": meaning.external_id,
+        "kind": meaning.kind,
+        "body": {f.name: got for f in fields(body) if (got := getattr(body, f.name)) != f.default},
+        "people": sorted((a.namespace, a.external_id) for a in meaning.contact.aliases),
+        "payments": sorted(meaning.payments),
+        "click_ids": list(meaning.click_ids),
+        "country": meaning.country,
+        "program_ids": sorted(str(program) for program in meaning.program_ids),
+        "at": meaning.occurred_at if dated else None,
+    }

@@ -1,0 +1,1 @@
+"""Postgres: engine, transactions, tables, and the embedded server."""

@@ -1,0 +1,73 @@
+"""Bring the database to this release's schema: one at a time, with time-outs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.db.engine import async_url
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_LOCK: Final = 0x66696E646572  # "finder"
+_LOCK_WAIT_S: Final = 120
+_LOCK_TIMEOUT_MS: Final = 4_000
+
+
+async def upgrade(url: str) -> None:
+    """Run the missing migrations; a second caller waits for the first, then finds none."""
+    async with connect(url) as connection:
+        await connection.run_sync(_upgrade)
+
+
+async def is_current(url: str) -> bool:
+    """Whether the database has this release's newest migration."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    async with connect(url) as connection:
+        table = await connection.scalar(text("SELECT to_regclass('alembic_version')"))
+        if table is None:
+            return False
+        found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return bool(found == head)
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator[AsyncConnection]:
+    """A connection of its own with a lock time-out, so that no migration queues up the traffic."""
+    engine = create_async_engine(
+        async_url(url),
+        poolclass=NullPool,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {"timezone": "UTC", "lock_timeout": str(_LOCK_TIMEOUT_MS)},
+        },
+    )
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    # A session lock: migrations commit one by one and must not let a second runner in between.
+    connection.execute(text(f"SET lock_timeout = '{_LOCK_WAIT_S}s'"))
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT_MS}ms'"))
+    connection.commit()
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+
+
+def _config() -> Config:
+    config = Config(str(ROOT / "alembic.ini"))
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    return config

@@ -1,0 +1,56 @@
+"""All tables, typed, one module a subject. Importing this package fills `Base.metadata`."""
+
+from app.db.tables.base import Base
+from app.db.tables.clicks import (
+    Agent,
+    Click,
+    LinkClicks,
+    QuarantinedClick,
+    Referrer,
+)
+from app.db.tables.customers import Conversion, Customer, CustomerName, Decision, TouchRow
+from app.db.tables.inbox import EventBody, EventRow, Source
+from app.db.tables.ledger import Account, Commission, Transfer
+from app.db.tables.links import Link, LinkChange
+from app.db.tables.programs import (
+    Enrollment,
+    EnrollmentState,
+    Partner,
+    PartnerMember,
+    PlanVersion,
+    Program,
+    ProgramState,
+)
+from app.db.tables.workspaces import ApiKey, Lane, Workspace
+
+__all__ = [
+    "Account",
+    "Agent",
+    "ApiKey",
+    "Base",
+    "Click",
+    "Commission",
+    "Conversion",
+    "Customer",
+    "CustomerName",
+    "Decision",
+    "Enrollment",
+    "EnrollmentState",
+    "EventBody",
+    "EventRow",
+    "Lane",
+    "Link",
+    "LinkChange",
+    "LinkClicks",
+    "Partner",
+    "PartnerMember",
+    "PlanVersion",
+    "Program",
+    "ProgramState",
+    "QuarantinedClick",
+    "Referrer",
+    "Source",
+    "TouchRow",
+    "Transfer",
+    "Workspace",
+]

@@ -1,0 +1,109 @@
+"""The ledger: commissions with a life, transfers that never change, balances that only grow."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.tables.base import Base, Json
+
+
+class Commission(Base):
+    """What a rule awarded a partner for a conversion; one row for good."""
+
+    __tablename__ = "commissions"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'held', 'payable', 'paid', 'void')", name="status"),
+        CheckConstraint("amount >= 0 AND reversed BETWEEN 0 AND amount", name="reversed"),
+        Index("ix_commissions_recorded_at", "workspace_id", "recorded_at", "id"),
+        Index("ix_commissions_conversion", "workspace_id", "conversion_id"),
+        Index("ix_commissions_partner", "workspace_id", "partner_id", "recorded_at", "id"),
+        Index(
+            "ix_commissions_maturing",
+            "hold_until",
+            postgresql_where="status = 'pending'",
+        ),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    conversion_id: Mapped[UUID]
+    customer_id: Mapped[UUID]
+    program_id: Mapped[UUID]
+    partner_id: Mapped[UUID]
+    plan_version_id: Mapped[UUID]
+    plan_version: Mapped[int]
+    rule_id: Mapped[str]
+    base: Mapped[int]
+    amount: Mapped[int]
+    """Awarded, minor units; only a re-decision before the close changes it."""
+    reversed: Mapped[int]
+    """Of the amount: taken back by refunds, disputes or a re-decision."""
+    paid: Mapped[int]
+    currency: Mapped[str]
+    rate_bps: Mapped[int | None]
+    status: Mapped[str]
+    hold_until: Mapped[datetime]
+    matured_at: Mapped[datetime | None]
+    explanation: Mapped[Json]
+    """[{code, params}]"""
+    transfers: Mapped[int]
+    """How many transfers it has; the next one's key is derived from it."""
+    decision_no: Mapped[int]
+    """The latest decision that changed it."""
+    occurred_at: Mapped[datetime]
+    """The conversion's."""
+    recorded_at: Mapped[datetime]
+
+
+class Transfer(Base):
+    """One move of money from a debit account to a credit account. Append-only."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "key"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("debit_account <> credit_account", name="accounts"),
+        Index("ix_transfers_commission", "workspace_id", "commission_id"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """Gapless per workspace, given under the lane."""
+    key: Mapped[UUID]
+    """Derived from the commission and how many transfers it had (`identity.transfer_key`)."""
+    debit_account: Mapped[UUID]
+    credit_account: Mapped[UUID]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    code: Mapped[str]
+    """Why it moved (`core.transfers.Code`)."""
+    commission_id: Mapped[UUID]
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+
+class Account(Base):
+    """The two growing counters of an account; re-derivable from the transfers."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint(
+            "role IN ('expense', 'pending', 'held', 'payable', 'in_flight', 'paid')", name="role"
+        ),
+        CheckConstraint("(role = 'expense') = (partner_id IS NULL)", name="partner"),
+        Index("ix_accounts_partner", "workspace_id", "partner_id"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    program_id: Mapped[UUID]
+    partner_id: Mapped[UUID | None]
+    currency: Mapped[str]
+    role: Mapped[str]
+    debits: Mapped[Decimal] = mapped_column(Numeric)
+    """Minor units, all transfers that debit it."""
+    credits: Mapped[Decimal] = mapped_column(Numeric)
+    """Minor units, all transfers that credit it."""

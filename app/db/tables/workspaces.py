@@ -1,0 +1,59 @@
+"""Tenants, their keys, and the money lane's counters."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.tables.base import Base
+
+
+class Workspace(Base):
+    """A tenant; live or test, never both."""
+
+    __tablename__ = "workspaces"
+    __table_args__ = (CheckConstraint("mode IN ('live', 'test')", name="mode"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    mode: Mapped[str]
+    first: Mapped[bool] = mapped_column(default=False)
+    """Made by the first start; its admin keys may create workspaces."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKey(Base):
+    """A key of a workspace. Only its SHA-256 is stored."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        Index("uq_api_keys_digest", "digest", unique=True),
+        Index("ix_api_keys_workspace_id_created_at", "workspace_id", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str]
+    hint: Mapped[str]
+    """The key's first characters, to tell keys apart in a list."""
+    digest: Mapped[bytes] = mapped_column(BYTEA)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Lane(Base):
+    """What a workspace's decisions count on; read and written only under its lock."""
+
+    __tablename__ = "lanes"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    decision_no: Mapped[int] = mapped_column(default=0)
+    """Number of the latest decision; no gaps."""
+    transfer_no: Mapped[int] = mapped_column(default=0)
+    """Number of the latest transfer; no gaps."""
+    chain_hash: Mapped[bytes] = mapped_column(BYTEA, default=b"")
+    """Hash of the latest decision, which the next one's hash covers."""

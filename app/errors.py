@@ -1,0 +1,98 @@
+"""The closed list of problems that a caller can meet, as RFC 9457 answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong in the input. place: `body/amount`; remedy: what to do instead."""
+
+    place: str
+    problem: str
+    remedy: str = ""
+
+
+class Problem(Exception):  # noqa: N818 (RFC 9457's own word)
+    """A caller's problem. Raise a subclass; the app turns it into `application/problem+json`."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something broke on our side"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = tuple(errors)
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequest(Problem):
+    status, code, title = 422, "invalid_request", "The request does not fit its schema"
+
+
+class MalformedJson(Problem):
+    status, code, title = 400, "malformed_json", "The body is not the JSON that we take"
+
+
+class BodyTooLarge(Problem):
+    status, code, title = 413, "body_too_large", "The body is over the limit"
+
+
+class Unauthorized(Problem):
+    status, code, title = 401, "unauthorized", "No valid API key"
+
+
+class SignatureInvalid(Problem):
+    status, code, title = 401, "signature_invalid", "The webhook's signature does not verify"
+
+
+class MissingScope(Problem):
+    status, code, title = 403, "missing_scope", "The key lacks a scope"
+
+
+class NotFound(Problem):
+    status, code, title = 404, "not_found", "There is no such object in this workspace"
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method_not_allowed", "This address does not take this method"
+
+
+class Conflict(Problem):
+    status, code, title = 409, "conflict", "It conflicts with what is there"
+
+
+class ConflictingEvent(Problem):
+    status, code, title = 409, "conflicting_event", "The same key came with another meaning"
+
+
+class CodeTaken(Problem):
+    status, code, title = 409, "code_taken", "Another link has this code"
+
+
+class DestinationNotAllowed(Problem):
+    status, code, title = 422, "destination_not_allowed", "The program does not allow this host"
+
+
+class PlanInvalid(Problem):
+    status, code, title = 422, "plan_invalid", "The plan has errors"
+
+
+class RequestTimeout(Problem):
+    status, code, title = 408, "request_timeout", "The body took too long to arrive"
+
+
+class Unavailable(Problem):
+    status, code, title = 503, "unavailable", "Not ready; try again shortly"
+
+
+class LaneBusy(Problem):
+    status, code, title = 503, "busy", "Too much at once in this workspace; try again shortly"

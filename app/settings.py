@@ -1,0 +1,40 @@
+"""The one frozen Settings, read once at start and passed on."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every knob, from `FINDERFEE_*` variables; `DATABASE_URL` and `PORT` are honored too."""
+
+    model_config = SettingsConfigDict(env_prefix="FINDERFEE_", frozen=True, populate_by_name=True)
+
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("FINDERFEE_DATABASE_URL", "DATABASE_URL")
+    )
+    """postgres://…; none: an embedded Postgres in the data folder."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, validation_alias=AliasChoices("FINDERFEE_PORT", "PORT"))
+    metrics_port: int = 9464
+    """0: none."""
+    public_url: str = ""
+    """How the world reaches us, for short links; empty: http://host:port."""
+    data_dir: Path = Path(".data")
+    """Journals, replicas, the embedded Postgres; a local persistent disk."""
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Comma-separated, 32 characters or more each; the first signs, all verify."""
+    bootstrap_api_key: SecretStr | None = None
+    """The first admin key, instead of a random one that is printed."""
+    log_level: str = "info"
+    journal_max_bytes: int = 2_000_000_000
+    """Used pages of one process' journal, past which clicks count as unrecorded."""
+    lru_links: int = 100_000
+    """Links that a web process keeps in memory above its replica."""
+
+    @property
+    def base_url(self) -> str:
+        """The public address without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
