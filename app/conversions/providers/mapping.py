@@ -38,7 +38,7 @@ class Mapped:
 
     click_ids: as they came; the caller verifies the tokens. payments: keys
     `provider:account:type:id`, those that the message says are one payment.
-    country: ISO 3166-1 alpha-2 or empty.
+    country: ISO 3166-1 alpha-2 or empty. type: the sender's own word for the message.
     """
 
     external_id: str
@@ -50,6 +50,7 @@ class Mapped:
     country: str = ""
     contact: Contact = Contact(())
     program_ids: tuple[UUID, ...] = ()
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Ignored:
 
     external_id: str
     reason: Reason
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Senseless:
 
     external_id: str
     reason: Reason
+    type: str = ""
 
 
 Meaning = Mapped | Ignored | Senseless
@@ -74,7 +77,7 @@ Meaning = Mapped | Ignored | Senseless
 def fingerprint(meaning: Meaning) -> str:
     """SHA-256 (hex) of what a message means: equal for the same message sent again.
 
-    Left out: the body's bytes, names and e-mail addresses, and the time, which a sender may leave
+    Left out: bytes, types, names and e-mail addresses, and the time, which a sender may leave
     to us; only a dated refund total keeps it, since there the time decides which one is newest.
     Fields at their default are left out too, so a field added later changes no stored fingerprint.
     """

@@ -5,30 +5,35 @@ and two decimals at Stripe (always multiples of 100), MGA has two in ISO and non
 (HUF and TWD differ in payouts only, which we don't read.)
 """
 
-import re
 from fractions import Fraction
 from typing import Final
 
 from app.conversions.providers.stripe_shapes import Node
+from app.core.currencies import EXPONENTS
 from app.core.events import Line
 from app.core.money import MAX_AMOUNT, share, split
 
-ISO_PER_STRIPE: Final = {"isk": Fraction(1, 100), "ugx": Fraction(1, 100), "mga": Fraction(100)}
+STRIPE_EXPONENTS: Final = {"isk": 2, "mga": 0, "ugx": 2}
+"""Decimals of Stripe's amounts where they are not ISO's."""
+
+_ISO_PER_STRIPE: Final = {
+    code: Fraction(10) ** (EXPONENTS[code] - decimals)
+    for code, decimals in STRIPE_EXPONENTS.items()
+}
 _SAME: Final = Fraction(1)
-_CODE: Final = re.compile(r"[a-z]{3}")
 
 
 def currency_of(node: Node) -> str:
     """The object's currency, ISO 4217, lower case."""
     code = node.text("currency")
-    if not _CODE.fullmatch(code):
-        raise node.wrong("currency", "not a currency" if code else "missing")
+    if code not in EXPONENTS:
+        raise node.wrong("currency", "not a currency that we know" if code else "missing")
     return code
 
 
 def in_minor_units(node: Node, name: str, currency: str) -> int:
     """An amount that must be there, zero or more, exact in ISO minor units."""
-    amount = node.needed_whole(name) * ISO_PER_STRIPE.get(currency, _SAME)
+    amount = node.needed_whole(name) * _ISO_PER_STRIPE.get(currency, _SAME)
     if amount.denominator != 1:
         raise node.wrong(name, f"a fraction of the smallest unit of {currency}")
     if amount > MAX_AMOUNT:
@@ -38,7 +43,7 @@ def in_minor_units(node: Node, name: str, currency: str) -> int:
 
 def part_in_minor_units(amount: int, of: Fraction, currency: str) -> int:
     """A part of an amount in Stripe's units, rounded once, half to even, in ISO minor units."""
-    exact = of * ISO_PER_STRIPE.get(currency, _SAME)
+    exact = of * _ISO_PER_STRIPE.get(currency, _SAME)
     return share(amount, exact.numerator, exact.denominator)
 
 

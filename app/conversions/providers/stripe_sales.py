@@ -6,7 +6,7 @@ figures win.
 
 from fractions import Fraction
 
-from app.conversions.providers.mapping import Alias, Contact, Ignored, Mapped
+from app.conversions.providers.mapping import Contact, Ignored, Mapped
 from app.conversions.providers.stripe_money import (
     currency_of,
     in_minor_units,
@@ -14,7 +14,7 @@ from app.conversions.providers.stripe_money import (
     part_in_minor_units,
 )
 from app.conversions.providers.stripe_shapes import Envelope, Node, click_ids, distinct
-from app.conversions.providers.stripe_ties import tie
+from app.conversions.providers.stripe_ties import tie, tied
 from app.core.events import Line, Named, Payment
 from app.core.money import MAX_AMOUNT
 
@@ -26,7 +26,7 @@ def session(event: Envelope) -> Mapped | Ignored:
     thing = event.thing
     intent = thing.id("payment_intent")
     metadata = (thing.node("metadata"), *_expanded(thing, "subscription"))
-    contact = _contact(event, event.aliases(*metadata, instead=intent), _session_buyer(thing))
+    contact = Contact(event.aliases(event.buyer() or intent, *metadata), *_session_buyer(thing))
     clicks = click_ids(*metadata, reference=thing.fields.get("client_reference_id"))
     payments = event.keys(
         ("session", thing.needed_id("id")),
@@ -45,6 +45,7 @@ def session(event: Envelope) -> Mapped | Ignored:
         payments=payments,
         country=thing.node("customer_details").country("address"),
         contact=contact,
+        type=event.type,
     )
 
 
@@ -54,17 +55,17 @@ def invoice(event: Envelope) -> Mapped | Ignored:
     number = thing.needed_id("id")
     described = thing.node("parent").node("subscription_details")
     metadata = (described.node("metadata"), *_older_metadata(thing))
-    contact = _contact(
-        event,
-        event.aliases(*metadata, instead=number),
-        (thing.text("customer_email"), thing.text("customer_name")),
+    contact = Contact(
+        event.aliases(event.buyer() or number, *metadata),
+        email=thing.text("customer_email"),
+        name=thing.text("customer_name"),
     )
     clicks, payments = click_ids(*metadata), event.keys(("invoice", number), *_settled_by(thing))
     country = thing.country("customer_address")
     currency = currency_of(thing)
     gross = in_minor_units(thing, "amount_paid", currency)
     if gross == 0:
-        return tie(event, payments, contact, click_ids=clicks, country=country)
+        return tied(event, payments, contact, touches=clicks, country=country)
     base = _invoice_base(thing, currency)
     lines, complete = invoice_lines(thing, base)
     subscription = described.id("subscription") or thing.id("subscription")
@@ -86,6 +87,7 @@ def invoice(event: Envelope) -> Mapped | Ignored:
         payments=payments,
         country=country,
         contact=contact,
+        type=event.type,
     )
 
 
@@ -105,7 +107,7 @@ def payment_intent(event: Envelope) -> Mapped | Ignored:
     currency = currency_of(thing) if marked else ""
     gross = in_minor_units(thing, "amount_received", currency) if marked else 0
     if gross == 0:
-        return tie(event, payments, Contact(event.aliases(metadata)), click_ids=clicks)
+        return tie(event, payments, Contact(event.aliases(event.buyer(), metadata)), touches=clicks)
     return Mapped(
         external_id=event.external_id,
         kind="payment",
@@ -113,7 +115,10 @@ def payment_intent(event: Envelope) -> Mapped | Ignored:
         body=Payment(authority=PAYMENT_INTENT, gross=gross, base=gross, currency=currency),
         click_ids=clicks,
         payments=payments,
-        contact=Contact(event.aliases(metadata, instead=intent), email=thing.text("receipt_email")),
+        contact=Contact(
+            event.aliases(event.buyer() or intent, metadata), email=thing.text("receipt_email")
+        ),
+        type=event.type,
     )
 
 
@@ -145,21 +150,21 @@ def _invoice_base(thing: Node, currency: str) -> int:
     if total == 0:
         raise thing.wrong("total", "zero, though something was paid")
     untaxed = _untaxed(thing, total)
-    if not 0 <= untaxed <= total:
-        raise thing.wrong("total_excluding_tax", "not between 0 and the total")
-    return part_in_minor_units(
-        thing.needed_whole("amount_paid"), Fraction(untaxed, total), currency
-    )
+    paid = thing.needed_whole("amount_paid")
+    base = part_in_minor_units(paid, Fraction(untaxed, total), currency)
+    if not 0 <= base <= MAX_AMOUNT:
+        raise thing.wrong("total_excluding_tax", "makes no base for commissions")
+    return base
 
 
 def _untaxed(thing: Node, total: int) -> int:
     """Older API versions send no `total_excluding_tax`: the total less its tax, or taxes."""
     if (found := thing.whole("total_excluding_tax", least=-MAX_AMOUNT)) is not None:
         return found
-    if (tax := thing.whole("tax")) is not None:
+    if (tax := thing.whole("tax", least=-MAX_AMOUNT)) is not None:
         return total - tax
     taxes = thing.nodes("total_taxes") or thing.nodes("total_tax_amounts")
-    return total - sum(part.needed_whole("amount") for part in taxes)
+    return total - sum(part.whole("amount", least=-MAX_AMOUNT) or 0 for part in taxes)
 
 
 def _settled_by(thing: Node) -> tuple[tuple[str, str], ...]:
@@ -190,8 +195,3 @@ def _expanded(thing: Node, name: str) -> tuple[Node, ...]:
 def _units(lines: tuple[Line, ...]) -> int:
     """Units bought: of the lines that charge, since a proration names the old units again."""
     return max(1, sum(line.quantity for line in lines if line.amount > 0))
-
-
-def _contact(event: Envelope, aliases: tuple[Alias, ...], buyer: tuple[str, str]) -> Contact:
-    email, name = buyer
-    return Contact(aliases, email=email, name=name)

@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.conversions.providers.mapping import Alias
+from app.core.countries import COUNTRIES
 from app.core.money import MAX_AMOUNT
 
 MAX_TEXT: Final = 500
 AHEAD: Final = timedelta(minutes=5)
 
 _ID: Final = re.compile(r"[!-9;-~]{1,255}")
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{60}")
 _LATEST_S: Final = 253_402_300_799
-_NO_TOKEN: Final = "not-text"
+_NOT_TEXT: Final = "not-text"
 
 
 class ShapeError(ValueError):
@@ -134,7 +134,7 @@ class Node:
         """An address's country. Stripe does not check what merchants write: else empty."""
         value = self.node(name).fields.get("country")
         code = value.upper() if isinstance(value, str) else ""
-        return code if _COUNTRY.fullmatch(code) else ""
+        return code if code in COUNTRIES else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,12 @@ class Envelope:
             return self.in_time(at, self.thing.at("created"))
         return self.known_at()
 
-    def aliases(self, *metadata: Node, instead: str = "") -> tuple[Alias, ...]:
-        """The Stripe customer's and our client's own id. instead: names a customer unknown."""
-        customer = self.thing.id("customer") or self.thing.id("customer_account") or instead
+    def buyer(self) -> str:
+        """The id of the customer that the object names, or empty."""
+        return self.thing.id("customer") or self.thing.id("customer_account")
+
+    def aliases(self, customer: str, *metadata: Node) -> tuple[Alias, ...]:
+        """A customer's Stripe id, if there is one, and our client's own ids for it."""
         found = [Alias(self.namespace, customer)] if customer else []
         owns = (node.text("finderfee_customer_id") for node in metadata)
         return tuple(found) + tuple(Alias("own", own) for own in distinct(owns) if own)
@@ -195,7 +198,7 @@ def click_ids(*metadata: Node, reference: object = None) -> tuple[str, ...]:
     for node in metadata:
         value = node.fields.get("click_id")
         if value not in (None, ""):
-            found.append(value if isinstance(value, str) else _NO_TOKEN)
+            found.append(value if isinstance(value, str) else _NOT_TEXT)
     return distinct(found)
 
 

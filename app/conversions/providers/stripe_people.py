@@ -1,0 +1,61 @@
+"""Stripe's customers and subscriptions: their names, their touches, and when they leave."""
+
+from app.conversions.providers.mapping import Contact, Ignored, Mapped
+from app.conversions.providers.stripe_shapes import Envelope, click_ids
+from app.conversions.providers.stripe_ties import ignored
+from app.core.events import Churn, Named
+
+
+def customer(event: Envelope) -> Mapped | Ignored:
+    """News only with a touch or our client's own id: Stripe sends one for each small change."""
+    thing = event.thing
+    aliases = event.aliases(thing.needed_id("id"), thing.node("metadata"))
+    return _named(
+        event,
+        Contact(aliases, email=thing.text("email"), name=thing.text("name")),
+        country=thing.country("address"),
+    )
+
+
+def subscription(event: Envelope) -> Mapped | Ignored:
+    """As a customer: its metadata may carry the touch and our client's own id."""
+    return _named(event, _subscriber(event))
+
+
+def subscription_deleted(event: Envelope) -> Mapped:
+    """Churn, when the subscription ended, which may be some time before the event."""
+    thing = event.thing
+    ended_at = thing.instant("ended_at")
+    return Mapped(
+        external_id=event.external_id,
+        kind="churn",
+        occurred_at=(
+            event.in_time(ended_at, thing.at("ended_at")) if ended_at else event.known_at()
+        ),
+        body=Churn(subscription=event.scoped("subscription", thing.needed_id("id"))),
+        contact=_subscriber(event),
+        type=event.type,
+    )
+
+
+def _subscriber(event: Envelope) -> Contact:
+    aliases = event.aliases(event.buyer(), event.thing.node("metadata"))
+    if not aliases:
+        raise event.thing.wrong("customer", "missing")
+    return Contact(aliases)
+
+
+def _named(event: Envelope, contact: Contact, *, country: str = "") -> Mapped | Ignored:
+    touches = click_ids(event.thing.node("metadata"))
+    if not touches and len(contact.aliases) < 2:
+        return ignored(event)
+    return Mapped(
+        external_id=event.external_id,
+        kind="named",
+        occurred_at=event.known_at(),
+        body=Named(),
+        click_ids=touches,
+        country=country,
+        contact=contact,
+        type=event.type,
+    )
