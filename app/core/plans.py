@@ -1,0 +1,102 @@
+"""The plan language: a document becomes a Plan or is refused with all that is wrong in it.
+
+A plan is a program's terms in one version: how long money is held, whose touch counts, and the
+rules in the order in which they are tried.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+from app.core.documents import Node, PlanProblem
+from app.core.rules import Flat, Match, Percent, Rule, read_rule, rule_document
+
+__all__ = [
+    "Flat",
+    "Match",
+    "Percent",
+    "Plan",
+    "PlanError",
+    "PlanProblem",
+    "Rule",
+    "canonical",
+    "parse",
+]
+
+Model = Literal["last_click", "first_click"]
+
+MAX_RULES: Final = 100
+MAX_HOLD_DAYS: Final = 3_650
+MAX_LATE_DAYS: Final = 365
+MAX_WINDOW_DAYS: Final = 3_650
+DEFAULT_LATE_DAYS: Final = 1
+
+
+class PlanError(ValueError):
+    """A document that is no plan. problems: all of them."""
+
+    def __init__(self, problems: tuple[PlanProblem, ...]) -> None:
+        super().__init__("; ".join(f"{p.place or 'plan'}: {p.problem}" for p in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One version of a program's terms.
+
+    hold_days, late_days: how long a commission stays pending and may still be re-decided.
+    window_days: how old a touch may be at the customer's first conversion.
+    """
+
+    hold_days: int
+    late_days: int
+    model: Model
+    window_days: int
+    combine: Literal["first_match"]
+    rules: tuple[Rule, ...]
+
+
+def parse(document: Mapping[str, object]) -> Plan:
+    """Raises PlanError; nothing is guessed, converted or left out."""
+    problems: list[PlanProblem] = []
+    fields = Node(document, "", problems).fields(
+        ("hold_days", "attribution", "combine", "rules"), ("late_days",)
+    )
+    attribution = fields["attribution"].fields(("model", "window_days"))
+    later_models = ("linear", "position_based", "time_decay")
+    model = attribution["model"].choice(("last_click", "first_click"), later=later_models)
+    fields["combine"].choice(("first_match",), later=("best", "sum"))
+    plan = Plan(
+        hold_days=fields["hold_days"].integer(0, MAX_HOLD_DAYS),
+        late_days=fields["late_days"].integer(0, MAX_LATE_DAYS, default=DEFAULT_LATE_DAYS),
+        model=cast("Model", model),
+        window_days=attribution["window_days"].integer(0, MAX_WINDOW_DAYS),
+        combine="first_match",
+        rules=_read_rules(fields["rules"]),
+    )
+    if problems:
+        raise PlanError(tuple(problems))
+    return plan
+
+
+def canonical(plan: Plan) -> dict[str, object]:
+    """The normal form that is stored, defaults written out: `parse(canonical(p)) == p`."""
+    return {
+        "hold_days": plan.hold_days,
+        "late_days": plan.late_days,
+        "attribution": {"model": plan.model, "window_days": plan.window_days},
+        "combine": plan.combine,
+        "rules": [rule_document(rule) for rule in plan.rules],
+    }
+
+
+def _read_rules(node: Node) -> tuple[Rule, ...]:
+    elements = node.elements(least=0, most=MAX_RULES)
+    rules = tuple(read_rule(element) for element in elements)
+    first: dict[str, int] = {}
+    for i, rule in enumerate(rules):
+        if rule.id and first.setdefault(rule.id, i) != i:
+            elements[i].child("id").refuse(
+                f"is the id of rule {first[rule.id]} too", "Give each rule an id of its own."
+            )
+    return rules
