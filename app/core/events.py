@@ -72,7 +72,7 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund object in one of its states. amount: this refund's own; counts: money went back."""
+    """One refund object in one state. amount: this refund's own; counts: money went back."""
 
     refund_id: str
     amount: int

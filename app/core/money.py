@@ -33,7 +33,7 @@ def share_bps(amount: int, rate_bps: int) -> int:
 def split(total: int, weights: tuple[int, ...]) -> tuple[int, ...]:
     """Divide an amount by weights; the parts always sum to the total.
 
-    total: minor units, may be negative (refunds). weights: one or more, none negative, not all zero.
+    total: minor units, may be negative (refunds). weights: one or more, none negative, not all 0.
     Largest remainder first, ties to the lower index, so a rerun gives the same cents.
     Source: Hamilton's (largest-remainder) method.
     """

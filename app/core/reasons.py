@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-Param = str | int | bool | UUID | datetime | tuple[str, ...]
+Plain = str | int | bool | tuple[str, ...]
+"""What a reason holds: it survives JSON unchanged, so a stored reason equals a fresh one."""
+Param = Plain | UUID | datetime
 
 CODES: Final = frozenset(
     {
@@ -61,12 +63,20 @@ class Reason:
     """One step of an explanation. params holds ids and numbers, no personal data."""
 
     code: str
-    params: Mapping[str, Param] = field(default_factory=lambda: MappingProxyType({}))
+    params: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         assert self.code in CODES, self.code
 
 
 def because(code: str, **params: Param) -> Reason:
-    """Shorthand: `because("outside_window", age_s=…, window_days=30)`."""
-    return Reason(code, MappingProxyType(params))
+    """Shorthand: `because("outside_window", age_s=…, window_days=30)`; ids and instants as text."""
+    return Reason(code, MappingProxyType({name: _plain(value) for name, value in params.items()}))
+
+
+def _plain(value: Param) -> Plain:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value

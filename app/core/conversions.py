@@ -1,0 +1,64 @@
+"""What the fold decides: conversions with their credits, awards and reasons."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from app.core.reasons import Reason
+
+ConversionKind = Literal["lead", "sale", "renewal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A partner's share of a conversion; the shares of one conversion sum to 10,000 bps."""
+
+    partner_id: UUID
+    bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """What one rule gives one partner. reversed: of the amount, by refunds."""
+
+    commission_id: UUID
+    program_id: UUID
+    partner_id: UUID
+    plan_version_id: UUID
+    plan_version: int
+    rule_id: str
+    base: int
+    amount: int
+    currency: str
+    rate_bps: int | None
+    reversed: int
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A lead, sale or renewal. All amounts in minor units of its currency; a lead has none.
+
+    hold_until: when it closes; None while nobody is credited. recorded_at: when its sale was
+    first recorded, under whatever key. bound_at: since when the binding holds that it follows.
+    """
+
+    id: UUID
+    key: str
+    kind: ConversionKind
+    source: str
+    new: bool
+    occurred_at: datetime
+    gross: int
+    base: int
+    currency: str
+    refunded: int
+    subscription: str
+    program_id: UUID | None
+    credits: tuple[Credit, ...]
+    awards: tuple[Award, ...]
+    reasons: tuple[Reason, ...]
+    bound_at: datetime | None
+    hold_until: datetime | None
+    recorded_at: datetime

@@ -1,0 +1,305 @@
+"""A customer's events → what should stand: conversions, credits, awards and why.
+
+A pure function of the whole event set, in `(occurred_at, kind, source, external id)` order. What
+has closed is taken as recorded; only refunds still move it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from app.core import attribution, identity, sales
+from app.core.awards import Buyer, Sold, awards_for
+from app.core.conversions import Conversion
+from app.core.events import Event, Lead
+from app.core.money import share
+from app.core.reasons import because
+from app.core.world import World
+
+ENGINE: Final = 1
+"""Raised by any change that alters a decision of the frozen corpus; old ones stay runnable."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known of one customer at one decision.
+
+    events: every one, old and new. prior: its conversions as recorded, superseded ones left out.
+    as_of: receipt of the earliest news; what closed before it is closed. now: when it is recorded.
+    """
+
+    workspace: UUID
+    events: tuple[Event, ...]
+    prior: tuple[Conversion, ...]
+    as_of: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """conversions: what should stand, in deciding order. superseded: prior ones that should not,
+    with the one each turned out to be. waiting: events about a payment that no sale names yet.
+    told: the conversion that each event is about.
+    """
+
+    conversions: tuple[Conversion, ...]
+    superseded: Mapping[UUID, UUID]
+    waiting: frozenset[UUID]
+    told: Mapping[UUID, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A lead or sale before it is attributed.
+
+    key: what it goes by; keys: all that it could go by. event: the message that tells it; about:
+    all messages about it. prior: it as recorded, of which final has closed.
+    """
+
+    key: str
+    keys: tuple[str, ...]
+    event: Event
+    about: tuple[UUID, ...]
+    prior: tuple[Conversion, ...]
+    final: Conversion | None
+    sale: sales.Sale | None = None
+    sold: Sold | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.final.occurred_at if self.final else self.event.occurred_at
+
+    @property
+    def order(self) -> tuple[datetime, str, str, str]:
+        return (self.at, *self.event.order[1:])
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        return min((c.recorded_at for c in self.prior), default=None)
+
+
+def fold(history: History, world: World) -> Folded:
+    """Decide a customer anew from all that is known."""
+    events = sorted(history.events, key=lambda event: event.order)
+    groups = sales.group(events)
+    drafts = [*_leads(events, history), *_sales(groups, history)]
+    drafts.sort(key=lambda draft: draft.order)
+    conversions = _decide(drafts, events, history, world)
+    return Folded(
+        conversions=conversions,
+        superseded=_superseded(drafts, conversions, history),
+        waiting=frozenset(
+            event.id
+            for group in groups
+            if not group.payments
+            for event, _ in (*group.refunds, *group.totals)
+        ),
+        told=_told(drafts, conversions),
+    )
+
+
+def is_closed(conversion: Conversion, as_of: datetime) -> bool:
+    """Whether what was received at as_of comes too late to change it."""
+    return conversion.hold_until is not None and conversion.hold_until < as_of
+
+
+def closings(prior: Iterable[Conversion], world: World) -> list[datetime]:
+    """Every instant at which a recorded conversion closes; while nobody earns, for each program."""
+    instants: list[datetime] = []
+    for conversion in prior:
+        if conversion.hold_until is not None:
+            instants.append(conversion.hold_until)
+            continue
+        instants.extend(
+            attribution.closes_at(
+                program.plan_at(conversion.occurred_at),
+                at=conversion.occurred_at,
+                recorded_at=conversion.recorded_at,
+            )
+            for program in world.programs.values()
+        )
+    return sorted(instants)
+
+
+def _decide(
+    drafts: Sequence[_Draft], events: Sequence[Event], history: History, world: World
+) -> tuple[Conversion, ...]:
+    closed = _closed_binding(drafts)
+    opened: attribution.Binding | None = None
+    first_at = min((draft.at for draft in drafts), default=history.now)
+    buyer = Buyer.of(events)
+    decided: list[Conversion] = []
+    for draft in drafts:
+        if draft.final is not None:
+            decided.append(_refresh(draft.final, draft.sale))
+            buyer.bought(draft.final)
+            continue
+        occasion = attribution.Occasion(
+            at=draft.at,
+            first_at=first_at,
+            program_ids=draft.event.program_ids,
+            recorded_at=draft.recorded_at,
+            as_of=history.as_of,
+        )
+        binding = closed if closed and draft.at >= closed.since else opened
+        answer = (
+            attribution.by_binding(binding, world, occasion)
+            if binding
+            else attribution.by_touches(events, world, occasion)
+        )
+        conversion = _open(draft, answer, binding, buyer, history, world)
+        if binding is None and conversion.credits:
+            opened = _binding_of(conversion)
+        decided.append(conversion)
+        buyer.bought(conversion)
+    return tuple(decided)
+
+
+def _open(
+    draft: _Draft,
+    answer: attribution.Attribution,
+    binding: attribution.Binding | None,
+    buyer: Buyer,
+    history: History,
+    world: World,
+) -> Conversion:
+    sold = draft.sold
+    recorded_at = draft.recorded_at or history.now
+    plan = world.programs[answer.program_id].plan_at(draft.at) if answer.program_id else None
+    conversion = Conversion(
+        id=identity.conversion_id(history.workspace, draft.key),
+        key=draft.key,
+        kind=buyer.kind_of(sold),
+        source=draft.event.source,
+        new=sold is not None and buyer.paid == 0,
+        occurred_at=draft.at,
+        gross=sold.gross if sold else 0,
+        base=sold.base if sold else 0,
+        currency=sold.currency if sold else "",
+        refunded=0,
+        subscription=sold.subscription if sold else "",
+        program_id=answer.program_id,
+        credits=answer.credits,
+        awards=(),
+        reasons=answer.reasons,
+        bound_at=(binding.since if binding else draft.at) if answer.credits else None,
+        hold_until=attribution.closes_at(plan, at=draft.at, recorded_at=recorded_at)
+        if plan
+        else None,
+        recorded_at=recorded_at,
+    )
+    if plan:
+        awards, reasons = awards_for(conversion, sold, plan, buyer, world, answer.touch_at)
+        conversion = replace(conversion, awards=awards, reasons=(*answer.reasons, *reasons))
+    if sold and not sold.lines_complete:
+        conversion = replace(conversion, reasons=(*conversion.reasons, because("lines_incomplete")))
+    return _refresh(conversion, draft.sale)
+
+
+def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
+    """The conversion with what is refunded now: the one thing that still moves after the close.
+
+    What is taken back is proportional to what was earned, rounded once on the cumulative figure.
+    """
+    if sale is None:
+        return conversion
+    gross, currency = conversion.gross, conversion.currency
+    refunded = sales.refunded(sale, gross=gross, currency=currency)
+    reasons = [r for r in conversion.reasons if r.code not in _REFUND_REASONS]
+    if refunded:
+        reasons.append(because("refunded", refunded=refunded, gross=gross, currency=currency))
+    foreign = {r.currency for _, r in sale.refunds} | {t.currency for _, t in sale.totals}
+    reasons.extend(
+        because("refund_currency_differs", currency=other, sale_currency=currency)
+        for other in sorted(foreign - {currency})
+    )
+    return replace(
+        conversion,
+        refunded=refunded,
+        reasons=tuple(reasons),
+        awards=tuple(
+            replace(award, reversed=share(award.amount, refunded, gross) if refunded else 0)
+            for award in conversion.awards
+        ),
+    )
+
+
+_REFUND_REASONS: Final = frozenset({"refunded", "refund_currency_differs"})
+
+
+def _leads(events: Sequence[Event], history: History) -> list[_Draft]:
+    """One lead per source and event name: the earliest, unless another has closed already."""
+    named: dict[tuple[str, str], list[Event]] = {}
+    for event in events:
+        if isinstance(event.body, Lead):
+            named.setdefault((event.source, event.body.event_name), []).append(event)
+    drafts: list[_Draft] = []
+    for same in named.values():
+        by_key = {f"{event.source}:{event.external_id}": event for event in same}
+        keys, about = tuple(by_key), tuple(event.id for event in same)
+        prior = tuple(c for c in history.prior if c.key in by_key)
+        finals = [c for c in prior if is_closed(c, history.as_of)]
+        drafts += [_Draft(f.key, keys, by_key[f.key], about, (f,), f) for f in finals]
+        if not finals:
+            drafts.append(_Draft(keys[0], keys, same[0], about, prior, None))
+    return drafts
+
+
+def _sales(groups: Sequence[sales.Sale], history: History) -> list[_Draft]:
+    """One sale per payment, under its best key, or under the key that it closed with."""
+    drafts: list[_Draft] = []
+    for sale in groups:
+        if not sale.payments:
+            continue
+        event, payment = sale.told_by
+        sold = Sold.of(payment)
+        about = tuple(told.id for told in sale.messages)
+        prior = tuple(c for c in history.prior if c.key in sale.keys)
+        finals = [c for c in prior if is_closed(c, history.as_of)]
+        # More than one: they closed before anyone knew that they are one payment. They stand.
+        drafts += [_Draft(f.key, sale.keys, event, about, (f,), f, sale, sold) for f in finals]
+        if not finals:
+            drafts.append(_Draft(sale.keys[0], sale.keys, event, about, prior, None, sale, sold))
+    return drafts
+
+
+def _closed_binding(drafts: Sequence[_Draft]) -> attribution.Binding | None:
+    """What the earliest closed conversion with credits made of the customer."""
+    for draft in drafts:
+        if draft.final is not None and draft.final.credits:
+            return _binding_of(draft.final)
+    return None
+
+
+def _binding_of(conversion: Conversion) -> attribution.Binding:
+    assert conversion.program_id is not None
+    counted = [r for r in conversion.reasons if r.code == "touch_counted"]
+    return attribution.Binding(
+        program_id=conversion.program_id,
+        credits=conversion.credits,
+        since=conversion.bound_at or conversion.occurred_at,
+        touch_at=datetime.fromisoformat(str(counted[0].params["at"])) if counted else None,
+    )
+
+
+def _superseded(
+    drafts: Sequence[_Draft], conversions: Sequence[Conversion], history: History
+) -> dict[UUID, UUID]:
+    """Recorded conversions that no longer stand, each with the one that it turned out to be."""
+    standing = {conversion.id for conversion in conversions}
+    by_key = {
+        key: conversion.id
+        for draft, conversion in zip(drafts, conversions, strict=True)
+        for key in draft.keys
+    }
+    return {old.id: by_key[old.key] for old in history.prior if old.id not in standing}
+
+
+def _told(drafts: Sequence[_Draft], conversions: Sequence[Conversion]) -> dict[UUID, UUID]:
+    told: dict[UUID, UUID] = {}
+    for draft, conversion in zip(drafts, conversions, strict=True):
+        for event_id in draft.about:
+            told.setdefault(event_id, conversion.id)
+    return told
