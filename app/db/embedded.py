@@ -192,7 +192,6 @@ def _configure(home: Path, folder: Path, *, fsync: bool) -> None:
         "unix_socket_permissions": "0700",
         "fsync": "on" if fsync else "off",
         "full_page_writes": "on" if fsync else "off",
-        "synchronous_commit": "on" if fsync else "off",
         "max_connections": "150",
         "timezone": "'UTC'",
         "log_min_messages": "warning",
