@@ -89,6 +89,7 @@ def upgrade() -> None:
         ),
         sa.Column("waits_for", postgresql.ARRAY(sa.TEXT()), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("conversion_id", sa.Uuid(), nullable=True),
         sa.Column("decision_no", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column(

@@ -71,6 +71,8 @@ class EventRow(Base):
     waits_for: Mapped[list[str]] = mapped_column(ARRAY(TEXT), default=list)
     """Payment keys, one of which must become known."""
     customer_id: Mapped[UUID | None]
+    conversion_id: Mapped[UUID | None]
+    """The conversion that it is about, as the latest decision sees it."""
     decision_no: Mapped[int | None]
     """The first decision that saw it."""
     attempts: Mapped[int] = mapped_column(default=0)
