@@ -1,0 +1,146 @@
+"""Each value that a plan may not have is refused, at its place."""
+
+from typing import Any
+
+import pytest
+
+from app.core.money import MAX_AMOUNT
+from tests.core.documents import only_problem, plan_of, rule
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    # Whole document.
+    ("hold_days", plan_of(hold_days=True), "true or false"),
+    ("hold_days", plan_of(hold_days=30.0), "fraction"),
+    ("hold_days", plan_of(hold_days="30"), "text"),
+    ("hold_days", plan_of(hold_days=None), "null"),
+    ("hold_days", plan_of(hold_days=-1), "out of range"),
+    ("hold_days", plan_of(hold_days=3_651), "out of range"),
+    ("late_days", plan_of(late_days=366), "out of range"),
+    ("late_days", plan_of(late_days=-1), "out of range"),
+    ("late_days", plan_of(late_days=None), "null"),
+    ("attribution", plan_of(attribution="last_click"), "must be an object"),
+    (
+        "attribution/model",
+        plan_of(attribution={"model": "linear", "window_days": 1}),
+        "linear is not available yet",
+    ),
+    ("attribution/model", plan_of(attribution={"model": "last", "window_days": 1}), "known words"),
+    ("attribution/model", plan_of(attribution={"window_days": 1}), "missing"),
+    ("attribution/window_days", plan_of(attribution={"model": "last_click"}), "missing"),
+    (
+        "attribution/window_days",
+        plan_of(attribution={"model": "last_click", "window_days": 3_651}),
+        "out of range",
+    ),
+    (
+        "attribution/half_life",
+        plan_of(attribution={"model": "last_click", "window_days": 1, "half_life": 7}),
+        "not known",
+    ),
+    ("combine", plan_of(combine="best"), "best is not available yet"),
+    ("combine", plan_of(combine="sum"), "sum is not available yet"),
+    ("combine", plan_of(combine="all"), "known words"),
+    ("currency", plan_of(currency="eur"), "not known"),
+    ("a~1b~0", plan_of(**{"a/b~": 1}), "not known"),
+    ("rules", plan_of(rules={"id": "x"}), "must be a list"),
+    ("rules", plan_of(rules=[rule()] * 101), "101 elements"),
+    # A rule.
+    ("rules/0", plan_of(rules=["base"]), "must be an object"),
+    ("rules/0/id", plan_of({"pay": {"percent_bps": 1}}), "missing"),
+    ("rules/0/pay", plan_of({"id": "base"}), "missing"),
+    ("rules/0/id", plan_of(rule(id="Base")), "not a rule id"),
+    ("rules/0/id", plan_of(rule(id="-a")), "not a rule id"),
+    ("rules/0/id", plan_of(rule(id="a\n")), "not a rule id"),
+    ("rules/0/id", plan_of(rule(id="a" * 65)), "65 characters"),
+    ("rules/0/id", plan_of(rule(id="")), "0 characters"),
+    ("rules/0/id", plan_of(rule(id=7)), "must be text"),
+    ("rules/1/id", plan_of(rule(), rule()), "rule 0 too"),
+    ("rules/0/cap", plan_of(rule(cap={"per": "sale", "amount": 1})), "not available yet"),
+    ("rules/0/adds", plan_of(rule(adds=True)), "not available yet"),
+    ("rules/0/amount", plan_of(rule(amount=1)), "not known"),
+    # Match.
+    ("rules/0/match", plan_of(rule(match=None)), "null"),
+    ("rules/0/match/tiers", plan_of(rule(match={"tiers": ["gold"]})), "not available yet"),
+    ("rules/0/match/city", plan_of(rule(match={"city": "Bonn"})), "not known"),
+    ("rules/0/match/kind", plan_of(rule(match={"kind": "refund"})), "known words"),
+    ("rules/0/match/kind", plan_of(rule(match={"kind": []})), "0 elements"),
+    ("rules/0/match/kind/1", plan_of(rule(match={"kind": ["sale", "sale"]})), "twice"),
+    ("rules/0/match/kind/0", plan_of(rule(match={"kind": [1]})), "must be text"),
+    ("rules/0/match/product_ids", plan_of(rule(match={"product_ids": "pro"})), "must be a list"),
+    ("rules/0/match/product_ids/0", plan_of(rule(match={"product_ids": [""]})), "0 characters"),
+    (
+        "rules/0/match/product_ids/0",
+        plan_of(rule(match={"product_ids": ["a\0"]})),
+        "can't be stored",
+    ),
+    (
+        "rules/0/match/product_ids/0",
+        plan_of(rule(match={"product_ids": ["\ud800"]})),
+        "can't be stored",
+    ),
+    ("rules/0/match/countries/0", plan_of(rule(match={"countries": ["de"]})), "no country"),
+    ("rules/0/match/countries/0", plan_of(rule(match={"countries": ["UK"]})), "no country"),
+    ("rules/0/match/countries/0", plan_of(rule(match={"countries": ["DEU"]})), "3 characters"),
+    ("rules/0/match/countries/1", plan_of(rule(match={"countries": ["DE", "DE"]})), "twice"),
+    ("rules/0/match/new", plan_of(rule(match={"new": 1})), "must be true or false"),
+    # Pay.
+    ("rules/0/pay", plan_of(rule(pay={})), "how much"),
+    ("rules/0/pay", plan_of(rule(pay=[])), "must be an object"),
+    (
+        "rules/0/pay",
+        plan_of(rule(pay={"percent_bps": 1, "flat": {"amount": 1, "currency": "eur"}})),
+        "both",
+    ),
+    ("rules/0/pay/percent_bps", plan_of(rule(pay={"percent_bps": True})), "true or false"),
+    ("rules/0/pay/percent_bps", plan_of(rule(pay={"percent_bps": 20.0})), "fraction"),
+    ("rules/0/pay/percent_bps", plan_of(rule(pay={"percent_bps": "20"})), "text"),
+    ("rules/0/pay/percent_bps", plan_of(rule(pay={"percent_bps": 10_001})), "out of range"),
+    ("rules/0/pay/percent_bps", plan_of(rule(pay={"percent_bps": -1})), "out of range"),
+    ("rules/0/pay/flat/currency", plan_of(rule(pay={"flat": {"amount": 1}})), "missing"),
+    ("rules/0/pay/flat/amount", plan_of(rule(pay={"flat": {"currency": "eur"}})), "missing"),
+    (
+        "rules/0/pay/flat/amount",
+        plan_of(rule(pay={"flat": {"amount": MAX_AMOUNT + 1, "currency": "eur"}})),
+        "out of range",
+    ),
+    (
+        "rules/0/pay/flat/amount",
+        plan_of(rule(pay={"flat": {"amount": -1, "currency": "eur"}})),
+        "out of range",
+    ),
+    (
+        "rules/0/pay/flat/currency",
+        plan_of(rule(pay={"flat": {"amount": 1, "currency": "EUR"}})),
+        "no currency",
+    ),
+    (
+        "rules/0/pay/flat/currency",
+        plan_of(rule(pay={"flat": {"amount": 1, "currency": "abc"}})),
+        "no currency",
+    ),
+    ("rules/0/pay/to", plan_of(rule(pay={"percent_bps": 1, "to": "recruiter"})), "not available"),
+    ("rules/0/pay/to", plan_of(rule(pay={"percent_bps": 1, "to": "me"})), "known words"),
+    ("rules/0/pay/as", plan_of(rule(pay={"percent_bps": 1, "as": "credit"})), "not available"),
+    ("rules/0/pay/of", plan_of(rule(pay={"percent_bps": 1, "of": "commission"})), "not available"),
+    ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "line"})), "not available"),
+    ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "unit"})), "not available"),
+    ("rules/0/pay/bands", plan_of(rule(pay={"percent_bps": 1, "bands": {}})), "not available"),
+    ("rules/0/pay/payments", plan_of(rule(pay={"percent_bps": 1, "payments": 3})), "not available"),
+    ("rules/0/pay/months", plan_of(rule(pay={"percent_bps": 1, "months": 0})), "out of range"),
+    ("rules/0/pay/months", plan_of(rule(pay={"percent_bps": 1, "months": 1_201})), "out of range"),
+    ("rules/0/pay/months", plan_of(rule(pay={"percent_bps": 1, "months": None})), "null"),
+    # Condition.
+    ("rules/0/when", plan_of(rule(when="")), "0 characters"),
+    ("rules/0/when", plan_of(rule(when=True)), "must be text"),
+    ("rules/0/when", plan_of(rule(when="true" + " " * 1_997)), "2001 characters"),
+    ("rules/0/when", plan_of(rule(when="sale.new\0")), "can't be stored"),
+]
+
+
+@pytest.mark.parametrize(("place", "document", "words"), REFUSED)
+def test_a_wrong_value_is_refused_at_its_place(
+    place: str, document: dict[str, Any], words: str
+) -> None:
+    problem = only_problem(document)
+    assert problem.place == place
+    assert words in problem.problem
