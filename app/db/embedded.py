@@ -44,6 +44,14 @@ class _Postmaster:
     ready: bool
 
 
+def url(data_dir: Path) -> str:
+    """Where the server is, or will be once started; so that others can wait for it."""
+    home = _home(data_dir)
+    with _locked(home):
+        running = _postmaster(home)
+        return _url(_socket_folder(home) if running is None else running.socket_folder)
+
+
 def start(data_dir: Path, *, fsync: bool = True) -> str:
     """The URL of a server that answers: adopted if one runs, else started, else made first.
 
@@ -53,7 +61,7 @@ def start(data_dir: Path, *, fsync: bool = True) -> str:
     with _locked(home):
         running = _postmaster(home)
         if running is not None and _answers(running):
-            return _url(running)
+            return _url(running.socket_folder)
         folder = _socket_folder(home)
         if not (home / "data").exists():
             _initialize(home, fsync=fsync)
@@ -63,7 +71,7 @@ def start(data_dir: Path, *, fsync: bool = True) -> str:
         if running is None or not _answers(running):
             raise EmbeddedPostgresError(f"Postgres does not answer; see {home / 'log'}")
         _create_database(running.socket_folder)
-        return _url(running)
+        return _url(running.socket_folder)
 
 
 def stop(data_dir: Path, *, timeout_s: int = 3) -> None:
@@ -143,27 +151,29 @@ def _answers(running: _Postmaster) -> bool:
         return False
 
 
-def _url(running: _Postmaster) -> str:
-    query = urlencode({"host": str(running.socket_folder)}, safe="/")
+def _url(folder: Path) -> str:
+    query = urlencode({"host": str(folder)}, safe="/")
     return f"postgresql://{USER}@/{USER}?{query}"
 
 
 def _socket_folder(home: Path) -> Path:
-    """The last run's folder if it is still there and private, else a new one.
+    """The recorded folder if it is still there and private, else a new one, recorded.
 
     The same folder keeps the URL, so processes that hold it find a restarted server.
     """
     uid = server_uid(home)
+    record = home / "socket"
     try:
-        folder = Path((home / "data" / "postmaster.pid").read_text().splitlines()[4])
+        folder = Path(record.read_text())
         status = folder.lstat()
         if status.st_uid == uid and status.st_mode == 0o040700:
             return folder
-    except (OSError, IndexError):
+    except (FileNotFoundError, ValueError):
         pass
     folder = Path(tempfile.mkdtemp(prefix="finderfee-"))
     if folder.stat().st_uid != uid:
         os.chown(folder, uid, uid)
+    record.write_text(str(folder))
     return folder
 
 
