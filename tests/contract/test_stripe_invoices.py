@@ -1,8 +1,11 @@
 """Stripe invoices: base, lines and names, newer and older API versions, cent by cent."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.conversions.providers.mapping import Contact
 from app.core.events import Line, Payment, Tie
@@ -127,6 +130,22 @@ def test_prorations_credit_their_share_and_the_lines_still_sum() -> None:
     assert whole.quantity == 6
     part = payment(paid(lines=lines, total=3_000, total_excluding_tax=3_000, amount_paid=1_000))
     assert [line.amount for line in part.lines] == [-500, 1_333, 167]
+
+
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=12),
+    st.integers(1, 10**9),
+)
+def test_shares_are_exact_and_near_their_weight(amounts: list[int], base: int) -> None:
+    lines = [bills.invoice_line(amount=amount) for amount in amounts]
+    got = payment(paid(lines=lines, amount_paid=base, total=base, total_excluding_tax=base))
+    whole = sum(amounts)
+    if not got.lines_complete:
+        assert whole <= 0 or max(map(abs, amounts)) * base // whole >= 10**13 - 2
+        return
+    assert sum(line.amount for line in got.lines) == base
+    for line, amount in zip(got.lines, amounts, strict=True):
+        assert abs(line.amount - Fraction(base * amount, whole)) < 2
 
 
 def test_lines_weigh_less_discounts_and_included_tax() -> None:

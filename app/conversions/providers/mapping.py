@@ -6,12 +6,12 @@ value too. Personal data stays in Contact, so that the rest may become an Event.
 
 import hashlib
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
 
-from app.core.events import Body, Kind, RefundTotal
+from app.core.events import Body, Kind, Line, RefundTotal
 from app.core.reasons import Param, Reason
 
 
@@ -98,11 +98,21 @@ def _essence(meaning: Meaning) -> dict[str, object]:
     return {
         "id": meaning.external_id,
         "kind": meaning.kind,
-        "body": {f.name: got for f in fields(body) if (got := getattr(body, f.name)) != f.default},
+        "body": _told(body),
         "people": sorted((a.namespace, a.external_id) for a in meaning.contact.aliases),
         "payments": sorted(meaning.payments),
         "click_ids": list(meaning.click_ids),
         "country": meaning.country,
         "program_ids": sorted(str(program) for program in meaning.program_ids),
-        "at": meaning.occurred_at if dated else None,
+        "at": meaning.occurred_at.astimezone(UTC) if dated else None,
     }
+
+
+def _told(part: Body | Line) -> dict[str, object]:
+    told: dict[str, object] = {}
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if value != field.default:
+            several = isinstance(value, tuple)
+            told[field.name] = [_told(line) for line in value] if several else value
+    return told

@@ -1,0 +1,298 @@
+"""What is signed but senseless: never a crash, always a place and a problem."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.conversions.providers import stripe
+from app.conversions.providers.mapping import (
+    Ignored,
+    Mapped,
+    Meaning,
+    Senseless,
+    body_digest,
+    fingerprint,
+)
+from app.core.events import Payment, Refund, RefundTotal
+from app.core.money import MAX_AMOUNT
+from tests.contract import stripe_invoices as bills
+from tests.contract import stripe_objects as objects
+from tests.contract.stripe_objects import AT, Json, event
+from tests.contract.stripe_reading import NOW, TOKEN, mapped, means, senseless_at
+
+FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "stripe"
+
+SAMPLES: tuple[Json, ...] = (
+    event("checkout.session.completed", objects.checkout_session(client_reference_id=TOKEN)),
+    event("customer.updated", objects.customer(metadata={"click_id": TOKEN})),
+    event("customer.subscription.deleted", objects.subscription(ended_at=AT)),
+    event("invoice.paid", bills.invoice(payments=[bills.invoice_payment()]), account="acct_1"),
+    event("invoice.paid", bills.older_invoice()),
+    event("invoice_payment.paid", bills.invoice_payment()),
+    event("payment_intent.succeeded", objects.payment_intent(metadata={"click_id": TOKEN})),
+    event("charge.succeeded", objects.charge()),
+    event("charge.refunded", objects.charge(amount_refunded=5)),
+    event("refund.updated", objects.refund()),
+)
+MISSING = object()
+ODD: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    1.0,
+    1e3,
+    2**53 + 0.0,
+    MAX_AMOUNT + 1,
+    "12",
+    "",
+    "\0",
+    "é" * 600,
+    [],
+    {},
+    [1],
+)
+
+
+def refused(body: bytes) -> tuple[str, str]:
+    meaning = stripe.read(body, live=False, received_at=NOW)
+    assert isinstance(meaning, Senseless)
+    assert meaning.external_id == body_digest(body)
+    assert meaning.reason.code == "senseless"
+    return str(meaning.reason.params["place"]), str(meaning.reason.params["problem"])
+
+
+def places(value: object) -> Iterator[tuple[str | int, ...]]:
+    """The path of everything inside a payload."""
+    inner: Any = ()
+    if isinstance(value, dict):
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    for step, below in inner:
+        yield (step,)
+        yield from ((step, *path) for path in places(below))
+
+
+def changed(payload: Json, path: tuple[str | int, ...], value: object) -> Json:
+    """The payload with something else at one place."""
+    result: Any = copy.deepcopy(payload)
+    holder = result
+    for step in path[:-1]:
+        holder = holder[step]
+    if value is MISSING:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+    return dict(result)
+
+
+def sound(meaning: Meaning) -> bool:
+    """Whether a meaning can be stored: amounts in their range, no NUL, no time to come."""
+    assert len(fingerprint(meaning)) == 64
+    if not isinstance(meaning, Mapped):
+        return isinstance(meaning, Ignored | Senseless) and "\0" not in meaning.external_id
+    body = meaning.body
+    if isinstance(body, Payment):
+        assert 0 < body.gross <= MAX_AMOUNT
+        assert 0 <= body.base <= MAX_AMOUNT
+        assert not body.lines or sum(line.amount for line in body.lines) == body.base
+    if isinstance(body, Refund | RefundTotal):
+        assert 0 <= body.amount <= MAX_AMOUNT
+        assert type(body.amount) is int
+    kept = repr((meaning.external_id, meaning.contact, meaning.payments, meaning.country, body))
+    return "\\x00" not in kept and (meaning.occurred_at - NOW).total_seconds() <= 300
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "problem"),
+    [
+        (b"", "body", "not JSON"),
+        (b"{", "body", "not JSON"),
+        (b"\xff\xfe{}", "body", "not JSON"),
+        (b'{"id": NaN}', "body", "not JSON"),
+        (b'{"id": "\\ud800"}', "body", "not JSON"),
+        (b"[" * 3_000 + b"]" * 3_000, "body", "not JSON"),
+        (b"[]", "body", "not a JSON object"),
+        (b"null", "body", "not a JSON object"),
+        (b'"evt_1"', "body", "not a JSON object"),
+        (b"{}", "id", "missing"),
+        (b'{"id": 5}', "id", "not text"),
+        (b'{"id": "evt\\u0000"}', "id", "contains a NUL character"),
+        (b'{"id": "evt 1"}', "id", "not an id"),
+        (b'{"id": "a:b"}', "id", "not an id"),
+        (b'{"id": "evt_1", "id": ""}', "id", "missing"),
+    ],
+)
+def test_body_without_an_id_is_named_by_its_digest(body: bytes, place: str, problem: str) -> None:
+    assert refused(body) == (place, problem)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("type",), MISSING),
+        (("type",), "invoice paid"),
+        (("livemode",), MISSING),
+        (("livemode",), 0),
+        (("account",), "acct:1"),
+        (("created",), MISSING),
+        (("created",), str(AT)),
+        (("created",), True),
+        (("created",), -1),
+        (("created",), 2**60),
+        (("data",), MISSING),
+        (("data",), []),
+        (("data", "object"), None),
+        (("data", "object"), "in_1"),
+        (("data", "object", "id"), MISSING),
+        (("data", "object", "id"), "in_1\0"),
+        (("data", "object", "id"), "x" * 256),
+        (("data", "object", "amount_paid"), MISSING),
+        (("data", "object", "amount_paid"), "12000"),
+        (("data", "object", "amount_paid"), 12_000.0),
+        (("data", "object", "amount_paid"), True),
+        (("data", "object", "amount_paid"), -1),
+        (("data", "object", "amount_paid"), MAX_AMOUNT + 1),
+        (("data", "object", "amount_paid"), 2**64 - 1),
+        (("data", "object", "total"), 0),
+        (("data", "object", "total"), -5),
+        (("data", "object", "total_excluding_tax"), -1),
+        (("data", "object", "currency"), MISSING),
+        (("data", "object", "currency"), "xyz"),
+        (("data", "object", "currency"), "USD"),
+        (("data", "object", "currency"), 840),
+        (("data", "object", "customer"), 5),
+        (("data", "object", "customer"), {"object": "customer"}),
+        (("data", "object", "customer_email"), "jenny\0@example.com"),
+        (("data", "object", "customer_name"), "j" * 501),
+        (("data", "object", "lines"), []),
+        (("data", "object", "lines", "data"), {}),
+        (("data", "object", "lines", "data", 0), None),
+        (("data", "object", "lines", "data", 0, "amount"), None),
+        (("data", "object", "lines", "data", 0, "amount"), 1.5),
+        (("data", "object", "lines", "data", 0, "quantity"), -1),
+        (("data", "object", "parent", "subscription_details", "subscription"), "sub 1"),
+        (("data", "object", "parent", "subscription_details", "metadata"), "text"),
+        (("data", "object", "status_transitions", "paid_at"), "now"),
+    ],
+)
+def test_wrong_field_is_named_by_its_place(path: tuple[str | int, ...], value: object) -> None:
+    good = event("invoice.paid", bills.invoice())
+    place = senseless_at(changed(good, path, value))
+    expected = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)[1:]
+    # Of an object that lacks what it needs, the lacking field is named.
+    lacking = {"data": "data.object", "data.object.customer": "data.object.customer.id"}
+    assert place in (expected, lacking.get(expected))
+
+
+@pytest.mark.parametrize(
+    ("payload", "place"),
+    [
+        (SAMPLES[0] | {"data": {"object": objects.checkout_session(amount_total=None)}}, "total"),
+        (SAMPLES[0] | {"data": {"object": objects.checkout_session(amount_tax=12_001)}}, "tax"),
+        (
+            SAMPLES[0]
+            | {
+                "data": {
+                    "object": objects.checkout_session(metadata={"finderfee_customer_id": "u\0"})
+                }
+            },
+            "finderfee_customer_id",
+        ),
+        (SAMPLES[2] | {"data": {"object": objects.subscription(customer=None)}}, "customer"),
+        (SAMPLES[9] | {"data": {"object": {**objects.refund(), "status": 1}}}, "status"),
+    ],
+)
+def test_other_objects_are_checked_alike(payload: Json, place: str) -> None:
+    assert senseless_at(payload).endswith(place)
+
+
+def test_the_last_of_duplicate_keys_counts() -> None:
+    body = objects.encoded(event("refund.created", objects.refund(amount=5)))
+    twice = body.replace(b'"amount":5', b'"amount":1.5,"amount":7')
+    meaning = stripe.read(twice, live=False, received_at=NOW)
+    assert isinstance(meaning, Mapped)
+    assert isinstance(meaning.body, Refund)
+    assert meaning.body.amount == 7
+
+
+@pytest.mark.parametrize("written", [b"1e3", b"10.0", b"-0.0", b"18446744073709551616", b'"1000"'])
+def test_amounts_are_written_as_integers(written: bytes) -> None:
+    body = objects.encoded(event("refund.created", objects.refund(amount=5), id="evt_1"))
+    odd = body.replace(b'"amount":5', b'"amount":' + written)
+    meaning = stripe.read(odd, live=False, received_at=NOW)
+    assert isinstance(meaning, Senseless)
+    assert meaning.reason.params == {"place": "data.object.amount", "problem": "not an integer"}
+
+
+def test_what_we_do_not_keep_disturbs_nobody() -> None:
+    thing = {**bills.invoice(), "number": "\0", "account_name": 1e308, "footer": [[]]}
+    thing["customer_address"]["country"] = "Germany\0"
+    assert mapped(event("invoice.paid", thing)).country == ""
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: str(sample["type"]))
+def test_any_odd_value_anywhere_is_survived(sample: Json) -> None:
+    for path in places(sample):
+        for value in (MISSING, *ODD):
+            assert sound(means(changed(sample, path, value))), (path, value)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(SAMPLES), st.data())
+@settings(max_examples=200, deadline=None)
+def test_any_mutation_is_survived(sample: Json, data: st.DataObject) -> None:
+    payload = sample
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(list(places(payload)) or [("id",)]))
+        payload = changed(payload, path, data.draw(JUNK))
+    assert sound(means(payload))
+
+
+@given(st.binary(max_size=200) | JUNK.map(orjson.dumps))
+@settings(deadline=None)
+def test_any_bytes_are_survived(body: bytes) -> None:
+    assert sound(stripe.read(body, live=False, received_at=NOW))
+
+
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the published fixtures are not here")
+def test_published_objects_are_understood_under_every_type() -> None:
+    things = {path.stem: orjson.loads(path.read_bytes()) for path in FIXTURES.glob("*.json")}
+    kinds = {}
+    for kind in (*stripe.EVENT_TYPES, "invoice.payment_succeeded", "charge.dispute.created"):
+        for name, thing in things.items():
+            meaning = means(event(kind, thing))
+            assert sound(meaning)
+            kinds[kind, name] = meaning.kind if isinstance(meaning, Mapped) else type(meaning)
+    assert kinds["refund.created", "refund"] == "refund"
+    assert kinds["charge.refunded", "charge"] == "refund_total"
+    assert kinds["invoice.paid", "invoice"] == "tie"
+    assert kinds["checkout.session.completed", "checkout.session"] == "tie"
+    assert kinds["customer.subscription.deleted", "subscription"] == "churn"
+    assert kinds["customer.created", "customer"] is Ignored
+    assert kinds["charge.succeeded", "charge"] is Ignored
+    assert kinds["payment_intent.succeeded", "payment_intent"] is Ignored
+    assert kinds["invoice_payment.paid", "invoice_payment"] is Ignored
+    assert kinds["charge.dispute.created", "dispute"] is Ignored
+
+
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the published fixtures are not here")
+def test_published_invoice_is_a_sale_once_paid() -> None:
+    thing = orjson.loads((FIXTURES / "invoice.json").read_bytes())
+    thing |= {"amount_paid": 1_000, "status": "paid"}
+    body = mapped(event("invoice.paid", thing)).body
+    assert isinstance(body, Payment)
+    assert (body.gross, body.base, body.lines[0].amount) == (1_000, 1_000, 1_000)
+    assert body.subscription == "stripe::subscription:subscription"
