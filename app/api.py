@@ -1,0 +1,138 @@
+"""The FastAPI object: routers, problems, limits, and the OpenAPI document.
+
+`python -m app.api` prints `openapi.yaml`.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncpg
+import sqlalchemy.exc
+import structlog
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import __version__, errors, openapi, problems
+from app.db.engine import Database
+from app.limits import Limits
+from app.secret_keys import SecretKeys
+from app.settings import Settings
+
+ROUTERS: Final[tuple[APIRouter, ...]] = ()
+"""All that answers under /v1, in the order in which the documentation shows it."""
+
+_RETRY_AFTER_S: Final = 2
+_log: Final = structlog.get_logger()
+
+
+def build(
+    database: Database, settings: Settings, keys: SecretKeys, ready: Callable[[], bool]
+) -> FastAPI:
+    """The API on these pools. ready: whether the schema is in place; until then /v1 is 503."""
+    app = FastAPI(
+        title="Finderfee",
+        version=__version__,
+        summary="Who brought this customer, and what do we owe them?",
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        exception_handlers=_HANDLERS,
+    )
+    app.state.database = database
+    app.state.settings = settings
+    app.state.secret_keys = keys
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    app.add_middleware(Limits)
+    app.add_middleware(_Gate, ready=ready)
+    _use_own_document(app)
+    return app
+
+
+def openapi_yaml() -> str:
+    """The text of `openapi.yaml`; needs no database."""
+    import yaml  # noqa: PLC0415 (a development dependency, which the running service lacks)
+
+    nowhere = Database("postgresql://localhost/none")
+    app = build(nowhere, Settings(), SecretKeys(["-" * 32]), lambda: False)
+    text: str = yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+class _Gate:
+    """Keeps /v1 shut, with a 503, while the database is being migrated."""
+
+    def __init__(self, app: ASGIApp, *, ready: Callable[[], bool]) -> None:
+        self._app = app
+        self._ready = ready
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/v1/") and not self._ready():
+            problem = errors.Unavailable("Starting.", retry_after_s=_RETRY_AFTER_S)
+            await problems.answer(problem)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _use_own_document(app: FastAPI) -> None:
+    made: dict[str, Any] = {}
+
+    def document() -> dict[str, Any]:
+        if not made:
+            made.update(openapi.document(app))
+        return made
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+async def _answer_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.Problem)
+    return problems.answer(error)
+
+
+async def _answer_validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problems.answer(problems.of_validation(error))
+
+
+async def _answer_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problems.answer(problems.of_http(error), error.headers)
+
+
+async def _answer_database(request: Request, error: Exception) -> Response:
+    problem = problems.of_database(error)
+    if problem is None:
+        raise error
+    if problem.status == errors.Unavailable.status:
+        _log.warning("api.database_unavailable", route=_route(request), error=repr(error))
+    return problems.answer(problem)
+
+
+async def _answer_bug(request: Request, error: Exception) -> Response:
+    # Starlette raises it again once this is sent, so the server logs where it happened.
+    _log.error("api.bug", route=_route(request), error=type(error).__name__)
+    return problems.answer(errors.Problem())
+
+
+def _route(request: Request) -> str:
+    return str(getattr(request.scope.get("route"), "path", "unknown"))
+
+
+_HANDLERS: Final[dict[Any, Any]] = {
+    errors.Problem: _answer_problem,
+    RequestValidationError: _answer_validation,
+    HTTPException: _answer_http,
+    sqlalchemy.exc.SQLAlchemyError: _answer_database,
+    asyncpg.PostgresError: _answer_database,
+    asyncpg.InterfaceError: _answer_database,
+    OSError: _answer_database,
+    Exception: _answer_bug,
+}
+
+if __name__ == "__main__":
+    sys.stdout.write(openapi_yaml())

@@ -1,0 +1,202 @@
+"""API keys: a Bearer token becomes a Caller with its workspace, mode and scopes, or a 401.
+
+Also the transactions of a request, as dependencies that end before the answer leaves.
+"""
+
+import hashlib
+import secrets
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Final, Literal, cast
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import func, or_, select
+
+from app.db.engine import Database
+from app.db.tables import ApiKey, Workspace
+from app.db.tx import Read, Tx
+from app.errors import MissingScope, Unauthorized
+
+Mode = Literal["live", "test"]
+
+MIN_KEY_LENGTH: Final = 32
+MAX_KEY_LENGTH: Final = 200
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM_LENGTH: Final = 32
+_CHECKSUM_LENGTH: Final = 6
+_HINT_LENGTH: Final = 12
+
+
+class Scope(StrEnum):
+    """What a key may do. `:write` includes `:read` of the same noun, `admin` everything."""
+
+    PROGRAMS_READ = "programs:read"
+    PROGRAMS_WRITE = "programs:write"
+    PARTNERS_READ = "partners:read"
+    PARTNERS_WRITE = "partners:write"
+    LINKS_READ = "links:read"
+    LINKS_WRITE = "links:write"
+    CONVERSIONS_READ = "conversions:read"
+    CONVERSIONS_WRITE = "conversions:write"
+    COMMISSIONS_READ = "commissions:read"
+    PAYOUTS_WRITE = "payouts:write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. first: of the workspace that the first start made; it may make workspaces."""
+
+    workspace_id: UUID
+    key_id: UUID
+    mode: Mode
+    scopes: frozenset[str]
+    first: bool
+
+    def may(self, scope: Scope) -> bool:
+        noun, _, verb = scope.partition(":")
+        return (
+            scope in self.scopes
+            or Scope.ADMIN in self.scopes
+            or (verb == "read" and f"{noun}:write" in self.scopes)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """key: shown once. hint, digest: what is stored of it."""
+
+    key: str
+    hint: str
+    digest: bytes
+
+
+def new_key(mode: Mode) -> NewKey:
+    """`ff_live_`, 32 random characters (190 bits) and a checksum of 6.
+
+    The checksum serves scanners for leaked secrets and clients that look for typing errors. The
+    server does not refuse by it, since the first key may have any form (`given_key`).
+    """
+    body = f"ff_{mode}_" + "".join(secrets.choice(_BASE62) for _ in range(_RANDOM_LENGTH))
+    return given_key(body + checksum(body))
+
+
+def given_key(key: str) -> NewKey:
+    """A key from outside (`FINDERFEE_BOOTSTRAP_API_KEY`); ValueError if it could never be sent."""
+    if not (MIN_KEY_LENGTH <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise ValueError("an API key has 32 to 200 printable ASCII characters")
+    if " " in key:
+        raise ValueError("an API key has no spaces")
+    return NewKey(key=key, hint=key[:_HINT_LENGTH], digest=_digest(key))
+
+
+def checksum(body: str) -> str:
+    """CRC-32 in base 62, six characters."""
+    rest, text = zlib.crc32(body.encode()), ""
+    for _ in range(_CHECKSUM_LENGTH):
+        rest, digit = divmod(rest, len(_BASE62))
+        text = _BASE62[digit] + text
+    return text
+
+
+def get_database(request: Request) -> Database:
+    return cast("Database", request.app.state.database)
+
+
+@cache
+def needs(scope: Scope) -> Callable[..., Awaitable[Caller]]:
+    """The dependency of a route: `caller: Annotated[Caller, Depends(needs(Scope.LINKS_WRITE))]`.
+
+    Unauthorized for a key that is missing, unknown, revoked or expired, all alike; MissingScope
+    for one that may not do this.
+    """
+
+    async def caller(found: Annotated[Caller, Depends(_authenticate)]) -> Caller:
+        if not found.may(scope):
+            raise MissingScope(f"This needs a key with the scope `{scope}`.")
+        return found
+
+    return caller
+
+
+_BEARER: Final = HTTPBearer(
+    auto_error=False, scheme_name="api_key", description="`Authorization: Bearer ff_live_…`"
+)
+
+
+async def _authenticate(
+    database: Annotated[Database, Depends(get_database)],
+    token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+) -> Caller:
+    key = token.credentials if token else ""
+    if not (MIN_KEY_LENGTH <= len(key) <= MAX_KEY_LENGTH and key.isascii()):
+        raise Unauthorized
+    async with database.read() as read:
+        found = await find_caller(read, key)
+    if found is None:
+        raise Unauthorized
+    return found
+
+
+async def find_caller(read: Read, key: str) -> Caller | None:
+    """Whose key it is, if it is in force now."""
+    row = await read.first(
+        select(ApiKey.id, ApiKey.workspace_id, ApiKey.scopes, Workspace.mode, Workspace.first)
+        .join(Workspace, Workspace.id == ApiKey.workspace_id)
+        .where(
+            ApiKey.digest == _digest(key),
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
+        )
+    )
+    if row is None:
+        return None
+    return Caller(
+        workspace_id=row.workspace_id,
+        key_id=row.id,
+        mode=row.mode,
+        scopes=frozenset(row.scopes),
+        first=row.first,
+    )
+
+
+async def _read(database: Annotated[Database, Depends(get_database)]) -> AsyncIterator[Read]:
+    async with database.read() as read:
+        yield read
+
+
+async def _tx(database: Annotated[Database, Depends(get_database)]) -> AsyncIterator[Tx]:
+    async with database.tx() as tx:
+        yield tx
+
+
+@cache
+def in_lane(scope: Scope) -> Any:
+    """A transaction in the caller's money lane, for `Annotated[Tx, …]`.
+
+    Name the scope that the route needs too: the key is checked before the lane is waited for.
+    """
+
+    async def lane(
+        database: Annotated[Database, Depends(get_database)],
+        caller: Annotated[Caller, Depends(needs(scope))],
+    ) -> AsyncIterator[Tx]:
+        async with database.lane(caller.workspace_id) as tx:
+            yield tx
+
+    return Depends(lane, scope="function")
+
+
+# scope="function": the transaction ends before the answer leaves. By FastAPI's default it would
+# end after it, and a failing commit would have answered 200.
+ReadDep = Annotated[Read, Depends(_read, scope="function")]
+TxDep = Annotated[Tx, Depends(_tx, scope="function")]
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,121 @@
+"""The OpenAPI document: FastAPI's own, with our problems in the place of its errors."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app import errors
+from app.errors import FieldError, Problem
+from app.problems import MEDIA_TYPE, body_of
+
+DESCRIPTION: Final = """
+Send `Authorization: Bearer <key>` with every request. Amounts are integers in minor units, instants
+RFC 3339 with an offset, ids carry their kind as a prefix. Unknown fields are refused; of a key that
+stands twice in a JSON object the last one counts. Lists come newest first: `limit`, and
+`starting_after` with the last id of the page before. Whatever goes wrong is answered as
+`application/problem+json` (RFC 9457); `code` is stable, `errors` tells place and remedy.
+"""
+
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457). `code` is stable.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:finderfee:problem:not_found"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "examples": ["not_found"]},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["place", "problem", "remedy"],
+                "properties": {
+                    "place": {"type": "string", "examples": ["body/amount"]},
+                    "problem": {"type": "string"},
+                    "remedy": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+_SAMPLE_ERROR: Final = FieldError(
+    "body/amount", "Input should be a valid integer", "Send a JSON integer: no quotes."
+)
+_WITH_KEY: Final = (errors.Unauthorized, errors.MissingScope)
+_WITH_BODY: Final = (
+    errors.MalformedJson,
+    errors.RequestTimeout,
+    errors.BodyTooLarge,
+    errors.InvalidRequest,
+)
+
+
+def documented(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """`responses=documented(CodeTaken)`: a route's own problems, by status, each an example.
+
+    Those that follow from a route's shape are added to all: a key needed (401, 403), a body (400,
+    408, 413, 422), a query (422), an object in the path (404), Postgres (503).
+    """
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        _add(responses, kind)
+    return responses
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The whole document, made once."""
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=DESCRIPTION.strip(),
+        routes=app.routes,
+    )
+    for operations in made.get("paths", {}).values():
+        for operation in operations.values():
+            _add_common(operation)
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    schemas["Problem"] = _SCHEMA
+    return made
+
+
+def _add_common(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):
+        responses.pop("422", None)
+    places = {parameter["in"] for parameter in operation.get("parameters", ())}
+    common: list[type[Problem]] = [errors.Unavailable]
+    if "security" in operation:
+        common += _WITH_KEY
+    if "requestBody" in operation:
+        common += _WITH_BODY
+    if "query" in places:
+        common.append(errors.InvalidRequest)
+    if "path" in places:
+        common.append(errors.NotFound)
+    for kind in common:
+        _add(responses, kind)
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _add(responses: dict[Any, dict[str, Any]], kind: type[Problem]) -> None:
+    status = str(kind.status)
+    response = responses.setdefault(
+        status,
+        {
+            "description": kind.title,
+            "content": {
+                MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+            },
+        },
+    )
+    examples = response["content"][MEDIA_TYPE]["examples"]
+    if kind.code not in examples:
+        found = [_SAMPLE_ERROR] if kind.status == errors.InvalidRequest.status else []
+        examples[kind.code] = {"summary": kind.title, "value": body_of(kind(errors=found))}
