@@ -116,6 +116,8 @@ def test_the_facts_are_those_of_the_api() -> None:
         (" && ".join(["sale.kind.matches('a')"] * 6), "6 calls of matches"),
         ("[1].all(x, [2].all(y, x < y))", "iteration inside an iteration"),
         ("[[2].all(y, y > 0)].all(x, [1].exists(z, x))", "iteration inside an iteration"),
+        ("[1].all(x, {'a': [2].all(y, y > 0)}['a'])", "iteration inside an iteration"),
+        ("{sale.kind.matches(touch.code): 1} == {}", "not a literal text"),
         ("sale.product_ids.all(p, p.matches('a'))", "matches inside"),
         ("sale.product_ids.all(p, p in sale.product_ids)", "sale.product_ids inside"),
         ("[1].all(x, [" + ",".join("x" * 50) + "] == [1])", "parts inside 1 iterations"),
@@ -152,7 +154,17 @@ def test_a_failure_that_does_not_matter_does_not_count() -> None:
 
 
 def test_an_expression_is_compiled_once() -> None:
-    assert compile_condition("sale.new") is compile_condition("sale.new")
+    once = compile_condition("sale.new")
+    assert compile_condition("sale.new") is once
+
+
+def test_conditions_are_compared_by_their_source() -> None:
+    one = compile_condition("sale.new")
+    compile_condition.cache_clear()
+    again = compile_condition("sale.new")
+    assert again is not one
+    assert (again, hash(again)) == (one, hash(one))
+    assert again != compile_condition("!sale.new")
 
 
 def test_wide_iterations_run_into_the_budget_as_a_failure() -> None:
