@@ -9,6 +9,7 @@ from app.db.tables.clicks import (
     Referrer,
 )
 from app.db.tables.customers import Conversion, Customer, CustomerName, Decision, TouchRow
+from app.db.tables.heartbeats import Heartbeat
 from app.db.tables.inbox import EventBody, EventRow, Source
 from app.db.tables.ledger import Account, Commission, Transfer
 from app.db.tables.links import Link, LinkChange
@@ -38,6 +39,7 @@ __all__ = [
     "EnrollmentState",
     "EventBody",
     "EventRow",
+    "Heartbeat",
     "Lane",
     "Link",
     "LinkChange",
