@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.conversions.providers.mapping import Contact
+from app.conversions.providers.mapping import Alias, Contact
 from app.core.events import Line, Payment, Tie
 from tests.contract import stripe_invoices as bills
 from tests.contract import stripe_objects as objects
@@ -172,6 +172,17 @@ def test_lines_weigh_less_discounts_and_included_tax() -> None:
 def test_lines_that_cannot_be_weighed_leave_the_total(fields: Json) -> None:
     got = payment(paid(**fields))
     assert (got.base, got.lines, got.lines_complete, got.quantity) == (10_000, (), False, 1)
+
+
+def test_product_is_found_in_older_lines_or_unknown() -> None:
+    by_plan = {**bills.older_invoice_line(product="prod_2"), "price": None}
+    by_bare_id = {**bills.older_invoice_line(), "price": "price_1", "plan": None}
+    got = payment(paid(lines=[by_plan, by_bare_id]))
+    assert [line.product_id for line in got.lines] == ["prod_2", ""]
+
+
+def test_invoice_without_customer_is_keyed_by_itself() -> None:
+    assert mapped(paid(customer=None)).contact.aliases == (Alias("stripe:", "in_1"),)
 
 
 def test_one_off_invoice_has_no_subscription() -> None:

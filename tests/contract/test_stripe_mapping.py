@@ -80,6 +80,13 @@ def test_session_without_customer_is_keyed_by_its_payment_intent() -> None:
     assert got.contact.aliases == (Alias("stripe:", "pi_1"),)
 
 
+def test_e_mail_given_before_the_checkout_counts_until_there_is_another() -> None:
+    thing = {**objects.checkout_session(), "customer_email": "early@example.com"}
+    got = mapped(event("checkout.session.completed", {**thing, "customer_details": None}))
+    assert got.contact.email == "early@example.com"
+    assert mapped(event("checkout.session.completed", thing)).contact.email == "jenny@example.com"
+
+
 def test_session_that_names_nobody_and_ties_nothing_is_ignored() -> None:
     assert ignored(completed(customer=None, payment_intent=None, amount_total=0, amount_tax=0))
 
@@ -189,6 +196,8 @@ def test_fractions_of_the_smallest_unit_are_refused_and_bases_rounded() -> None:
     thing = objects.refund(amount=550, currency="isk")
     assert senseless_at(event("refund.created", thing)) == "data.object.amount"
     assert payment(completed(amount_total=500, amount_tax=97, currency="isk")).base == 4
+    too_much = objects.refund(amount=10**11 + 1, currency="mga")
+    assert senseless_at(event("refund.created", too_much)) == "data.object.amount"
 
 
 def test_each_special_currency_really_differs_from_iso() -> None:

@@ -19,7 +19,9 @@ def test_payment_intent_is_a_sale_only_if_marked() -> None:
         got = mapped(event("payment_intent.succeeded", thing))
         assert got.body == Payment(authority=1, gross=12_000, base=12_000, currency="usd")
         assert got.payments == ("stripe::payment_intent:pi_1", "stripe::charge:ch_1")
-    assert mapped(event("payment_intent.succeeded", objects.payment_intent())).kind == "tie"
+    for metadata in ({}, {"click_id": "", "finderfee_customer_id": ""}):
+        thing = objects.payment_intent(metadata=metadata)
+        assert mapped(event("payment_intent.succeeded", thing)).kind == "tie"
     alone = objects.payment_intent(latest_charge=None)
     assert ignored(event("payment_intent.succeeded", alone))
 

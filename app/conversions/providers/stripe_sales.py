@@ -103,7 +103,7 @@ def payment_intent(event: Envelope) -> Mapped | Ignored:
         ("charge", thing.id("latest_charge") or (older[0].id("id") if older else "")),
         ("invoice", thing.id("invoice")),
     )
-    marked = bool(clicks) or "finderfee_customer_id" in metadata
+    marked = bool(clicks or metadata.text("finderfee_customer_id"))
     currency = currency_of(thing) if marked else ""
     gross = in_minor_units(thing, "amount_received", currency) if marked else 0
     if gross == 0:
