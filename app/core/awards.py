@@ -100,6 +100,7 @@ def awards_for(
         amount = share_bps(ruling.amount, credit.bps)
         if amount > 0:
             awards.append(_award(conversion, credit, terms, ruling, amount))
+    awards.sort(key=lambda award: award.commission_id)
     return tuple(awards), tuple(reasons)
 
 

@@ -271,6 +271,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("hold_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("matured_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column(
             "explanation",
             postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),

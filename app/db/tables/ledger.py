@@ -47,6 +47,8 @@ class Commission(Base):
     status: Mapped[str]
     hold_until: Mapped[datetime]
     matured_at: Mapped[datetime | None]
+    superseded: Mapped[bool]
+    """Dropped by a re-decision: all of it is reversed, whatever was refunded."""
     explanation: Mapped[Json]
     """[{code, params}]"""
     transfers: Mapped[int]

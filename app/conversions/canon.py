@@ -1,0 +1,257 @@
+"""Canonical JSON of events, worlds and decisions: what is stored, hashed and verified."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from app.core.conversions import Award, Conversion, Credit
+from app.core.events import (
+    Body,
+    Churn,
+    ClickTouch,
+    Event,
+    InvalidToken,
+    Kind,
+    Lead,
+    Line,
+    Named,
+    Payment,
+    Refund,
+    RefundTotal,
+    Tie,
+    Touch,
+)
+from app.core.fold import Folded
+from app.core.reasons import Reason
+from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
+
+Json = dict[str, Any]
+
+BODIES: Final[Mapping[Kind, type[Body]]] = {
+    "lead": Lead,
+    "payment": Payment,
+    "tie": Tie,
+    "refund": Refund,
+    "refund_total": RefundTotal,
+    "named": Named,
+    "churn": Churn,
+}
+
+
+def dumps(value: Any) -> bytes:
+    """The one spelling of a JSON value: sorted keys, no white space."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def digest(value: Any) -> bytes:
+    return hashlib.sha256(dumps(value)).digest()
+
+
+def event_json(event: Event) -> Json:
+    """Everything of an event that decides; no personal data is in it."""
+    return {
+        "id": str(event.id),
+        "source": event.source,
+        "external_id": event.external_id,
+        "kind": event.kind,
+        "occurred_at": instant(event.occurred_at),
+        "received_at": instant(event.received_at),
+        "body": _body_json(event.body),
+        "people": list(event.people),
+        "payments": list(event.payments),
+        "touches": [_touch_json(touch) for touch in event.touches],
+        "country": event.country,
+        "program_ids": [str(program) for program in event.program_ids],
+    }
+
+
+def event_of(stored: Mapping[str, Any]) -> Event:
+    """The event that `event_json` wrote; KeyError, ValueError or TypeError if it is not one."""
+    return Event(
+        id=UUID(stored["id"]),
+        source=stored["source"],
+        external_id=stored["external_id"],
+        kind=stored["kind"],
+        occurred_at=datetime.fromisoformat(stored["occurred_at"]),
+        received_at=datetime.fromisoformat(stored["received_at"]),
+        body=_body_of(stored["kind"], stored["body"]),
+        people=tuple(stored["people"]),
+        payments=tuple(stored["payments"]),
+        touches=tuple(_touch_of(touch) for touch in stored["touches"]),
+        country=stored["country"],
+        program_ids=tuple(UUID(program) for program in stored["program_ids"]),
+    )
+
+
+def world_json(world: World) -> Json:
+    """What a decision knew of links, terms and enrollments; plans by the id of their version."""
+    return {
+        "links": {
+            str(link.id): [str(link.program_id), str(link.partner_id)]
+            for link in world.links.values()
+        },
+        "programs": {
+            str(program.id): {
+                "states": _states_json(program.states),
+                "plans": [str(plan.id) for plan in program.plans],
+            }
+            for program in world.programs.values()
+        },
+        "enrollments": [
+            [str(e.program_id), str(e.partner_id), e.country, _states_json(e.states)]
+            for e in world.enrollments.values()
+        ],
+    }
+
+
+def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
+    """The world that `world_json` wrote. plans: all versions that it names."""
+    links = {
+        UUID(i): LinkFact(UUID(i), UUID(program), UUID(partner))
+        for i, (program, partner) in stored["links"].items()
+    }
+    programs = {
+        UUID(i): ProgramFact(
+            UUID(i),
+            _states_of(program["states"]),
+            tuple(plans[UUID(plan)] for plan in program["plans"]),
+        )
+        for i, program in stored["programs"].items()
+    }
+    enrollments = {
+        (UUID(program), UUID(partner)): EnrollmentFact(
+            UUID(program), UUID(partner), country, _states_of(states)
+        )
+        for program, partner, country, states in stored["enrollments"]
+    }
+    return World(links, programs, enrollments)
+
+
+def reasons_json(reasons: tuple[Reason, ...]) -> list[Json]:
+    return [{"code": reason.code, "params": dict(reason.params)} for reason in reasons]
+
+
+def json_text(reasons: tuple[Reason, ...]) -> str:
+    """Reasons as a jsonb parameter takes them."""
+    return orjson.dumps(reasons_json(reasons)).decode()
+
+
+def reasons_of(stored: list[Json]) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(
+            reason["code"],
+            {k: tuple(v) if isinstance(v, list) else v for k, v in reason["params"].items()},
+        )
+        for reason in stored
+    )
+
+
+def credits_of(stored: list[list[Any]]) -> tuple[Credit, ...]:
+    return tuple(Credit(UUID(partner), bps) for partner, bps in stored)
+
+
+def outcome_digest(folded: Folded) -> bytes:
+    """SHA-256 over what a decision says should stand."""
+    return digest(
+        {
+            "conversions": [_plain(conversion) for conversion in folded.conversions],
+            "superseded": {str(old): str(new) for old, new in folded.superseded.items()},
+        }
+    )
+
+
+def decision_hash(  # noqa: PLR0913 (the parts of one row)
+    previous: bytes,
+    *,
+    workspace: UUID,
+    number: int,
+    customer: UUID,
+    engine: int,
+    facts: Json,
+    outcome: bytes,
+) -> bytes:
+    """SHA-256 over the previous decision's hash and this one's row."""
+    row = {
+        "workspace": str(workspace),
+        "number": number,
+        "customer": str(customer),
+        "engine": engine,
+        "facts": facts,
+        "outcome": outcome.hex(),
+    }
+    return hashlib.sha256(previous + dumps(row)).digest()
+
+
+def instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def _plain(value: object) -> Any:
+    """A conversion or an award as JSON values, field by field."""
+    convert = _PLAIN.get(type(value))
+    return convert(value) if convert else value
+
+
+def _slots(value: Any) -> Json:
+    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+
+
+_PLAIN: Final[Mapping[type, Callable[[Any], Any]]] = {
+    Conversion: _slots,
+    Award: _slots,
+    Credit: _slots,
+    Reason: lambda reason: {"code": reason.code, "params": dict(reason.params)},
+    tuple: lambda values: [_plain(value) for value in values],
+    UUID: str,
+    datetime: instant,
+}
+
+
+def _states_json(states: tuple[Dated, ...]) -> list[list[str]]:
+    return [[instant(dated.since), dated.state] for dated in states]
+
+
+def _states_of(stored: list[list[str]]) -> tuple[Dated, ...]:
+    return tuple(Dated(datetime.fromisoformat(since), state) for since, state in stored)
+
+
+def _body_json(body: Body) -> Json:
+    if isinstance(body, Payment):
+        return {
+            **{f.name: getattr(body, f.name) for f in fields(body) if f.name != "lines"},
+            "lines": [[line.product_id, line.amount, line.quantity] for line in body.lines],
+        }
+    return {f.name: getattr(body, f.name) for f in fields(body)}
+
+
+def _body_of(kind: Kind, stored: Json) -> Body:
+    if kind == "payment":
+        return Payment(**{**stored, "lines": tuple(Line(*line) for line in stored["lines"])})
+    return BODIES[kind](**stored)
+
+
+def _touch_json(touch: Touch) -> Json:
+    if isinstance(touch, InvalidToken):
+        return {"invalid": touch.position}
+    return {
+        "click_id": str(touch.click_id),
+        "link_id": str(touch.link_id),
+        "traffic_class": touch.traffic_class,
+        "at": instant(touch.at),
+    }
+
+
+def _touch_of(stored: Json) -> Touch:
+    if "invalid" in stored:
+        return InvalidToken(stored["invalid"])
+    return ClickTouch(
+        click_id=UUID(stored["click_id"]),
+        link_id=UUID(stored["link_id"]),
+        traffic_class=stored["traffic_class"],
+        at=datetime.fromisoformat(stored["at"]),
+    )

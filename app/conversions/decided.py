@@ -1,0 +1,170 @@
+"""Decisions of a batch in memory: each customer's state after each step, and what it moved."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.conversions.canon import (
+    Json,
+    decision_hash,
+    event_json,
+    instant,
+    outcome_digest,
+    world_json,
+)
+from app.conversions.facts import Counters, Known
+from app.conversions.identities import Someone
+from app.core.conversions import Award, Conversion
+from app.core.events import Event
+from app.core.fold import ENGINE, Folded, History, fold
+from app.core.transfers import Standing, Transfer, difference, supersede
+from app.core.world import World
+
+
+@dataclass(slots=True)
+class DecisionRow:
+    """One run of the fold, as it is stored."""
+
+    number: int
+    customer: UUID
+    facts: Json
+    outcome: bytes
+    hash: bytes
+
+
+@dataclass(slots=True)
+class Decided:
+    """One customer of the batch: what was known, and what stands after its steps so far."""
+
+    person: Someone
+    known: Known
+    world: World
+    events: list[Event] = field(init=False)
+    conversions: tuple[Conversion, ...] = field(init=False)
+    standings: dict[UUID, Standing] = field(init=False)
+    superseded: dict[UUID, UUID] = field(default_factory=dict)
+    """Conversions that no longer stand, with what each turned out to be."""
+    waiting: frozenset[UUID] = frozenset()
+    told: dict[UUID, UUID] = field(default_factory=dict)
+    first_seen: dict[UUID, int] = field(default_factory=dict)
+    """News → the number of the decision that saw it first."""
+    changed: dict[UUID, int] = field(default_factory=dict)
+    """Conversions and commissions → the latest decision that changed them."""
+
+    def __post_init__(self) -> None:
+        self.events = list(self.known.events.values())
+        self.conversions = tuple(self.known.conversions.values())
+        self.standings = dict(self.known.standings)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one lane transaction decides. counters grow as decisions and transfers are made."""
+
+    workspace: UUID
+    counters: Counters
+    orphans: tuple[Event, ...]
+    decided: list[Decided] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    transfers: list[tuple[Transfer, datetime]] = field(default_factory=list)
+    """Each with the time that it is about."""
+
+
+def decide_step(batch: Batch, decided: Decided, as_of: datetime, news: tuple[Event, ...]) -> None:
+    """Fold one step's news into a customer's state and note what moves."""
+    first_step = not decided.first_seen
+    decided.events.extend(news)
+    history = History(
+        workspace=batch.workspace,
+        events=tuple(decided.events),
+        prior=decided.conversions,
+        as_of=as_of,
+        now=batch.counters.now,
+    )
+    folded = fold(history, decided.world)
+    facts: Json = {
+        "as_of": instant(as_of),
+        "now": instant(history.now),
+        "absorbed": [str(i) for i in decided.person.absorbed] if first_step else [],
+        "events": [event_json(event) for event in news],
+        "world": world_json(decided.world),
+    }
+    number = _record_decision(batch, decided.person.id, facts, outcome_digest(folded))
+    decided.first_seen |= {event.id: number for event in news}
+    _apply(batch, decided, folded, number, max(event.occurred_at for event in news))
+
+
+def _record_decision(batch: Batch, customer: UUID, facts: Json, outcome: bytes) -> int:
+    counters = batch.counters
+    counters.decision_no += 1
+    counters.chain_hash = decision_hash(
+        counters.chain_hash,
+        workspace=batch.workspace,
+        number=counters.decision_no,
+        customer=customer,
+        engine=ENGINE,
+        facts=facts,
+        outcome=outcome,
+    )
+    batch.decisions.append(
+        DecisionRow(counters.decision_no, customer, facts, outcome, counters.chain_hash)
+    )
+    return counters.decision_no
+
+
+def _apply(
+    batch: Batch, decided: Decided, folded: Folded, number: int, occurred_at: datetime
+) -> None:
+    before = {conversion.id: conversion for conversion in decided.conversions}
+    for conversion in folded.conversions:
+        if before.get(conversion.id) != conversion:
+            decided.changed[conversion.id] = number
+    standing = {award.commission_id for c in folded.conversions for award in c.awards}
+    for conversion in folded.conversions:
+        for award in conversion.awards:
+            _move_to(batch, decided, award, number, occurred_at)
+    for commission, old in decided.standings.items():
+        if commission not in standing and not old.superseded:
+            transfers = supersede(old)
+            batch.transfers += [(transfer, occurred_at) for transfer in transfers]
+            decided.changed[commission] = number
+            decided.standings[commission] = replace(
+                old,
+                reversed=old.amount,
+                superseded=True,
+                transfers=old.transfers + len(transfers),
+            )
+    decided.conversions = folded.conversions
+    decided.superseded |= folded.superseded
+    decided.changed |= dict.fromkeys(folded.superseded, number)
+    decided.waiting = folded.waiting
+    decided.told = dict(folded.told)
+
+
+def _move_to(
+    batch: Batch, decided: Decided, award: Award, number: int, occurred_at: datetime
+) -> None:
+    """Bring one commission to where its award says it should stand."""
+    old = decided.standings.get(award.commission_id) or Standing(
+        commission_id=award.commission_id,
+        program_id=award.program_id,
+        partner_id=award.partner_id,
+        currency=award.currency,
+        amount=0,
+        reversed=0,
+        matured=False,
+        superseded=False,
+        transfers=0,
+    )
+    transfers = difference(old, amount=award.amount, reversed_=award.reversed)
+    if not transfers and not old.superseded and award.commission_id in decided.standings:
+        return
+    batch.transfers += [(transfer, occurred_at) for transfer in transfers]
+    decided.changed[award.commission_id] = number
+    decided.standings[award.commission_id] = replace(
+        old,
+        amount=award.amount,
+        reversed=award.reversed,
+        superseded=False,
+        transfers=old.transfers + len(transfers),
+    )

@@ -1,0 +1,200 @@
+"""The SQL that gathers what the core needs to know, for a whole batch at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.conversions.canon import credits_of, event_of, reasons_of
+from app.core.conversions import Award, Conversion
+from app.core.events import Event
+from app.core.transfers import Standing
+
+
+@dataclass(slots=True)
+class Known:
+    """What is recorded about one customer. states: of its events, as the inbox has them."""
+
+    events: dict[UUID, Event] = field(default_factory=dict)
+    states: dict[UUID, tuple[str, UUID | None]] = field(default_factory=dict)
+    """By event: its state and the conversion that it is about."""
+    seen: dict[UUID, int] = field(default_factory=dict)
+    """By event: the first decision that saw it."""
+    conversions: dict[UUID, Conversion] = field(default_factory=dict)
+    standings: dict[UUID, Standing] = field(default_factory=dict)
+    """By commission, those of superseded conversions too."""
+    paid: dict[UUID, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Counters:
+    """The lane's counters, read under its lock. now: Postgres' clock after the lock."""
+
+    now: datetime
+    decision_no: int
+    transfer_no: int
+    chain_hash: bytes
+
+
+async def counters(driver: "asyncpg.Connection[Any]", workspace: UUID) -> Counters:
+    row = await driver.fetchrow(
+        "SELECT clock_timestamp() AS now, decision_no, transfer_no, chain_hash"
+        " FROM lanes WHERE workspace_id = $1",
+        workspace,
+    )
+    assert row is not None, workspace
+    return Counters(row["now"], row["decision_no"], row["transfer_no"], row["chain_hash"])
+
+
+async def news(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, ids: Sequence[UUID]
+) -> list[Event]:
+    """The events of a batch that are yet to be decided, in order of receipt."""
+    rows = await driver.fetch(
+        f"SELECT {_EVENT_COLUMNS} FROM events"
+        " WHERE workspace_id = $1 AND id = ANY($2) AND decision_no IS NULL"
+        " AND state IN ('received', 'parked') ORDER BY received_at, id",
+        workspace,
+        ids,
+    )
+    return [_event(row) for row in rows]
+
+
+async def parked(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, names: Iterable[str]
+) -> list[Event]:
+    """Events that wait for one of these payments and have no customer yet."""
+    rows = await driver.fetch(
+        f"SELECT {_EVENT_COLUMNS} FROM events WHERE workspace_id = $1 AND state = 'parked'"
+        " AND customer_id IS NULL AND waits_for && $2 ORDER BY received_at, id LIMIT 1000",
+        workspace,
+        sorted(names),
+    )
+    return [_event(row) for row in rows]
+
+
+async def known(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, customers: Sequence[UUID]
+) -> dict[UUID, Known]:
+    """Events, conversions and commissions of customers."""
+    found: dict[UUID, Known] = defaultdict(Known)
+    if not customers:
+        return found
+    for row in await driver.fetch(
+        f"SELECT {_EVENT_COLUMNS}, customer_id, state, conversion_id, decision_no"
+        " FROM events"
+        " WHERE workspace_id = $1 AND customer_id = ANY($2)",
+        workspace,
+        customers,
+    ):
+        person, event = found[row["customer_id"]], _event(row)
+        person.events[event.id] = event
+        person.states[event.id] = (row["state"], row["conversion_id"])
+        person.seen[event.id] = row["decision_no"]
+    awards = await _awards(driver, workspace, customers, found)
+    for row in await driver.fetch(
+        "SELECT * FROM conversions WHERE workspace_id = $1 AND customer_id = ANY($2)"
+        " AND superseded_by IS NULL",
+        workspace,
+        customers,
+    ):
+        conversion = _conversion(row, awards.get(row["id"], ()))
+        found[row["customer_id"]].conversions[conversion.id] = conversion
+    return found
+
+
+_EVENT_COLUMNS = "id, source, external_id, received_at, mapped"
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return event_of(
+        {
+            **orjson.loads(row["mapped"]),
+            "id": str(row["id"]),
+            "source": row["source"],
+            "external_id": row["external_id"],
+            "received_at": row["received_at"].isoformat(),
+        }
+    )
+
+
+async def _awards(
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    customers: Sequence[UUID],
+    found: dict[UUID, Known],
+) -> dict[UUID, tuple[Award, ...]]:
+    """Awards that stand, by conversion; the standings of all commissions go into found."""
+    awards: dict[UUID, tuple[Award, ...]] = {}
+    for row in await driver.fetch(
+        "SELECT * FROM commissions WHERE workspace_id = $1 AND customer_id = ANY($2) ORDER BY id",
+        workspace,
+        customers,
+    ):
+        person = found[row["customer_id"]]
+        person.standings[row["id"]] = standing(row)
+        person.paid[row["id"]] = row["paid"]
+        if not row["superseded"]:
+            conversion = row["conversion_id"]
+            awards[conversion] = (*awards.get(conversion, ()), _award(row))
+    return awards
+
+
+def standing(row: Mapping[str, Any]) -> Standing:
+    """A commission's row as the core reckons with it."""
+    return Standing(
+        commission_id=row["id"],
+        program_id=row["program_id"],
+        partner_id=row["partner_id"],
+        currency=row["currency"],
+        amount=row["amount"],
+        reversed=row["reversed"],
+        matured=row["matured_at"] is not None,
+        superseded=row["superseded"],
+        transfers=row["transfers"],
+    )
+
+
+def _award(row: Mapping[str, Any]) -> Award:
+    return Award(
+        commission_id=row["id"],
+        program_id=row["program_id"],
+        partner_id=row["partner_id"],
+        plan_version_id=row["plan_version_id"],
+        plan_version=row["plan_version"],
+        rule_id=row["rule_id"],
+        base=row["base"],
+        amount=row["amount"],
+        currency=row["currency"],
+        rate_bps=row["rate_bps"],
+        reversed=row["reversed"],
+        reasons=reasons_of(orjson.loads(row["explanation"])),
+    )
+
+
+def _conversion(row: Mapping[str, Any], awards: tuple[Award, ...]) -> Conversion:
+    return Conversion(
+        id=row["id"],
+        key=row["key"],
+        kind=row["kind"],
+        source=row["source"],
+        new=row["is_new"],
+        occurred_at=row["occurred_at"],
+        gross=row["gross"],
+        base=row["base"],
+        currency=row["currency"],
+        refunded=row["refunded"],
+        subscription=row["subscription"],
+        program_id=row["program_id"],
+        credits=credits_of(orjson.loads(row["credits"])),
+        awards=awards,
+        reasons=reasons_of(orjson.loads(row["reasons"])),
+        bound_at=row["bound_at"],
+        hold_until=row["hold_until"],
+        recorded_at=row["recorded_at"],
+    )

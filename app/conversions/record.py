@@ -1,0 +1,121 @@
+"""Write what a batch decided: one statement a table, all in the lane's transaction."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.conversions.canon import dumps, json_text
+from app.conversions.decided import Batch, Decided
+from app.conversions.record_money import write_commissions, write_conversions
+from app.conversions.record_people import write_people
+from app.core.events import ClickTouch, Event
+from app.core.fold import ENGINE
+from app.core.reasons import Reason, because
+from app.db import bulk
+from app.db import tables as t
+from app.ledger.post import Posting, post
+
+
+async def write(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
+    """Everything that a batch changed, the lane's counters last."""
+    await write_people(driver, batch)
+    await _write_events(driver, batch)
+    await _write_decisions(driver, batch)
+    await write_conversions(driver, batch)
+    await write_commissions(driver, batch)
+    first = batch.counters.transfer_no + 1
+    postings = [Posting(first + n, *moved) for n, moved in enumerate(batch.transfers)]
+    await post(driver, batch.workspace, postings, recorded_at=batch.counters.now)
+    batch.counters.transfer_no += len(postings)
+    await driver.execute(
+        "UPDATE lanes SET decision_no = $2, transfer_no = $3, chain_hash = $4"
+        " WHERE workspace_id = $1",
+        batch.workspace,
+        batch.counters.decision_no,
+        batch.counters.transfer_no,
+        batch.counters.chain_hash,
+    )
+
+
+async def _write_events(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
+    """News and everything whose state or conversion came out otherwise than recorded."""
+    rows: list[Mapping[str, Any]] = []
+    for decided in batch.decided:
+        rows += _event_rows(batch.workspace, decided)
+    await bulk.update(driver, t.EventRow, rows, keys=("workspace_id", "id"))
+    await bulk.insert(
+        driver,
+        t.TouchRow,
+        [
+            {
+                "workspace_id": batch.workspace,
+                "event_id": event.id,
+                "click_id": touch.click_id,
+                "link_id": touch.link_id,
+                "traffic_class": touch.traffic_class,
+                "at": touch.at,
+            }
+            for decided in batch.decided
+            for event in decided.person.news
+            for touch in event.touches
+            if isinstance(touch, ClickTouch)
+        ],
+        conflict=" ON CONFLICT DO NOTHING",
+    )
+    for orphan in batch.orphans:
+        await driver.execute(
+            "UPDATE events SET state = 'parked', waits_for = $3, reasons = $4"
+            " WHERE workspace_id = $1 AND id = $2",
+            batch.workspace,
+            orphan.id,
+            list(orphan.payments),
+            json_text((_waiting(orphan),)),
+        )
+
+
+def _event_rows(workspace: UUID, decided: Decided) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = []
+    for event in decided.events:
+        waits = event.id in decided.waiting
+        now = ("parked" if waits else "applied", decided.told.get(event.id))
+        is_news = event.id in decided.first_seen
+        if not is_news and decided.known.states[event.id] == now:
+            continue
+        rows.append(
+            {
+                "workspace_id": workspace,
+                "id": event.id,
+                "state": now[0],
+                "conversion_id": now[1],
+                "customer_id": decided.person.id,
+                "reasons": json_text((_waiting(event),) if waits else ()),
+                "decision_no": decided.first_seen.get(event.id) or decided.known.seen[event.id],
+            }
+        )
+    return rows
+
+
+def _waiting(event: Event) -> Reason:
+    return because("waiting_for_sale", keys=event.payments)
+
+
+async def _write_decisions(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
+    await bulk.insert(
+        driver,
+        t.Decision,
+        [
+            {
+                "workspace_id": batch.workspace,
+                "decision_no": decision.number,
+                "customer_id": decision.customer,
+                "engine": ENGINE,
+                "facts": dumps(decision.facts).decode(),
+                "outcome": decision.outcome,
+                "hash": decision.hash,
+                "decided_at": batch.counters.now,
+            }
+            for decision in batch.decisions
+        ],
+    )

@@ -1,0 +1,146 @@
+"""Conversions and commissions as the batch left them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.conversions.canon import json_text
+from app.conversions.decided import Batch, Decided
+from app.core.conversions import Award, Conversion
+from app.core.status import status_of
+from app.core.transfers import Standing
+from app.db import bulk
+from app.db import tables as t
+
+_KEYS: Final = ("workspace_id", "id")
+
+
+async def write_conversions(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
+    rows = [
+        _conversion_row(batch.workspace, decided, conversion)
+        for decided in batch.decided
+        for conversion in decided.conversions
+        if conversion.id in decided.changed
+    ]
+    # Ones that stand no more leave first: another may come under a key of theirs.
+    await bulk.update(
+        driver,
+        t.Conversion,
+        [
+            {
+                "workspace_id": batch.workspace,
+                "id": old,
+                "superseded_by": new,
+                "decision_no": decided.changed[old],
+            }
+            for decided in batch.decided
+            for old, new in decided.superseded.items()
+        ],
+        keys=_KEYS,
+    )
+    columns = rows[0].keys() - {"workspace_id", "id"} if rows else ()
+    conflict = bulk.excluded(sorted(columns), target="workspace_id, id")
+    await bulk.insert(driver, t.Conversion, rows, conflict=conflict)
+
+
+async def write_commissions(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
+    rows: list[Mapping[str, Any]] = []
+    dropped: list[Mapping[str, Any]] = []
+    for decided in batch.decided:
+        awarded: set[UUID] = set()
+        for conversion in decided.conversions:
+            for award in conversion.awards:
+                awarded.add(award.commission_id)
+                if not decided.changed.keys().isdisjoint({conversion.id, award.commission_id}):
+                    rows.append(_commission_row(batch, decided, conversion, award))
+        dropped += [
+            _dropped_row(batch.workspace, decided, standing)
+            for commission, standing in decided.standings.items()
+            if commission not in awarded and commission in decided.changed
+        ]
+    columns = rows[0].keys() - {"workspace_id", "id", "recorded_at", "paid"} if rows else ()
+    conflict = bulk.excluded(sorted(columns), target="workspace_id, id")
+    await bulk.insert(driver, t.Commission, rows, conflict=conflict)
+    await bulk.update(driver, t.Commission, dropped, keys=_KEYS)
+
+
+def _conversion_row(workspace: UUID, decided: Decided, conversion: Conversion) -> dict[str, Any]:
+    return {
+        "workspace_id": workspace,
+        "id": conversion.id,
+        "customer_id": decided.person.id,
+        "key": conversion.key,
+        "kind": conversion.kind,
+        "source": conversion.source,
+        "is_new": conversion.new,
+        "occurred_at": conversion.occurred_at,
+        "gross": conversion.gross,
+        "base": conversion.base,
+        "currency": conversion.currency,
+        "refunded": conversion.refunded,
+        "subscription": conversion.subscription,
+        "program_id": conversion.program_id,
+        "credits": orjson.dumps([[str(c.partner_id), c.bps] for c in conversion.credits]).decode(),
+        "reasons": json_text(conversion.reasons),
+        "bound_at": conversion.bound_at,
+        "hold_until": conversion.hold_until,
+        "superseded_by": None,
+        "decision_no": decided.changed[conversion.id],
+        "recorded_at": conversion.recorded_at,
+    }
+
+
+def _commission_row(
+    batch: Batch, decided: Decided, conversion: Conversion, award: Award
+) -> dict[str, Any]:
+    standing = decided.standings[award.commission_id]
+    assert conversion.hold_until is not None
+    return {
+        "workspace_id": batch.workspace,
+        "id": award.commission_id,
+        "conversion_id": conversion.id,
+        "customer_id": decided.person.id,
+        "program_id": award.program_id,
+        "partner_id": award.partner_id,
+        "plan_version_id": award.plan_version_id,
+        "plan_version": award.plan_version,
+        "rule_id": award.rule_id,
+        "base": award.base,
+        "amount": award.amount,
+        "reversed": award.reversed,
+        "paid": decided.known.paid.get(award.commission_id, 0),
+        "currency": award.currency,
+        "rate_bps": award.rate_bps,
+        "status": _status(decided, standing),
+        "hold_until": conversion.hold_until,
+        "superseded": False,
+        "explanation": json_text(award.reasons),
+        "transfers": standing.transfers,
+        "decision_no": decided.changed.get(conversion.id) or decided.changed[award.commission_id],
+        "occurred_at": conversion.occurred_at,
+        "recorded_at": batch.counters.now,
+    }
+
+
+def _dropped_row(workspace: UUID, decided: Decided, standing: Standing) -> dict[str, Any]:
+    return {
+        "workspace_id": workspace,
+        "id": standing.commission_id,
+        "reversed": standing.reversed,
+        "superseded": True,
+        "status": _status(decided, standing),
+        "transfers": standing.transfers,
+        "decision_no": decided.changed[standing.commission_id],
+    }
+
+
+def _status(decided: Decided, standing: Standing) -> str:
+    return status_of(
+        amount=standing.amount,
+        reversed_=standing.reversed,
+        paid=decided.known.paid.get(standing.commission_id, 0),
+        matured=standing.matured,
+    )

@@ -1,0 +1,86 @@
+"""Many rows in one statement: arrays of columns, unnested by Postgres."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+from app.db.tables import Base
+
+_DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+async def insert(
+    driver: "asyncpg.Connection[Any]",
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    conflict: str = "",
+) -> None:
+    """Insert rows that all have the same keys. conflict: the ON CONFLICT clause, if any.
+
+    JSON values come as text. A column of arrays can't be unnested and is not taken.
+    """
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    sql = _insert_sql(model, columns) + conflict
+    await driver.execute(sql, *_by_column(rows, columns))
+
+
+async def update(
+    driver: "asyncpg.Connection[Any]",
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    keys: tuple[str, ...],
+) -> None:
+    """Update rows found by their keys; all other entries are set."""
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    await driver.execute(_update_sql(model, columns, keys), *_by_column(rows, columns))
+
+
+def excluded(columns: Iterable[str], *, target: str) -> str:
+    """`excluded(["a"], target="id")` → ` ON CONFLICT (id) DO UPDATE SET a = excluded.a`."""
+    sets = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    return f" ON CONFLICT ({target}) DO UPDATE SET {sets}"
+
+
+def _by_column(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> list[list[Any]]:
+    return [[row[column] for row in rows] for column in columns]
+
+
+@cache
+def _insert_sql(model: type[Base], columns: tuple[str, ...]) -> str:
+    names = ", ".join(columns)
+    return f"INSERT INTO {_table(model).name} ({names}) SELECT * FROM {_unnest(model, columns)}"
+
+
+@cache
+def _update_sql(model: type[Base], columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    sets = ", ".join(f"{c} = new.{c}" for c in columns if c not in keys)
+    found = " AND ".join(f"old.{key} = new.{key}" for key in keys)
+    names = ", ".join(columns)
+    return (
+        f"UPDATE {_table(model).name} old SET {sets} "
+        f"FROM {_unnest(model, columns)} AS new ({names}) WHERE {found}"
+    )
+
+
+def _unnest(model: type[Base], columns: tuple[str, ...]) -> str:
+    table = _table(model)
+    casts = (
+        f"${n}::{table.c[column].type.compile(_DIALECT)}[]" for n, column in enumerate(columns, 1)
+    )
+    return f"unnest({', '.join(casts)})"
+
+
+def _table(model: type[Base]) -> Table:
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table

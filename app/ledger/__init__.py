@@ -1,0 +1,1 @@
+"""The ledger: the only writer of money. Transfers never change, balances re-derive from them."""
