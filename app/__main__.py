@@ -1,0 +1,67 @@
+"""Commands: `python -m app serve | migrate | openapi`; `--help` tells the rest."""
+
+import argparse
+import asyncio
+import sys
+from typing import Final
+
+from pydantic import ValidationError
+
+from app.claims import CannotServeError
+from app.db.server_user import EmbeddedPostgresError
+from app.secret_keys import SecretKeyError
+from app.settings import Settings
+
+_EXPECTED: Final = (CannotServeError, EmbeddedPostgresError, SecretKeyError)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m app", description="Finderfee")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="run the service until Ctrl-C")
+    serve.add_argument("--demo", action="store_true", help="add demo data to an empty database")
+    serve.add_argument("--role", choices=("all", "redirect", "api", "worker"), default="all")
+    serve.add_argument("--workers", type=_count, default=1, metavar="N", help="web processes")
+    commands.add_parser("migrate", help="bring the database up to this release")
+    commands.add_parser("openapi", help="print openapi.yaml")
+    given = parser.parse_args()
+    try:
+        return _run(given)
+    except _EXPECTED as error:
+        print(f"finderfee: {error}", file=sys.stderr)
+        return 1
+    except ValidationError as error:
+        for found in error.errors():
+            name = "_".join(str(part) for part in found["loc"]).upper()
+            print(f"finderfee: setting {name}: {found['msg']}", file=sys.stderr)
+        return 1
+
+
+def _run(given: argparse.Namespace) -> int:
+    # Each command imports what it needs: the parent stays small, and `--help` is quick.
+    if given.command == "openapi":
+        from app.api import openapi_yaml  # noqa: PLC0415 (see above)
+
+        print(openapi_yaml(), end="")
+    elif given.command == "migrate":
+        from app.commands import with_database  # noqa: PLC0415 (see above)
+        from app.db.migrate import upgrade  # noqa: PLC0415 (see above)
+
+        with with_database(Settings()) as url:
+            asyncio.run(upgrade(url))
+    else:
+        from app.serve import Options, serve  # noqa: PLC0415 (see above)
+
+        serve(Settings(), Options(given.role, given.workers, given.demo))
+    return 0
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError("1 to 64")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Composition root of the web process: redirect in front of the API, on the parent's socket.
+
+Started by `app.serve` alone, which watches it and hands over the listening socket.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import asyncpg
+import structlog
+import uvicorn
+import uvloop
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
+
+from app import api, health, logs, secret_keys
+from app.children import on_stop
+from app.db.engine import Database
+from app.db.migrate import is_current
+from app.db.where import database_url
+from app.settings import Settings
+
+_GRACE_S: Final = 1
+_POLL_S: Final = 0.3
+_KEEP_ALIVE_S: Final = 75
+"""Longer than the usual load balancer's 60 s, so that it closes idle connections, not we."""
+_log: Final = structlog.get_logger()
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signals: it would end the process before our journals are closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+class Schema:
+    """Whether the database has this release's schema; asked until it has."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._current = False
+
+    def ready(self) -> bool:
+        return self._current
+
+    async def wait(self) -> None:
+        while not self._current:
+            with contextlib.suppress(
+                OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError
+            ):
+                self._current = await is_current(self._url)
+            if not self._current:
+                await asyncio.sleep(_POLL_S)
+        _log.info("api.ready")
+
+
+@contextlib.asynccontextmanager
+async def application(settings: Settings) -> AsyncIterator[ASGIApp]:
+    """All that the web process answers, while the block runs."""
+    keys = secret_keys.load(settings)
+    url = database_url(settings)
+    database = Database(url)
+    schema = Schema(url)
+    checks = {
+        "api": lambda: _api_ready(schema, database),
+        "worker": lambda: health.worker_beats(database),
+    }
+    waiting = asyncio.create_task(schema.wait())
+    try:
+        yield health.Health(api.build(database, settings, keys, schema.ready), checks)
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await database.close()
+
+
+async def _api_ready(schema: Schema, database: Database) -> bool:
+    return schema.ready() and await health.database_answers(database)
+
+
+async def serve(settings: Settings, listening: socket.socket) -> None:
+    async with application(settings) as app:
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        server = Server(config)
+        on_stop(server.stop)
+        await server.serve(sockets=[listening])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--role", required=True, choices=("all", "redirect", "api"))
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--socket", required=True, type=int, help="the listening socket's number")
+    given = parser.parse_args()
+    settings = Settings()
+    logs.configure(settings.log_level, given.name)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, socket.socket(fileno=given.socket)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Composition root of the worker process: what runs beside the requests, in two visible tables.
+
+LOOPS run here every few seconds; what may run once per cluster takes an advisory lock first.
+SCHEDULES run once per cluster by pgqueuer, which thinks in minutes: it polls for the next full
+cron time and a second more, so anything that has to happen within seconds is a loop.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import structlog
+import uvloop
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.sm import SchedulerManager
+from pgqueuer.models import Schedule
+from prometheus_client import Counter
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
+from app import logs, secret_keys
+from app.children import on_stop
+from app.db.engine import Database
+from app.db.tables import Heartbeat
+from app.db.where import database_url
+from app.health import HEARTBEAT_S
+from app.redirect.partitions import make_partitions
+from app.secret_keys import SecretKeys
+from app.settings import Settings
+
+_GRACE_S: Final = 0.8
+_LONGEST_WAIT_S: Final = 5.0
+_FAILURES: Final = Counter(
+    "finderfee_worker_failures",
+    "Rounds of the worker's jobs that failed and were tried again",
+    ["job"],
+)
+_log: Final = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the jobs work on."""
+
+    settings: Settings
+    database: Database
+    keys: SecretKeys
+    stop: asyncio.Event
+
+
+Run = Callable[[Context], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A job that runs again `every_s` after its last end."""
+
+    name: str
+    every_s: float
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A job that pgqueuer runs once per cluster at each time of the cron expression (UTC)."""
+
+    name: str
+    expression: str
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A job that runs at the worker's start, until it has succeeded."""
+
+    name: str
+    run: Run
+
+
+async def beat(context: Context) -> None:
+    """Tell `/readyz/worker`, wherever it is asked, that a worker lives."""
+    statement = insert(Heartbeat).values(role="worker")
+    async with context.database.tx() as tx:
+        await tx.execute(
+            statement.on_conflict_do_update(
+                index_elements=[Heartbeat.role], set_={"beat_at": func.clock_timestamp()}
+            )
+        )
+
+
+async def make_partitions_ahead(context: Context) -> None:
+    async with context.database.tx() as tx:
+        await make_partitions(tx)
+
+
+LOOPS: Final = (Loop("heartbeat", HEARTBEAT_S, beat),)
+SCHEDULES: Final = (Cron("partitions", "7 * * * *", make_partitions_ahead),)
+AT_START: Final = (Once("partitions", make_partitions_ahead),)
+
+
+async def work(settings: Settings) -> None:
+    """Run the tables until told to stop."""
+    stop = asyncio.Event()
+    on_stop(stop.set)
+    database = Database(database_url(settings))
+    context = Context(settings, database, secret_keys.load(settings), stop)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_repeat(loop, context)) for loop in (*LOOPS, _SCHEDULER)]
+            tasks += [group.create_task(_once(job, context)) for job in AT_START]
+            await stop.wait()
+            await asyncio.wait(tasks, timeout=_GRACE_S)
+            for task in tasks:
+                task.cancel()
+    finally:
+        await database.close()
+
+
+async def _repeat(loop: Loop, context: Context) -> None:
+    """Round after round until `stop`; a round that fails is logged, counted and tried again."""
+    failures = 0
+    while not context.stop.is_set():
+        failures = 0 if await _succeeds(loop.name, loop.run, context) else failures + 1
+        await _wait(context.stop, _backoff_s(loop.every_s, failures))
+
+
+async def _once(job: Once, context: Context) -> None:
+    failures = 0
+    while not context.stop.is_set() and not await _succeeds(job.name, job.run, context):
+        failures += 1
+        await _wait(context.stop, _backoff_s(0, failures))
+
+
+async def _succeeds(name: str, run: Run, context: Context) -> bool:
+    try:
+        await run(context)
+    except Exception as error:  # noqa: BLE001 (the worker loop; counted)
+        _FAILURES.labels(name).inc()
+        _log.warning("worker.round_failed", job=name, exc_info=error)
+        return False
+    return True
+
+
+def _backoff_s(every_s: float, failures: int) -> float:
+    return min(every_s + 0.25 * (2.0**failures - 1), max(every_s, _LONGEST_WAIT_S))
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def _run_schedules(context: Context) -> None:
+    """Run pgqueuer on a connection of its own; when that breaks, the next round opens another."""
+    connection = await asyncpg.connect(context.database.url, timeout=5)
+    try:
+        manager = SchedulerManager(Queries(AsyncpgDriver(connection)))
+        manager.shutdown = context.stop
+        for cron in SCHEDULES:
+            manager.schedule(cron.name, cron.expression)(_crontab(cron, context))
+        await manager.run()
+    finally:
+        connection.terminate()
+
+
+def _crontab(cron: Cron, context: Context) -> Callable[[Schedule], Awaitable[None]]:
+    async def run(_schedule: Schedule) -> None:
+        await _succeeds(cron.name, cron.run, context)
+
+    return run
+
+
+_SCHEDULER: Final = Loop("scheduler", 1, _run_schedules)
+
+
+def main() -> None:
+    settings = Settings()
+    logs.configure(settings.log_level, "worker")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(settings))
+
+
+if __name__ == "__main__":
+    main()
