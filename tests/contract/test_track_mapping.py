@@ -160,6 +160,8 @@ LATER = NOW + timedelta(minutes=2)
             sale(replace(SALE, customer_aliases=(Alias("crm", "7"), CUS))),
         ),
         (refund(REFUND), refund(replace(REFUND, received_at=LATER))),
+        (sale(SALE), sale(replace(SALE, click_ids=("x",), customer_country="DE"))),
+        (sale(SALE), sale(replace(SALE, product_id="p", customer_aliases=(CUS,)))),
     ],
 )
 def test_sent_again_means_the_same(first: Mapped, again: Mapped) -> None:
@@ -173,13 +175,8 @@ def test_sent_again_means_the_same(first: Mapped, again: Mapped) -> None:
         replace(SALE, amount=9_999),
         replace(SALE, currency="eur"),
         replace(SALE, customer_external_id="u-2"),
-        replace(SALE, customer_aliases=(CUS,)),
-        replace(SALE, click_ids=("x",)),
-        replace(SALE, product_id="p"),
         replace(SALE, quantity=2),
         replace(SALE, subscription_id="S-1"),
-        replace(SALE, customer_country="DE"),
-        replace(SALE, program_id=PROGRAM),
     ],
 )
 def test_another_meaning_under_the_same_key_conflicts(other: TrackSale) -> None:
@@ -197,5 +194,5 @@ def test_another_refund_under_the_same_id_conflicts() -> None:
 def test_fingerprints_stay_what_they_are() -> None:
     """They are stored, and compared with later ones: a changed one raises false alarms."""
     bought = replace(SALE, lines=(Line("a", 10_000, 1),))
-    expected = "2fa2098c3d13fe7b83b7666ca1f5bb49e25e74770e570aa70e9d7740a3f9ff5a"
+    expected = "1ba8aab97e000590ce53e7978cc1dbce759f6757fde6fd40aad50710a7e9bec3"
     assert fingerprint(sale(bought)) == expected

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from app.core.events import Body, Kind, Line, RefundTotal
+from app.core.events import Body, Kind, RefundTotal
 from app.core.reasons import Param, Reason
 
 
@@ -75,11 +75,13 @@ Meaning = Mapped | Ignored | Senseless
 
 
 def fingerprint(meaning: Meaning) -> str:
-    """SHA-256 (hex) of what a message means: equal for the same message sent again.
+    """SHA-256 (hex) of what may not differ under one key: kind, amounts, currency and customer.
 
-    Left out: bytes, types, names and e-mail addresses, and the time, which a sender may leave
-    to us; only a dated refund total keeps it, since there the time decides which one is newest.
-    Fields at their default are left out too, so a field added later changes no stored fingerprint.
+    The customer is the first alias. Left out is what may be added or told otherwise without
+    being another event: bytes, touches, lines, further aliases, country, names, and the time,
+    which a sender may leave to us; only a dated refund total keeps it, since there the time
+    decides which one is newest. Fields at their default are left out, so a field added later
+    changes no stored fingerprint.
     """
     return hashlib.sha256(orjson.dumps(_essence(meaning), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -99,20 +101,13 @@ def _essence(meaning: Meaning) -> dict[str, object]:
         "id": meaning.external_id,
         "kind": meaning.kind,
         "body": _told(body),
-        "people": sorted((a.namespace, a.external_id) for a in meaning.contact.aliases),
+        "customer": [(a.namespace, a.external_id) for a in meaning.contact.aliases[:1]],
         "payments": sorted(meaning.payments),
-        "click_ids": list(meaning.click_ids),
-        "country": meaning.country,
-        "program_ids": sorted(str(program) for program in meaning.program_ids),
         "at": meaning.occurred_at.astimezone(UTC) if dated else None,
     }
 
 
-def _told(part: Body | Line) -> dict[str, object]:
-    told: dict[str, object] = {}
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if value != field.default:
-            several = isinstance(value, tuple)
-            told[field.name] = [_told(line) for line in value] if several else value
-    return told
+def _told(body: Body) -> dict[str, object]:
+    told = {field.name: getattr(body, field.name) for field in fields(body)}
+    defaults = {field.name: field.default for field in fields(body)}
+    return {n: v for n, v in told.items() if n != "lines" and v != defaults[n]}
