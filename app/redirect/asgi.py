@@ -1,0 +1,133 @@
+"""`GET /r/{code}` as raw ASGI in front of the app: look up, journal, redirect."""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Final
+
+from uuid_utils import uuid7
+
+from app.core.click_token import Signer
+from app.core.traffic import CLASSES, HEAD, classify
+from app.core.traffic import PREFETCH as PREFETCHED
+from app.redirect.directory import Directory, DirectoryUnavailableError
+from app.redirect.journal import Journal
+from app.redirect.journal_file import pack
+from app.redirect.metrics import REDIRECTS, UNRECORDED
+from app.redirect.pages import GONE, METHOD, PREFETCH, UNAVAILABLE, UNKNOWN, Page
+from app.redirect.target import Target
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PREFIX: Final = "/r/"
+_MAX_CODE: Final = 128
+_REDIRECTED: Final = REDIRECTS.labels("redirected")
+_HEADED: Final = REDIRECTS.labels("head")
+_FELL_BACK: Final = REDIRECTS.labels("fallback")
+_EMPTY: Final = {"type": "http.response.body", "body": b""}
+_HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    # Browsers' default, also for pages whose own policy would give their whole address away.
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"content-length", b"0"),
+)
+
+
+class Redirect:
+    """Answers /r/{code} itself and leaves every other path to the inner app."""
+
+    def __init__(
+        self,
+        inner: ASGIApp,
+        *,
+        directory: Directory,
+        journal: Journal,
+        click_keys: Sequence[bytes],
+    ) -> None:
+        self._inner = inner
+        self._directory = directory
+        self._journal = journal
+        self._sign = Signer(click_keys[0]).text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await self._inner(scope, receive, send)
+        elif scope["method"] not in ("GET", "HEAD"):
+            await _show(send, scope, METHOD)
+        else:
+            await self._open(scope, send)
+
+    async def _open(self, scope: Scope, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        code: str = scope["path"][len(PREFIX) :]
+        try:
+            target = await self._find(headers, code)
+        except DirectoryUnavailableError:
+            await _show(send, scope, UNAVAILABLE)
+            return
+        if target is None:
+            await _show(send, scope, UNKNOWN)
+        elif target.expires_at <= time.time():
+            await self._end(scope, send, target)
+        else:
+            await self._follow(scope, send, target, headers)
+
+    async def _find(self, headers: dict[bytes, bytes], code: str) -> Target | None:
+        if not code or len(code) > _MAX_CODE or "/" in code or "\x00" in code:
+            return None
+        directory = self._directory
+        host = _host(headers) if directory.hosts else ""
+        return directory.find(host, code) or await directory.ask(host, code)
+
+    async def _end(self, scope: Scope, send: Send, target: Target) -> None:
+        """An expired or archived link: nothing to attribute, so no click and no token."""
+        if target.fallback is None:
+            await _show(send, scope, GONE)
+            return
+        _FELL_BACK.inc()
+        await _redirect(send, target.fallback)
+
+    async def _follow(
+        self, scope: Scope, send: Send, target: Target, headers: dict[bytes, bytes]
+    ) -> None:
+        traffic_class = classify(scope["method"], headers)
+        number = CLASSES[traffic_class]
+        click = uuid7().bytes
+        row = pack(
+            number,
+            click,
+            target.link,
+            headers.get(b"user-agent", b""),
+            headers.get(b"referer", b""),
+        )
+        if not await self._journal.record(row):
+            UNRECORDED.inc()
+        if traffic_class == PREFETCHED:
+            await _show(send, scope, PREFETCH)
+            return
+        (_HEADED if traffic_class == HEAD else _REDIRECTED).inc()
+        token = self._sign(number, click, target.link)
+        await _redirect(send, target.location(token, scope["query_string"]))
+
+
+async def _redirect(send: Send, location: bytes) -> None:
+    headers = [(b"location", location), *_HEADERS]
+    await send({"type": "http.response.start", "status": 302, "headers": headers})
+    await send(_EMPTY)
+
+
+async def _show(send: Send, scope: Scope, page: Page) -> None:
+    page.count.inc()
+    await send(
+        {"type": "http.response.start", "status": page.status, "headers": list(page.headers)}
+    )
+    body = b"" if scope["method"] == "HEAD" else page.body
+    await send({"type": "http.response.body", "body": body})
+
+
+def _host(headers: dict[bytes, bytes]) -> str:
+    """The host asked for, lowercase and without its port."""
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    return host if host.endswith("]") else host.rpartition(":")[0] or host

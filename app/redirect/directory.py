@@ -1,0 +1,192 @@
+"""Which link a code names: memory, then the local replica, then Postgres for what both lack."""
+
+import asyncio
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from app.redirect.metrics import FAILURES as FAILED
+from app.redirect.postgres import FAILURES, LINK_COLUMNS, connect, link_row
+from app.redirect.replica import Position, Replica
+from app.redirect.target import LinkRow, Target, is_web_address
+
+_MAX_ABSENT: Final = 10_000
+_MAX_ASKED: Final = 1_000
+_CODES_A_QUERY: Final = 500
+_ANSWER_S: Final = 2.0
+_AWAY_S: Final = 0.5
+_ASK: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE code = ANY($1)"
+
+log = structlog.get_logger()
+
+
+class DirectoryUnavailableError(Exception):
+    """The code is not known here and Postgres can't be asked."""
+
+
+class Directory:
+    """`find` answers from this machine, `ask` from Postgres; the feed keeps both honest."""
+
+    def __init__(self, path: Path, *, size: int) -> None:
+        self._replica = Replica(path)
+        self._size = size
+        self._targets: OrderedDict[str, Target] = OrderedDict()
+        self._absent: OrderedDict[str, None] = OrderedDict()
+        self._changes = 0
+        self._asked: dict[str, asyncio.Future[dict[str, LinkRow]]] = {}
+        self._wanted = asyncio.Event()
+        self._away_until = 0.0
+        self.hosts = self._replica.hosts()
+        """Hosts with links of their own; on any other, only the links for all hosts count."""
+        self.position = self._replica.position()
+
+    @property
+    def usable(self) -> bool:
+        """Whether every link was copied here once."""
+        return self.position is not None
+
+    def find(self, host: str, code: str) -> Target | None:
+        """The link for this host, else the one for all; None if this machine has neither."""
+        if host in self.hosts and (own := self._find(host, code)) is not None:
+            return own
+        return self._find("", code)
+
+    async def ask(self, host: str, code: str) -> Target | None:
+        """Ask Postgres for a code that `find` lacks; None: there is no such link.
+
+        DirectoryUnavailableError if Postgres is away, slow, or asked for too much at once.
+        """
+        if code in self._absent:
+            return None
+        rows = await self._rows(code)
+        found = rows.get(host) or rows.get("")
+        return _target(found) if found else None
+
+    async def answer(self, database_url: str) -> None:
+        """The task behind `ask`: all codes asked for meanwhile go into one query."""
+        while True:
+            await self._wanted.wait()
+            try:
+                async with connect(database_url, timeout_s=_ANSWER_S) as connection:
+                    while True:
+                        await self._wanted.wait()
+                        codes = list(self._asked)[:_CODES_A_QUERY]
+                        changes = self._changes
+                        records = await connection.fetch(_ASK, codes)
+                        self._settle(codes, [link_row(one) for one in records], changes)
+            except FAILURES as error:
+                FAILED.labels("directory").inc()
+                log.warning("directory.unanswered", codes=len(self._asked), error=repr(error))
+                self._refuse_all()
+
+    async def apply(self, links: Sequence[LinkRow], gone: Sequence[bytes], at: Position) -> None:
+        """Changed and removed links, from the feed: replica first, then forget what was known."""
+        keys = await asyncio.to_thread(self._replica.apply, links, gone, at)
+        self._changes += 1
+        for host, code in keys:
+            self._targets.pop(_key(host, code), None)
+            self._absent.pop(code, None)
+        if any(host for host, _ in keys):
+            self.hosts = self._replica.hosts()
+        self.position = at
+
+    async def copy_page(self, links: Sequence[LinkRow], copy: int) -> None:
+        await asyncio.to_thread(self._replica.copy_page, links, copy)
+
+    async def end_copy(self, at: Position) -> None:
+        await asyncio.to_thread(self._replica.end_copy, at)
+        self._changes += 1
+        self._targets.clear()
+        self._absent.clear()
+        self.hosts = self._replica.hosts()
+        self.position = at
+
+    def close(self) -> None:
+        self._refuse_all()
+        self._replica.close()
+
+    def _find(self, host: str, code: str) -> Target | None:
+        key = _key(host, code)
+        target = self._targets.get(key)
+        if target is not None:
+            self._targets.move_to_end(key)
+            return target
+        try:
+            row = self._replica.find(host, code)
+        except sqlite3.Error:
+            FAILED.labels("replica").inc()
+            log.exception("replica.unreadable")
+            return None
+        return self._remember(row) if row else None
+
+    def _remember(self, row: LinkRow) -> Target | None:
+        target = _target(row)
+        if target is not None:
+            self._targets[_key(row.host, row.code)] = target
+            if len(self._targets) > self._size:
+                self._targets.popitem(last=False)
+        return target
+
+    async def _rows(self, code: str) -> dict[str, LinkRow]:
+        """The links of a code by host, as Postgres has them now."""
+        answer = self._asked.get(code)
+        if answer is None:
+            if len(self._asked) >= _MAX_ASKED or time.monotonic() < self._away_until:
+                raise DirectoryUnavailableError
+            answer = self._asked[code] = asyncio.get_running_loop().create_future()
+            self._wanted.set()
+        try:
+            # Shielded: a visitor who hangs up must not cancel the answer for the others.
+            return await asyncio.wait_for(asyncio.shield(answer), _ANSWER_S)
+        except TimeoutError as error:
+            raise DirectoryUnavailableError from error
+
+    def _settle(self, codes: Sequence[str], links: Sequence[LinkRow], changes: int) -> None:
+        found: dict[str, dict[str, LinkRow]] = {code: {} for code in codes}
+        for link in links:
+            found[link.code][link.host] = link
+        for code, rows in found.items():
+            # If the feed moved meanwhile, this answer may be older: good once, not for keeping.
+            if changes == self._changes:
+                self._keep(code, rows)
+            answer = self._asked.pop(code)
+            if not answer.done():
+                answer.set_result(rows)
+        if not self._asked:
+            self._wanted.clear()
+
+    def _keep(self, code: str, rows: dict[str, LinkRow]) -> None:
+        # Without a feed nothing would ever clear the "no".
+        if not rows and self.usable:
+            self._absent[code] = None
+            if len(self._absent) > _MAX_ABSENT:
+                self._absent.popitem(last=False)
+        for row in rows.values():
+            self._remember(row)
+        if own := {host for host in rows if host} - self.hosts:
+            self.hosts |= own
+
+    def _refuse_all(self) -> None:
+        self._away_until = time.monotonic() + _AWAY_S
+        self._wanted.clear()
+        asked, self._asked = self._asked, {}
+        for answer in asked.values():
+            if not answer.done():
+                answer.set_exception(DirectoryUnavailableError())
+                answer.exception()  # seen, also if nobody waits for it any more
+
+
+def _target(row: LinkRow) -> Target | None:
+    if not is_web_address(row.destination):
+        log.error("link.not_a_web_address", link=row.id.hex())
+        return None
+    return Target(row)
+
+
+def _key(host: str, code: str) -> str:
+    return f"{host}/{code}"

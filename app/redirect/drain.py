@@ -1,0 +1,150 @@
+"""Journals into Postgres: this process' own all the time, left ones until they are empty.
+
+Rows leave a journal only after Postgres has committed them. A crash between the two makes them
+come again, which changes nothing.
+"""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from app.db.engine import Database
+from app.redirect.clicks import ClickStore
+from app.redirect.folders import has_journals, orphaned_folders
+from app.redirect.journal import Journal
+from app.redirect.journal_file import PATTERN, Commit, JournalReader, JournalRow, remove, unpack
+from app.redirect.metrics import FAILURES as FAILED
+from app.redirect.postgres import FAILURES, connect
+
+BATCH_CLICKS: Final = 1_000
+ORPHANS_S: Final = 10.0
+_STATEMENT_S: Final = 10.0
+_IDLE_S: Final = 0.1
+_LEFT_S: Final = 10.0
+_RETRY_S: Final = 1.0
+
+log = structlog.get_logger()
+
+
+async def drain_own(folder: Path, journal: Journal, database_url: str) -> None:
+    """Run until canceled: the journal that is written now, and what earlier ones left."""
+    while True:
+        try:
+            async with connect(database_url, timeout_s=_STATEMENT_S) as connection:
+                await _Drain(folder, journal, ClickStore(connection)).run()
+        except (*FAILURES, sqlite3.Error) as error:
+            FAILED.labels("drain").inc()
+            log.warning("drain.interrupted", error=repr(error))
+        await asyncio.sleep(_RETRY_S)
+
+
+async def drain_orphans(data_dir: Path, database: Database) -> int:
+    """Empty the journals of dead processes, in one pass; how many clicks they held."""
+    return await empty_orphans(data_dir, database.url)
+
+
+async def keep_emptying_orphans(data_dir: Path, database_url: str) -> None:
+    """Run until canceled: a pass at once and every 10 s."""
+    while True:
+        try:
+            await empty_orphans(data_dir, database_url)
+        except (*FAILURES, sqlite3.Error) as error:
+            FAILED.labels("orphans").inc()
+            log.warning("orphans.interrupted", error=repr(error))
+        await asyncio.sleep(ORPHANS_S)
+
+
+async def empty_orphans(data_dir: Path, database_url: str) -> int:
+    """As `drain_orphans`, with a connection of its own."""
+    if not await asyncio.to_thread(has_journals, data_dir):
+        return 0
+    # Connected before anything is locked: while Postgres is away, a process that starts must
+    # find its folder free, since the replica in it is all it has.
+    async with connect(database_url, timeout_s=_STATEMENT_S) as connection:
+        store = ClickStore(connection)
+        with orphaned_folders(data_dir) as folders:
+            return sum([await _empty(path, store) for path in _journals(folders)])
+
+
+def _journals(folders: list[Path]) -> list[Path]:
+    return [path for folder in folders for path in sorted(folder.glob(PATTERN))]
+
+
+class _Drain:
+    """One connection's worth of draining one folder."""
+
+    def __init__(self, folder: Path, journal: Journal, store: ClickStore) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._store = store
+
+    async def run(self) -> None:
+        while True:
+            for path in self._left():
+                await _empty(path, self._store)
+            path_now = self._journal.path
+            if path_now is None:
+                await asyncio.sleep(_IDLE_S)
+            else:
+                await self._follow(path_now)
+
+    def _left(self) -> list[Path]:
+        # Listed before the current path is read: what is made in between is not taken for left.
+        found = sorted(self._folder.glob(PATTERN))
+        current = self._journal.path
+        return [path for path in found if path != current]
+
+    async def _follow(self, path: Path) -> None:
+        """Drain the current journal until it is left for another, or it is time to look."""
+        until = asyncio.get_running_loop().time() + _LEFT_S
+        reader = await asyncio.to_thread(JournalReader, path)
+        stored_to = 0
+        try:
+            while self._journal.path == path and asyncio.get_running_loop().time() < until:
+                commits = await asyncio.to_thread(reader.after, stored_to, max_clicks=BATCH_CLICKS)
+                if commits:
+                    await _store(commits, self._store)
+                    stored_to = commits[-1].number
+                    self._journal.forget(path, stored_to)
+                if sum(commit.clicks for commit in commits) < BATCH_CLICKS // 2:
+                    # Few at a time cost as much as many: let some gather.
+                    await asyncio.sleep(_IDLE_S)
+        finally:
+            await asyncio.to_thread(reader.close)
+
+
+async def _empty(path: Path, store: ClickStore) -> int:
+    """Drain a journal that nobody writes, then remove it; how many clicks it held."""
+    clicks, stored_to = 0, 0
+    try:
+        reader = await asyncio.to_thread(JournalReader, path)
+        try:
+            while commits := await asyncio.to_thread(
+                reader.after, stored_to, max_clicks=BATCH_CLICKS
+            ):
+                await _store(commits, store)
+                stored_to = commits[-1].number
+                clicks += sum(commit.clicks for commit in commits)
+        finally:
+            await asyncio.to_thread(reader.close)
+    except sqlite3.Error:
+        # It stays for a person to look at, and is tried again; the others must not wait for it.
+        FAILED.labels("left_journal").inc()
+        log.exception("journal.unreadable", path=str(path))
+        return clicks
+    await asyncio.to_thread(remove, path)
+    log.info("journal.emptied", path=str(path), clicks=clicks)
+    return clicks
+
+
+async def _store(commits: list[Commit], store: ClickStore) -> None:
+    rows: list[JournalRow] = []
+    for commit in commits:
+        try:
+            rows += unpack(commit.rows)
+        except ValueError as error:
+            await store.put_aside(commit.rows, error)
+    await store.store(rows)

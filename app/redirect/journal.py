@@ -1,0 +1,229 @@
+"""The click journal of one process: requests that arrive together share one commit.
+
+The event loop gathers rows; one thread writes them. A row's future says whether it is safe on
+disk. Waiting is bounded, and a failing disk answers "no" instead of raising.
+"""
+
+import asyncio
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final
+
+import structlog
+
+from app.redirect.journal_file import PATTERN, JournalFile, next_path
+from app.redirect.metrics import COMMIT_SECONDS, JOURNAL_BYTES
+
+WAIT_S: Final = 1.0
+_MAX_WAITING_ROWS: Final = 20_000
+_FORGET_COMMITS: Final = 200
+_BUDGET_CHECK_S: Final = 0.25
+_REOPEN_AFTER_S: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class _Batch:
+    """Rows of one coming commit and the requests that wait for it."""
+
+    __slots__ = ("forget_to", "overdue", "rows", "timer", "waiters")
+
+    def __init__(self) -> None:
+        self.rows: list[bytes] = []
+        self.waiters: list[asyncio.Future[bool]] = []
+        self.timer: asyncio.TimerHandle | None = None
+        self.forget_to = 0
+        self.overdue = False
+
+
+class Journal:
+    """`await journal.record(row)` → True once the row is on disk, False if it may not be."""
+
+    def __init__(self, folder: Path, *, max_bytes: int, wait_s: float = WAIT_S) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wait_s = wait_s
+        self._open = _Batch()
+        self._scheduled = False
+        self._closed = False
+        self._writing: _Batch | None = None
+        self._forget: tuple[Path | None, int] = (None, 0)
+        self._writer = _Writer(folder, max_bytes)
+        self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._thread = Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is written now; others in the folder are left to the drain."""
+        return self._writer.path
+
+    @property
+    def usable(self) -> bool:
+        """Whether the latest commit came through in time."""
+        return self._writer.usable and not (self._writing and self._writing.overdue)
+
+    def record(self, row: bytes) -> asyncio.Future[bool]:
+        """Put a row into the next commit. Never raises; False at once when too many wait."""
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        batch = self._open
+        if self._closed or len(batch.rows) >= _MAX_WAITING_ROWS:
+            waiter.set_result(False)
+            return waiter
+        batch.rows.append(row)
+        if batch.overdue:
+            # The disk hangs: the row is still written if it comes back, but nobody waits for it.
+            waiter.set_result(False)
+            return waiter
+        batch.waiters.append(waiter)
+        if batch.timer is None:
+            batch.timer = self._loop.call_later(self._wait_s, self._give_up, batch)
+        self._schedule()
+        return waiter
+
+    def forget(self, path: Path, number: int) -> None:
+        """Delete commits up to a number, with the next commits: Postgres has them."""
+        self._forget = (path, number)
+        if self._forgettable():
+            self._schedule()
+
+    async def close(self) -> None:
+        """Write what waits, then end the thread; a hanging disk is left behind after 2 s."""
+        self._closed = True
+        self._queue.put(self._open)
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join, 2)
+
+    def _schedule(self) -> None:
+        # Not at once: all requests that this turn of the event loop brings share the commit.
+        if self._writing is None and not self._scheduled and not self._closed:
+            self._scheduled = True
+            self._loop.call_soon(self._submit)
+
+    def _submit(self) -> None:
+        self._scheduled = False
+        if self._closed:
+            return
+        batch, self._open = self._open, _Batch()
+        batch.forget_to = self._forgettable()
+        self._writing = batch
+        self._queue.put(batch)
+
+    def _forgettable(self) -> int:
+        """The number up to which commits are still to be deleted; 0: none are."""
+        path, number = self._forget
+        writer = self._writer
+        return number if path == writer.path and number > writer.forgotten_to else 0
+
+    def _write(self) -> None:
+        """The thread: one batch after the other, until None."""
+        while (batch := self._queue.get()) is not None:
+            written = self._writer.write(batch.rows, batch.forget_to)
+            # The loop is closed if the disk hung for longer than `close` waits.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._settle, batch, written)
+        self._writer.close()
+
+    def _settle(self, batch: _Batch, written: bool) -> None:  # noqa: FBT001 (a thread's answer)
+        self._writing = None
+        if batch.timer is not None:
+            batch.timer.cancel()
+        if self._open.rows or (written and self._forgettable()):
+            self._schedule()
+        for waiter in batch.waiters:
+            # A visitor who hung up has canceled the request that waits.
+            if not waiter.done():
+                waiter.set_result(written)
+
+    def _give_up(self, batch: _Batch) -> None:
+        batch.overdue = True
+        waiters, batch.waiters = batch.waiters, []
+        log.error("journal.overdue", clicks=len(waiters), waited_s=self._wait_s)
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(False)
+
+
+class _Writer:
+    """The thread's side: the open file, its budget, and a new file after a failure."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self.path: Path | None = next_path(folder)
+        """Set before the file is made, so that the drain never takes it for a left one."""
+        self.forgotten_to = 0
+        self._file: JournalFile | None = JournalFile(self.path)
+        self._left_bytes = self._measure_left()
+        self._checked_at = 0.0
+        self._failed_at = 0.0
+        self._full = False
+
+    @property
+    def usable(self) -> bool:
+        return self._file is not None and not self._full
+
+    def write(self, rows: list[bytes], forget_to: int) -> bool:
+        """Whether the rows are on disk."""
+        started = time.monotonic()
+        try:
+            if self._file is None:
+                self._file = self._reopen(started)
+            if self._file is None:
+                return False
+            if self._is_full(started):
+                rows = []
+            # Few at a time: the requests of this commit wait for the deletes too.
+            forget_to = min(forget_to, self.forgotten_to + _FORGET_COMMITS)
+            if rows or forget_to > self.forgotten_to:
+                self._file.append(b"".join(rows), len(rows), forget_to=forget_to)
+                self.forgotten_to = max(self.forgotten_to, forget_to)
+        except (sqlite3.Error, OSError) as error:
+            self._abandon(error, len(rows))
+            return False
+        COMMIT_SECONDS.observe(time.monotonic() - started)
+        return not self._full
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _is_full(self, now: float) -> bool:
+        if now - self._checked_at > _BUDGET_CHECK_S and self._file is not None:
+            self._checked_at = now
+            if self._left_bytes:
+                self._left_bytes = self._measure_left()
+            used = self._file.used_bytes() + self._left_bytes
+            JOURNAL_BYTES.set(used)
+            if (full := used >= self._max_bytes) and not self._full:
+                log.error("journal.full", used_bytes=used, max_bytes=self._max_bytes)
+            self._full = full
+        return self._full
+
+    def _abandon(self, error: Exception, clicks: int) -> None:
+        """After a failed fsync nobody knows what the file holds: the drain finds out."""
+        log.error("journal.failed", error=str(error), clicks=clicks)
+        self._failed_at = time.monotonic()
+        if self._file is not None:
+            try:
+                self._file.close()
+            except sqlite3.Error as second:
+                log.warning("journal.not_closed", error=str(second))
+        self._file, self.path = None, None
+
+    def _reopen(self, now: float) -> JournalFile | None:
+        if now - self._failed_at < _REOPEN_AFTER_S:
+            return None
+        self.path = next_path(self._folder)
+        self._left_bytes = self._measure_left()
+        self.forgotten_to, self._checked_at = 0, 0.0
+        file = JournalFile(self.path)
+        log.info("journal.opened", path=str(file.path))
+        return file
+
+    def _measure_left(self) -> int:
+        """Bytes of the journals beside ours, which count in the budget until they are drained."""
+        return sum(path.stat().st_size for path in self._folder.glob(PATTERN) if path != self.path)

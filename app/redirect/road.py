@@ -1,0 +1,68 @@
+"""Composition of road 1 for one web process: directory, journal and the tasks that serve them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.redirect.asgi import ASGIApp, Redirect
+from app.redirect.directory import Directory
+from app.redirect.drain import drain_own, keep_emptying_orphans
+from app.redirect.feed import follow
+from app.redirect.folders import refuse_network
+from app.redirect.journal import Journal
+from app.secret_keys import SecretKeys
+from app.settings import Settings
+
+REPLICA: Final = "links.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """Road 1, running: `road.app(inner)` puts it in front of an ASGI app."""
+
+    directory: Directory
+    journal: Journal
+    click_keys: Sequence[bytes]
+
+    def app(self, inner: ASGIApp) -> ASGIApp:
+        return Redirect(
+            inner, directory=self.directory, journal=self.journal, click_keys=self.click_keys
+        )
+
+    def ready(self) -> bool:
+        """Whether visitors can be sent on with their clicks safe; needs no Postgres."""
+        return self.directory.usable and self.journal.usable
+
+
+@asynccontextmanager
+async def road(
+    settings: Settings, *, database_url: str, keys: SecretKeys, folder: Path
+) -> AsyncIterator[Road]:
+    """Start road 1 in a folder that the caller has claimed; Postgres may be away.
+
+    folder: from `folders.claim_folder`. NetworkFolderError if it is on a network file system.
+    """
+    refuse_network(folder)
+    directory = Directory(folder / REPLICA, size=settings.lru_links)
+    journal = Journal(folder, max_bytes=settings.journal_max_bytes)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(follow(directory, database_url), name="feed"),
+                tasks.create_task(directory.answer(database_url), name="directory"),
+                tasks.create_task(drain_own(folder, journal, database_url), name="drain"),
+                tasks.create_task(
+                    keep_emptying_orphans(folder.parent, database_url), name="orphans"
+                ),
+            ]
+            try:
+                yield Road(directory, journal, keys.click_keys)
+            finally:
+                for task in running:
+                    task.cancel()
+    finally:
+        await journal.close()
+        directory.close()
