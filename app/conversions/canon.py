@@ -61,10 +61,10 @@ def event_json(event: Event) -> Json:
         "kind": event.kind,
         "occurred_at": instant(event.occurred_at),
         "received_at": instant(event.received_at),
-        "body": _body_json(event.body),
+        "body": body_json(event.body),
         "people": list(event.people),
         "payments": list(event.payments),
-        "touches": [_touch_json(touch) for touch in event.touches],
+        "touches": [touch_json(touch) for touch in event.touches],
         "country": event.country,
         "program_ids": [str(program) for program in event.program_ids],
     }
@@ -220,7 +220,7 @@ def _states_of(stored: list[list[str]]) -> tuple[Dated, ...]:
     return tuple(Dated(datetime.fromisoformat(since), state) for since, state in stored)
 
 
-def _body_json(body: Body) -> Json:
+def body_json(body: Body) -> Json:
     if isinstance(body, Payment):
         return {
             **{f.name: getattr(body, f.name) for f in fields(body) if f.name != "lines"},
@@ -235,7 +235,7 @@ def _body_of(kind: Kind, stored: Json) -> Body:
     return BODIES[kind](**stored)
 
 
-def _touch_json(touch: Touch) -> Json:
+def touch_json(touch: Touch) -> Json:
     if isinstance(touch, InvalidToken):
         return {"invalid": touch.position}
     return {
