@@ -19,10 +19,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__, errors, openapi, problems
 from app.db.engine import Database
 from app.limits import Limits
+from app.program.keys.http import router as keys_router
+from app.program.links.http import router as links_router
+from app.program.partners.http import router as partners_router
+from app.program.plans.http import router as plans_router
+from app.program.programs.http import router as programs_router
+from app.program.workspaces.http import router as workspaces_router
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
-ROUTERS: Final[tuple[APIRouter, ...]] = ()
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    workspaces_router,
+    keys_router,
+    programs_router,
+    plans_router,
+    partners_router,
+    links_router,
+)
 """All that answers under /v1, in the order in which the documentation shows it."""
 
 _RETRY_AFTER_S: Final = 2

@@ -6,8 +6,9 @@ Also the transactions of a request, as dependencies that end before the answer l
 import hashlib
 import secrets
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Final, Literal, cast
@@ -15,12 +16,13 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, insert, or_, select
 
 from app.db.engine import Database
 from app.db.tables import ApiKey, Workspace
 from app.db.tx import Read, Tx
 from app.errors import MissingScope, Unauthorized
+from app.ids import uuid7
 
 Mode = Literal["live", "test"]
 
@@ -102,6 +104,31 @@ def checksum(body: str) -> str:
         rest, digit = divmod(rest, len(_BASE62))
         text = _BASE62[digit] + text
     return text
+
+
+async def issue(
+    tx: Tx,
+    workspace: UUID,
+    key: NewKey,
+    *,
+    name: str,
+    scopes: Collection[Scope],
+    expires_at: datetime | None = None,
+) -> UUID:
+    """Store the key's digest; from the commit on it is in force."""
+    key_id = uuid7()
+    await tx.execute(
+        insert(ApiKey).values(
+            id=key_id,
+            workspace_id=workspace,
+            name=name,
+            hint=key.hint,
+            digest=key.digest,
+            scopes=sorted(scopes),
+            expires_at=expires_at,
+        )
+    )
+    return key_id
 
 
 def get_database(request: Request) -> Database:

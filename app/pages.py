@@ -46,12 +46,12 @@ PageDep = Annotated[Page, Depends(_page)]
 
 
 async def page(
-    read: Read, statement: Select[Any], order: Order, wanted: Page, *, workspace: UUID
+    read: Read, statement: Select[Any], order: Order, wanted: Page, *, workspace: UUID | None
 ) -> tuple[Sequence[Row[Any]], bool]:
     """The rows of one page, and whether more follow. statement: filtered, not yet sorted.
 
     An anchor that has left the filter meanwhile still holds its place; one of another workspace
-    or kind is refused.
+    or kind is refused. workspace: none for who may see all of them.
     """
     if wanted.starting_after is not None:
         anchor = await _anchor(read, order, wanted.starting_after, workspace)
@@ -61,16 +61,15 @@ async def page(
     return rows[: wanted.limit], len(rows) > wanted.limit
 
 
-async def _anchor(read: Read, order: Order, text: str, workspace: UUID) -> Any:
+async def _anchor(read: Read, order: Order, text: str, workspace: UUID | None) -> Any:
     try:
         wanted = decode(order.prefix, text)
     except MalformedIdError as error:
         raise _unknown_anchor() from error
-    found = await read.first(
-        select(order.at.label("at"), order.id.label("id")).where(
-            order.workspace == workspace, order.id == wanted
-        )
-    )
+    statement = select(order.at.label("at"), order.id.label("id")).where(order.id == wanted)
+    if workspace is not None:
+        statement = statement.where(order.workspace == workspace)
+    found = await read.first(statement)
     if found is None:
         raise _unknown_anchor()
     return tuple_(literal(found.at, order.at.type), literal(found.id, order.id.type))

@@ -69,7 +69,9 @@ class IdOf:
         return core_schema.no_info_plain_validator_function(
             self._read,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: encode(self.prefix, value), return_schema=core_schema.str_schema()
+                lambda value: encode(self.prefix, value),
+                return_schema=core_schema.str_schema(),
+                when_used="json",
             ),
         )
 
@@ -149,7 +151,7 @@ Country = Annotated[
 Instant = Annotated[
     datetime,
     BeforeValidator(_read_instant),
-    PlainSerializer(_write_instant, return_type=str),
+    PlainSerializer(_write_instant, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00Z"]}),
 ]
 """RFC 3339 with an offset; UTC in the code and on the way out."""

@@ -1,0 +1,1 @@
+"""The program's features: each a package of its own, none knows another."""

@@ -1,0 +1,1 @@
+"""Tracking links: made on request, changed, archived."""

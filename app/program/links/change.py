@@ -1,0 +1,58 @@
+"""Change a link, or archive it."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, update
+
+from app import destinations
+from app.db.tables import Link, Program
+from app.db.tx import Tx
+from app.errors import Conflict, NotFound
+from app.tracking_links import Subs, refuse_click_parameter
+from app.wire import In, Instant
+
+
+class LinkUpdate(In):
+    """What is absent stays; `null` clears fallback and expires_at. A code never changes."""
+
+    destination: str = ""
+    fallback: str | None = None
+    expires_at: Instant | None = None
+    subs: Subs = {}  # noqa: RUF012 (pydantic copies defaults)
+
+
+async def change(tx: Tx, workspace: UUID, link_id: UUID, wanted: LinkUpdate) -> None:
+    """NotFound; Conflict if it is archived; what `destinations.checked` raises."""
+    link = await _locked(tx, workspace, link_id)
+    if link.archived_at is not None:
+        raise Conflict("The link is archived.")
+    values: dict[str, Any] = wanted.model_dump(exclude_unset=True)
+    for name in ("destination", "fallback"):
+        if values.get(name) is not None:
+            hosts = link.destination_hosts
+            values[name] = destinations.checked(values[name], hosts, f"body/{name}")
+    refuse_click_parameter(wanted.subs, link.click_parameter)
+    if values:
+        await tx.execute(update(Link).where(Link.id == link_id).values(**values))
+
+
+async def archive(tx: Tx, workspace: UUID, link_id: UUID) -> None:
+    """From now on it leads to its fallback. Its code stays taken. Twice: nothing."""
+    link = await _locked(tx, workspace, link_id)
+    if link.archived_at is None:
+        now = func.clock_timestamp()
+        await tx.execute(update(Link).where(Link.id == link_id).values(archived_at=now))
+
+
+async def _locked(tx: Tx, workspace: UUID, link_id: UUID) -> Row[Any]:
+    row = await tx.first(
+        select(Link.archived_at, Link.click_parameter, Program.destination_hosts)
+        .join(Program, Program.id == Link.program_id)
+        .where(Link.workspace_id == workspace, Link.id == link_id)
+        # The program too, so that none of its hosts goes while a link turns to it.
+        .with_for_update()
+    )
+    if row is None:
+        raise NotFound
+    return row

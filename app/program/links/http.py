@@ -1,0 +1,112 @@
+"""`/v1/links`: tracking links of partners, with their clicks."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+
+from app.auth import Caller, ReadDep, Scope, TxDep, needs
+from app.db.tables import Link
+from app.db.tx import Read
+from app.errors import CodeTaken, Conflict, DestinationNotAllowed, NotFound
+from app.openapi import documented
+from app.pages import Order, PageDep, page
+from app.program.links.change import LinkUpdate, archive, change
+from app.tracking_links import BaseUrl, Code, LinkOut, NewLink, Subs, add, select_links
+from app.wire import In, Instant, LinkId, Listed, PartnerId, ProgramId
+
+router: Final = APIRouter(prefix="/links", tags=["Links"])
+_ORDER: Final = Order("link", Link.created_at, Link.id, Link.workspace_id)
+Reader = Annotated[Caller, Depends(needs(Scope.LINKS_READ))]
+Writer = Annotated[Caller, Depends(needs(Scope.LINKS_WRITE))]
+
+
+class LinkCreate(In):
+    """destination: none for the program's own. code: none for a random one.
+
+    fallback: where visitors go once the link is expired or archived; none: they get a 410.
+    """
+
+    program_id: ProgramId
+    partner_id: PartnerId
+    destination: str | None = Field(None, examples=["https://shop.example.com/pricing"])
+    code: Code | None = None
+    fallback: str | None = Field(None, examples=["https://shop.example.com/"])
+    expires_at: Instant | None = None
+    subs: Subs = {}  # noqa: RUF012 (pydantic copies defaults)
+
+
+@router.post("", status_code=201, responses=documented(NotFound, CodeTaken, DestinationNotAllowed))
+async def create_link(body: LinkCreate, caller: Writer, tx: TxDep, base_url: BaseUrl) -> LinkOut:
+    """Make a link. It works at once; custom domains come later."""
+    link_id = await add(
+        tx,
+        caller.workspace_id,
+        NewLink(
+            program_id=body.program_id,
+            partner_id=body.partner_id,
+            destination=body.destination,
+            code=body.code,
+            fallback=body.fallback,
+            expires_at=body.expires_at,
+            subs=body.subs,
+        ),
+    )
+    return await _shown(tx, caller, link_id, base_url)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    program_id: Annotated[ProgramId | None, Query()] = None
+    partner_id: Annotated[PartnerId | None, Query()] = None
+    archived: Annotated[bool, Query()] = False
+
+
+@router.get("")
+async def list_links(
+    caller: Reader,
+    read: ReadDep,
+    wanted: PageDep,
+    only: Annotated[_Filter, Depends()],
+    base_url: BaseUrl,
+) -> Listed[LinkOut]:
+    """Links, of one program or partner if given; `archived=true` lists the archived ones."""
+    is_archived = Link.archived_at.is_not(None)
+    statement = select_links(caller.workspace_id)
+    statement = statement.where(is_archived if only.archived else ~is_archived)
+    if only.program_id is not None:
+        statement = statement.where(Link.program_id == only.program_id)
+    if only.partner_id is not None:
+        statement = statement.where(Link.partner_id == only.partner_id)
+    rows, has_more = await page(read, statement, _ORDER, wanted, workspace=caller.workspace_id)
+    return Listed(data=[LinkOut.of(row, base_url) for row in rows], has_more=has_more)
+
+
+@router.get("/{link_id}")
+async def get_link(link_id: LinkId, caller: Reader, read: ReadDep, base_url: BaseUrl) -> LinkOut:
+    """One link."""
+    return await _shown(read, caller, link_id, base_url)
+
+
+@router.patch("/{link_id}", responses=documented(Conflict, DestinationNotAllowed))
+async def change_link(
+    link_id: LinkId, body: LinkUpdate, caller: Writer, tx: TxDep, base_url: BaseUrl
+) -> LinkOut:
+    """Change where a link leads, until when, and its sub-ids."""
+    await change(tx, caller.workspace_id, link_id, body)
+    return await _shown(tx, caller, link_id, base_url)
+
+
+@router.delete("/{link_id}")
+async def archive_link(link_id: LinkId, caller: Writer, tx: TxDep, base_url: BaseUrl) -> LinkOut:
+    """Archive a link; its code stays taken."""
+    await archive(tx, caller.workspace_id, link_id)
+    return await _shown(tx, caller, link_id, base_url)
+
+
+async def _shown(read: Read, caller: Caller, link_id: LinkId, base_url: BaseUrl) -> LinkOut:
+    row = await read.first(select_links(caller.workspace_id).where(Link.id == link_id))
+    if row is None:
+        raise NotFound
+    return LinkOut.of(row, base_url)

@@ -1,0 +1,1 @@
+"""Partners: who may earn, and their places in programs."""

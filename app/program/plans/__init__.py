@@ -1,0 +1,1 @@
+"""Plan versions: drafted, published, never changed after that."""

@@ -1,0 +1,1 @@
+"""Programs: what is offered, where links may lead, active or paused."""

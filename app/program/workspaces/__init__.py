@@ -1,0 +1,1 @@
+"""Tenants: made by the first workspace, live or test."""

@@ -1,0 +1,95 @@
+"""`/v1/workspaces`: the first workspace makes and sees all, others see themselves."""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from sqlalchemy import Row, Select, select
+
+from app.auth import Caller, ReadDep, Scope, TxDep, needs
+from app.db.tables import Workspace
+from app.errors import MissingScope, NotFound
+from app.pages import Order, PageDep, page
+from app.program.workspaces.create import create
+from app.wire import In, Instant, KeyId, Listed, Name, Out, WorkspaceId
+
+router: Final = APIRouter(prefix="/workspaces", tags=["Workspaces and keys"])
+_ORDER: Final = Order("ws", Workspace.created_at, Workspace.id, Workspace.id)
+Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
+
+
+class WorkspaceCreate(In):
+    """mode: whether its events are real money (`live`) or a billing system's test mode."""
+
+    name: Name
+    mode: Literal["live", "test"]
+
+
+class WorkspaceOut(Out):
+    """A tenant."""
+
+    id: WorkspaceId
+    name: str
+    mode: Literal["live", "test"]
+    created_at: Instant
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        return cls(id=row.id, name=row.name, mode=row.mode, created_at=row.created_at)
+
+
+class AdminKeyOut(Out):
+    """key: shown only here; only its hash is kept."""
+
+    id: KeyId
+    key: str = Field(examples=["ff_test_…"])
+
+
+class WorkspaceCreated(Out):
+    """The workspace and its first admin key."""
+
+    id: WorkspaceId
+    name: str
+    mode: Literal["live", "test"]
+    created_at: Instant
+    admin_key: AdminKeyOut
+
+
+@router.post("", status_code=201)
+async def create_workspace(body: WorkspaceCreate, caller: Admin, tx: TxDep) -> WorkspaceCreated:
+    """Make a workspace; only admin keys of the first workspace may."""
+    if not caller.first:
+        raise MissingScope("Only admin keys of the first workspace make workspaces.")
+    made = await create(tx, name=body.name, mode=body.mode)
+    row = await tx.first(select(Workspace).where(Workspace.id == made.id))
+    assert row is not None
+    shown = WorkspaceOut.of(row)
+    return WorkspaceCreated(
+        id=shown.id,
+        name=shown.name,
+        mode=shown.mode,
+        created_at=shown.created_at,
+        admin_key=AdminKeyOut(id=made.key_id, key=made.key.key),
+    )
+
+
+@router.get("")
+async def list_workspaces(caller: Admin, read: ReadDep, wanted: PageDep) -> Listed[WorkspaceOut]:
+    """The caller's own workspace; all of them for the first one."""
+    workspace = None if caller.first else caller.workspace_id
+    rows, has_more = await page(read, _visible(caller), _ORDER, wanted, workspace=workspace)
+    return Listed(data=[WorkspaceOut.of(row) for row in rows], has_more=has_more)
+
+
+@router.get("/{workspace_id}")
+async def get_workspace(workspace_id: WorkspaceId, caller: Admin, read: ReadDep) -> WorkspaceOut:
+    """One workspace."""
+    row = await read.first(_visible(caller).where(Workspace.id == workspace_id))
+    if row is None:
+        raise NotFound
+    return WorkspaceOut.of(row)
+
+
+def _visible(caller: Caller) -> Select[Any]:
+    statement = select(Workspace)
+    return statement if caller.first else statement.where(Workspace.id == caller.workspace_id)
