@@ -193,6 +193,8 @@ def instant(at: datetime) -> str:
 
 def _plain(value: object) -> Any:
     """A conversion or an award as JSON values, field by field."""
+    if isinstance(value, UUID):  # asyncpg gives a subclass
+        return str(value)
     convert = _PLAIN.get(type(value))
     return convert(value) if convert else value
 
@@ -207,7 +209,6 @@ _PLAIN: Final[Mapping[type, Callable[[Any], Any]]] = {
     Credit: _slots,
     Reason: lambda reason: {"code": reason.code, "params": dict(reason.params)},
     tuple: lambda values: [_plain(value) for value in values],
-    UUID: str,
     datetime: instant,
 }
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from app.conversions.canon import credits_of, event_of, reasons_of
 from app.core.conversions import Award, Conversion
@@ -114,7 +113,7 @@ _EVENT_COLUMNS = "id, source, external_id, received_at, mapped"
 def _event(row: Mapping[str, Any]) -> Event:
     return event_of(
         {
-            **orjson.loads(row["mapped"]),
+            **row["mapped"],
             "id": str(row["id"]),
             "source": row["source"],
             "external_id": row["external_id"],
@@ -173,7 +172,7 @@ def _award(row: Mapping[str, Any]) -> Award:
         currency=row["currency"],
         rate_bps=row["rate_bps"],
         reversed=row["reversed"],
-        reasons=reasons_of(orjson.loads(row["explanation"])),
+        reasons=reasons_of(row["explanation"]),
     )
 
 
@@ -191,9 +190,9 @@ def _conversion(row: Mapping[str, Any], awards: tuple[Award, ...]) -> Conversion
         refunded=row["refunded"],
         subscription=row["subscription"],
         program_id=row["program_id"],
-        credits=credits_of(orjson.loads(row["credits"])),
+        credits=credits_of(row["credits"]),
         awards=awards,
-        reasons=reasons_of(orjson.loads(row["reasons"])),
+        reasons=reasons_of(row["reasons"]),
         bound_at=row["bound_at"],
         hold_until=row["hold_until"],
         recorded_at=row["recorded_at"],

@@ -78,7 +78,7 @@ async def _settle_alone(database: Database, workspace: UUID, event: UUID) -> int
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, it is this event's, and counted)
         _FAILED.inc()
-        _log.error("event.failed", event=str(event), error=repr(error))
+        _log.error("event.failed", event_id=str(event), error=repr(error))
         await _count_attempt(database, workspace, event, error)
         return 0
 

@@ -91,7 +91,7 @@ async def _programs(
         workspace,
         programs,
     ):
-        plan = compiled(row["id"], row["document"].encode())
+        plan = compiled(row["id"], orjson.dumps(row["document"]))
         fact = PlanFact(row["id"], row["version"], row["effective_from"], plan)
         plans[row["program_id"]].append(fact)
     return {i: ProgramFact(i, tuple(states[i]), tuple(plans[i])) for i in programs}

@@ -1,0 +1,88 @@
+"""Road 2 on a real Postgres: what is said becomes conversions, commissions and balances."""
+
+from app.conversions.providers.mapping import Alias
+from app.db.engine import Database
+from tests.making import ago, lead, make_shop, percent, refund, sale
+
+
+async def test_sale_with_click_pays_the_partner_by_the_plan(database: Database) -> None:
+    shop = await make_shop(database, percent(2000))
+    await shop.tell(sale("u1", "i1", 100_00, clicks=[shop.click("ana", ago(days=1))]))
+    (commission,) = await shop.commissions()
+    assert (commission.amount, commission.status) == (20_00, "pending")
+    assert await shop.balance("ana") == {"pending": 20_00}
+
+
+async def test_sale_without_touch_pays_nobody_and_says_so(database: Database) -> None:
+    shop = await make_shop(database)
+    await shop.tell(sale("u1", "i1", 100_00))
+    (conversion,) = await shop.conversions()
+    assert conversion.credits == []
+    assert [r["code"] for r in conversion.reasons] == ["no_touch"]
+    assert await shop.commissions() == []
+
+
+async def test_touch_after_the_sale_is_paid_too(database: Database) -> None:
+    shop = await make_shop(database)
+    click = shop.click("ana", ago(days=2))
+    await shop.tell(sale("u1", "i1", 100_00, at=ago(hours=2)))
+    await shop.tell(lead("u1", at=ago(days=1), clicks=[click]))
+    assert await shop.balance("ana") == {"pending": 20_00}
+
+
+async def test_repeated_event_changes_nothing(database: Database) -> None:
+    shop = await make_shop(database)
+    message = sale("u1", "i1", 100_00, clicks=[shop.click("ana", ago(days=1))])
+    (first,) = await shop.tell(message)
+    (again,) = await shop.tell(message)
+    assert first == again
+    assert await shop.balance("ana") == {"pending": 20_00}
+
+
+async def test_refund_before_its_sale_waits_for_it(database: Database) -> None:
+    shop = await make_shop(database)
+    (event,) = await shop.tell(refund("i1", 30_00, refund_id="r1"))
+    (row,) = await shop.rows("SELECT * FROM events WHERE workspace_id = :workspace")
+    assert (row.state, row.reasons[0]["code"]) == ("parked", "waiting_for_sale")
+    await shop.tell(sale("u1", "i1", 100_00, clicks=[shop.click("ana", ago(days=1))]))
+    assert await shop.balance("ana") == {"pending": 14_00}
+    (row,) = await shop.rows(
+        "SELECT state FROM events WHERE workspace_id = :workspace AND id = :id", id=event
+    )
+    assert row.state == "applied"
+
+
+async def test_join_moves_the_sale_to_the_elder_customer(database: Database) -> None:
+    shop = await make_shop(database)
+    await shop.tell(lead("u1", at=ago(hours=3), clicks=[shop.click("ana", ago(days=1))]))
+    await shop.tell(sale("cus_9", "i1", 50_00, at=ago(hours=1)))
+    assert await shop.balance("ana") == {}
+    await shop.tell(lead("u1", name="joined", aliases=[Alias("own", "cus_9")]))
+    assert await shop.balance("ana") == {"pending": 10_00}
+    people = await shop.rows("SELECT * FROM customers WHERE workspace_id = :workspace")
+    assert sorted(p.merged_into is None for p in people) == [False, True]
+
+
+async def test_partner_changes_before_the_close(database: Database) -> None:
+    shop = await make_shop(database)
+    await shop.tell(sale("u1", "i1", 100_00, clicks=[shop.click("ana", ago(days=2))]))
+    await shop.tell(lead("u1", clicks=[shop.click("bo", ago(days=1))]))
+    assert await shop.balance("ana") == {}
+    assert await shop.balance("bo") == {"pending": 20_00}
+    statuses = {c.partner_id: c.status for c in await shop.commissions()}
+    assert statuses == {shop.partners["ana"]: "void", shop.partners["bo"]: "pending"}
+
+
+async def test_poisoned_event_leaves_the_others_settled(database: Database) -> None:
+    shop = await make_shop(database)
+    click = shop.click("ana", ago(days=1))
+    ids = await shop.say(*(sale(f"u{n}", f"i{n}", 10_00, clicks=[click]) for n in range(5)))
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        await driver.execute("UPDATE events SET mapped = '{}' WHERE id = $1", ids[2])
+    await shop.settle()
+    states = await shop.rows("SELECT id, state FROM events WHERE workspace_id = :workspace")
+    assert {row.id: row.state for row in states} == {
+        i: "received" if i == ids[2] else "applied" for i in ids
+    }
+    assert await shop.balance("ana") == {"pending": 8_00}
