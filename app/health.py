@@ -46,6 +46,15 @@ class Health:
         await self._inner(scope, receive, send)
 
 
+def of(ready: Callable[[], bool]) -> Check:
+    """A check that needs no waiting."""
+
+    async def check() -> bool:
+        return ready()
+
+    return check
+
+
 async def database_answers(database: Database) -> bool:
     """Whether Postgres takes a query now."""
     async with database.read() as read:

@@ -8,21 +8,27 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from functools import partial
+from typing import Final, Literal
 
 import asyncpg
 import structlog
 import uvicorn
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import api, health, logs, secret_keys
+from app import api, health, logs, problems, secret_keys
 from app.children import on_stop
 from app.db.engine import Database
 from app.db.migrate import is_current
 from app.db.where import database_url
+from app.errors import NotFound
+from app.redirect.folders import claim_folder
+from app.redirect.road import road
 from app.settings import Settings
+
+Role = Literal["all", "redirect", "api"]
 
 _GRACE_S: Final = 1
 _POLL_S: Final = 0.3
@@ -52,7 +58,15 @@ class Schema:
     def ready(self) -> bool:
         return self._current
 
-    async def wait(self) -> None:
+    @contextlib.asynccontextmanager
+    async def awaited(self) -> AsyncIterator[None]:
+        """Ask in the background while the block runs."""
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(self._ask())
+            yield
+            asking.cancel()
+
+    async def _ask(self) -> None:
         while not self._current:
             with contextlib.suppress(
                 OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError
@@ -64,31 +78,43 @@ class Schema:
 
 
 @contextlib.asynccontextmanager
-async def application(settings: Settings) -> AsyncIterator[ASGIApp]:
-    """All that the web process answers, while the block runs."""
+async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
+    """All that a web process answers in its role, while the block runs."""
     keys = secret_keys.load(settings)
     url = database_url(settings)
-    database = Database(url)
-    schema = Schema(url)
-    checks = {
-        "api": lambda: _api_ready(schema, database),
-        "worker": lambda: health.worker_beats(database),
-    }
-    waiting = asyncio.create_task(schema.wait())
-    try:
-        yield health.Health(api.build(database, settings, keys, schema.ready), checks)
-    finally:
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        await database.close()
+    async with contextlib.AsyncExitStack() as running:
+        database = Database(url)
+        running.push_async_callback(database.close)
+        checks: dict[str, health.Check] = {}
+        inner: ASGIApp = nothing_here
+        clicks = None
+        if role != "api":
+            folder = claim_folder(settings.data_dir)
+            clicks = await running.enter_async_context(
+                road(settings, database_url=url, keys=keys, folder=folder)
+            )
+            checks["redirect"] = health.of(clicks.ready)
+        if role != "redirect":
+            schema = Schema(url)
+            await running.enter_async_context(schema.awaited())
+            inner = api.build(database, settings, keys, schema.ready)
+            checks["api"] = partial(_api_ready, schema, database)
+        checks["worker"] = partial(health.worker_beats, database)
+        watched = health.Health(inner, checks)
+        yield clicks.app(watched) if clicks else watched
 
 
 async def _api_ready(schema: Schema, database: Database) -> bool:
     return schema.ready() and await health.database_answers(database)
 
 
-async def serve(settings: Settings, listening: socket.socket) -> None:
-    async with application(settings) as app:
+async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    """What a redirect node says of the API's addresses."""
+    await problems.answer(NotFound("This node serves redirects only."))(scope, receive, send)
+
+
+async def serve(settings: Settings, role: Role, listening: socket.socket) -> None:
+    async with application(settings, role) as app:
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -116,7 +142,7 @@ def main() -> None:
     settings = Settings()
     logs.configure(settings.log_level, given.name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, socket.socket(fileno=given.socket)))
+        runner.run(serve(settings, given.role, socket.socket(fileno=given.socket)))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from app.db.engine import Database
 from app.db.tables import Heartbeat
 from app.db.where import database_url
 from app.health import HEARTBEAT_S
+from app.redirect.drain import drain_orphans
 from app.redirect.partitions import make_partitions
 from app.secret_keys import SecretKeys
 from app.settings import Settings
@@ -92,12 +93,20 @@ async def beat(context: Context) -> None:
         )
 
 
+async def empty_orphans(context: Context) -> None:
+    """Take up the journals of web processes that died; the living ones do it too."""
+    await drain_orphans(context.settings.data_dir, context.database)
+
+
 async def make_partitions_ahead(context: Context) -> None:
     async with context.database.tx() as tx:
         await make_partitions(tx)
 
 
-LOOPS: Final = (Loop("heartbeat", HEARTBEAT_S, beat),)
+LOOPS: Final = (
+    Loop("heartbeat", HEARTBEAT_S, beat),
+    Loop("orphans", 10, empty_orphans),
+)
 SCHEDULES: Final = (Cron("partitions", "7 * * * *", make_partitions_ahead),)
 AT_START: Final = (Once("partitions", make_partitions_ahead),)
 
