@@ -1,6 +1,6 @@
 """Decisions of a batch in memory: each customer's state after each step, and what it moved."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -14,10 +14,11 @@ from app.conversions.canon import (
 )
 from app.conversions.facts import Counters, Known
 from app.conversions.identities import Someone
-from app.core.conversions import Award, Conversion
+from app.core.conversions import Conversion
 from app.core.events import Event
 from app.core.fold import ENGINE, Folded, History, fold
-from app.core.transfers import Standing, Transfer, difference, supersede
+from app.core.settle import settle
+from app.core.transfers import Standing, Transfer
 from app.core.world import World
 
 
@@ -119,52 +120,12 @@ def _apply(
     for conversion in folded.conversions:
         if before.get(conversion.id) != conversion:
             decided.changed[conversion.id] = number
-    standing = {award.commission_id for c in folded.conversions for award in c.awards}
-    for conversion in folded.conversions:
-        for award in conversion.awards:
-            _move_to(batch, decided, award, number, occurred_at)
-    for commission, old in decided.standings.items():
-        if commission not in standing and not old.superseded:
-            transfers = supersede(old)
-            batch.transfers += [(transfer, occurred_at) for transfer in transfers]
-            decided.changed[commission] = number
-            decided.standings[commission] = replace(
-                old,
-                reversed=old.amount,
-                superseded=True,
-                transfers=old.transfers + len(transfers),
-            )
+    settled = settle(decided.standings, folded.conversions)
+    batch.transfers += [(transfer, occurred_at) for transfer in settled.transfers]
+    decided.changed |= dict.fromkeys(settled.changed, number)
+    decided.standings = dict(settled.standings)
     decided.conversions = folded.conversions
     decided.superseded |= folded.superseded
     decided.changed |= dict.fromkeys(folded.superseded, number)
     decided.waiting = folded.waiting
     decided.told = dict(folded.told)
-
-
-def _move_to(
-    batch: Batch, decided: Decided, award: Award, number: int, occurred_at: datetime
-) -> None:
-    """Bring one commission to where its award says it should stand."""
-    old = decided.standings.get(award.commission_id) or Standing(
-        commission_id=award.commission_id,
-        program_id=award.program_id,
-        partner_id=award.partner_id,
-        currency=award.currency,
-        amount=0,
-        reversed=0,
-        matured=False,
-        superseded=False,
-        transfers=0,
-    )
-    transfers = difference(old, amount=award.amount, reversed_=award.reversed)
-    if not transfers and not old.superseded and award.commission_id in decided.standings:
-        return
-    batch.transfers += [(transfer, occurred_at) for transfer in transfers]
-    decided.changed[award.commission_id] = number
-    decided.standings[award.commission_id] = replace(
-        old,
-        amount=award.amount,
-        reversed=award.reversed,
-        superseded=False,
-        transfers=old.transfers + len(transfers),
-    )

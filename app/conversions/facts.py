@@ -13,6 +13,7 @@ from app.conversions.canon import credits_of, event_of, reasons_of
 from app.core.conversions import Award, Conversion
 from app.core.events import Event
 from app.core.transfers import Standing
+from app.ledger.standings import standing_of
 
 
 @dataclass(slots=True)
@@ -136,27 +137,12 @@ async def _awards(
         customers,
     ):
         person = found[row["customer_id"]]
-        person.standings[row["id"]] = standing(row)
+        person.standings[row["id"]] = standing_of(row)
         person.paid[row["id"]] = row["paid"]
         if not row["superseded"]:
             conversion = row["conversion_id"]
             awards[conversion] = (*awards.get(conversion, ()), _award(row))
     return awards
-
-
-def standing(row: Mapping[str, Any]) -> Standing:
-    """A commission's row as the core reckons with it."""
-    return Standing(
-        commission_id=row["id"],
-        program_id=row["program_id"],
-        partner_id=row["partner_id"],
-        currency=row["currency"],
-        amount=row["amount"],
-        reversed=row["reversed"],
-        matured=row["matured_at"] is not None,
-        superseded=row["superseded"],
-        transfers=row["transfers"],
-    )
 
 
 def _award(row: Mapping[str, Any]) -> Award:

@@ -1,0 +1,63 @@
+"""All of a customer's commissions: from where they stand to where the conversions want them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from app.core.conversions import Award, Conversion
+from app.core.transfers import Standing, Transfer, difference, supersede
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Where the commissions stand then, what moved for it, and which of them changed."""
+
+    standings: Mapping[UUID, Standing]
+    transfers: tuple[Transfer, ...]
+    changed: frozenset[UUID]
+
+
+def settle(standings: Mapping[UUID, Standing], conversions: Iterable[Conversion]) -> Settled:
+    """The transfers that bring every commission to its award; one without an award is dropped."""
+    after = dict(standings)
+    transfers: list[Transfer] = []
+    changed: set[UUID] = set()
+    awards = [award for conversion in conversions for award in conversion.awards]
+    for award in awards:
+        old = standings.get(award.commission_id) or _none_yet(award)
+        moves = difference(old, amount=award.amount, reversed_=award.reversed)
+        if moves or old.superseded:
+            changed.add(award.commission_id)
+        transfers += moves
+        after[award.commission_id] = replace(
+            old,
+            amount=award.amount,
+            reversed=award.reversed,
+            superseded=False,
+            transfers=old.transfers + len(moves),
+        )
+    wanted = {award.commission_id for award in awards}
+    for commission, old in standings.items():
+        if commission in wanted or old.superseded:
+            continue
+        moves = supersede(old)
+        changed.add(commission)
+        transfers += moves
+        after[commission] = replace(
+            old, reversed=old.amount, superseded=True, transfers=old.transfers + len(moves)
+        )
+    return Settled(after, tuple(transfers), frozenset(changed))
+
+
+def _none_yet(award: Award) -> Standing:
+    return Standing(
+        commission_id=award.commission_id,
+        program_id=award.program_id,
+        partner_id=award.partner_id,
+        currency=award.currency,
+        amount=0,
+        reversed=0,
+        matured=False,
+        superseded=False,
+        transfers=0,
+    )
