@@ -1,0 +1,52 @@
+"""Our road 1 in front of a trivial app: `python -m bench.rivals.ours PORT DATABASE_URL FOLDER`."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from app.redirect.folders import claim_folder
+from app.redirect.road import road
+from app.secret_keys import SecretKeys
+from app.settings import Settings
+
+SECRET = "a secret for benchmarks and tests alone"
+
+
+async def inner(
+    _scope: MutableMapping[str, Any],
+    _receive: Callable[[], Awaitable[Any]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def serve(port: int, database_url: str, data_dir: Path) -> None:
+    folder = claim_folder(data_dir)
+    async with road(
+        Settings(data_dir=data_dir),
+        database_url=database_url,
+        keys=SecretKeys([SECRET]),
+        folder=folder,
+    ) as running:
+        config = uvicorn.Config(
+            running.app(inner),
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            log_level="warning",
+        )
+        await uvicorn.Server(config).serve()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=__import__("uvloop").new_event_loop) as runner:
+        runner.run(serve(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))
