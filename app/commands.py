@@ -12,7 +12,7 @@ from app.settings import Settings
 @contextmanager
 def with_database(settings: Settings) -> Iterator[str]:
     """A URL that answers. An embedded server that wasn't running is stopped afterwards."""
-    if settings.database_url is not None:
+    if settings.database_url:
         yield database_url(settings)
         return
     if embedded.is_running(settings.data_dir):

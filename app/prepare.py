@@ -10,8 +10,7 @@ import asyncpg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.auth import Mode
-from app.bootstrap import FirstKey, make_first_workspace
+from app.bootstrap import make_first_workspace
 from app.db import embedded, migrate
 from app.db.engine import Database
 from app.db.server_user import EmbeddedPostgresError
@@ -67,14 +66,24 @@ async def migrate_when_up(settings: Settings) -> None:
             return
 
 
-async def first_workspace(settings: Settings, mode: Mode) -> FirstKey | None:
-    """The key to show, if the database was empty."""
+async def first_workspace(settings: Settings, *, demo: bool) -> str | None:
+    """What to tell whoever started on an empty database: the key, once."""
     given = settings.bootstrap_api_key
-    url = await asyncio.to_thread(database_url, settings)
-    database = Database(url, pool_size=1, lane_pool_size=1)
+    database = Database(
+        await asyncio.to_thread(database_url, settings), pool_size=1, lane_pool_size=1
+    )
     try:
-        return await make_first_workspace(
-            database, mode, given.get_secret_value() if given else None
-        )
+        async with database.tx() as tx:
+            made = await make_first_workspace(
+                tx,
+                name="Demo" if demo else "Main",
+                mode="test" if demo else "live",
+                key=given.get_secret_value() if given else None,
+            )
     finally:
         await database.close()
+    if made is None:
+        return None
+    shown = "that of FINDERFEE_BOOTSTRAP_API_KEY" if given else made.key.key
+    mode = "test" if demo else "live"
+    return f"Made the first workspace, in {mode} mode. Its admin key, shown once: {shown}\n"

@@ -17,7 +17,7 @@ from typing import Final, Literal
 import structlog
 
 from app import claims, logs, metrics, prepare, secret_keys
-from app.bootstrap import FirstKey
+from app.auth import given_key
 from app.children import Child
 from app.claims import CannotServeError
 from app.metrics import Metrics
@@ -43,6 +43,11 @@ def serve(settings: Settings, options: Options) -> None:
     """Run until SIGINT or SIGTERM. CannotServeError if it can't begin."""
     if options.demo and settings.database_url:
         raise CannotServeError("--demo is refused with DATABASE_URL: it is for trying out only")
+    if settings.bootstrap_api_key:
+        try:
+            given_key(settings.bootstrap_api_key.get_secret_value())
+        except ValueError as error:
+            raise CannotServeError(f"FINDERFEE_BOOTSTRAP_API_KEY: {error}") from None
     logs.configure(settings.log_level, "parent")
     with contextlib.ExitStack() as held:
         held.enter_context(claims.data_folder(settings.data_dir))
@@ -137,10 +142,9 @@ class Parent:
         if self.options.role != "redirect":
             await prepare.migrate_when_up(self.settings)
         if self.options.role in {"all", "api"}:
-            mode: Literal["test", "live"] = "test" if self.options.demo else "live"
-            first = await prepare.first_workspace(self.settings, mode)
-            if first is not None:
-                self._show(first)
+            told = await prepare.first_workspace(self.settings, demo=self.options.demo)
+            sys.stdout.write(told or "")
+            sys.stdout.flush()
         self._prepared.set()
 
     async def _keep_prepared(self, child: Child, stop: asyncio.Event) -> None:
@@ -150,9 +154,3 @@ class Parent:
         for task in waiting:
             task.cancel()
         await child.keep(stop)
-
-    def _show(self, first: FirstKey) -> None:
-        given = self.settings.bootstrap_api_key is not None
-        key = "the one of FINDERFEE_BOOTSTRAP_API_KEY" if given else first.key
-        sys.stdout.write(f"Admin key of the first workspace, shown once: {key}\n")
-        sys.stdout.flush()

@@ -1,9 +1,9 @@
 """The one frozen Settings, read once at start and passed on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -28,11 +28,18 @@ class Settings(BaseSettings):
     """Comma-separated, 32 characters or more each; the first signs, all verify."""
     bootstrap_api_key: SecretStr | None = None
     """The first admin key, instead of a random one that is printed."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     journal_max_bytes: int = 2_000_000_000
     """Used pages of one process' journal, past which clicks count as unrecorded."""
     lru_links: int = 100_000
     """Links that a web process keeps in memory above its replica."""
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(key.strip() for key in value.split(",") if key.strip())
 
     @property
     def base_url(self) -> str:

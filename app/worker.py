@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import logs, secret_keys
 from app.children import on_stop
+from app.conversions import inbox
 from app.db.engine import Database
 from app.db.tables import Heartbeat
 from app.db.where import database_url
@@ -103,7 +104,12 @@ async def make_partitions_ahead(context: Context) -> None:
         await make_partitions(tx)
 
 
+async def settle_inbox(context: Context) -> None:
+    await inbox.run(context.database, context.stop)
+
+
 LOOPS: Final = (
+    Loop("inbox", 1, settle_inbox),
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
 )
