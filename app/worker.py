@@ -1,6 +1,6 @@
 """Composition root of the worker process: what runs beside the requests, in two visible tables.
 
-LOOPS run here every few seconds; what may run once per cluster takes an advisory lock first.
+LOOPS run here every few seconds; they are safe to run in several workers at once.
 SCHEDULES run once per cluster by pgqueuer, which thinks in minutes: it polls for the next full
 cron time and a second more, so anything that has to happen within seconds is a loop.
 """
@@ -29,6 +29,7 @@ from app.db.engine import Database
 from app.db.tables import Heartbeat
 from app.db.where import database_url
 from app.health import HEARTBEAT_S
+from app.ledger.mature import mature_due
 from app.redirect.drain import drain_orphans
 from app.redirect.partitions import make_partitions
 from app.secret_keys import SecretKeys
@@ -94,6 +95,11 @@ async def beat(context: Context) -> None:
         )
 
 
+async def mature(context: Context) -> None:
+    """Several workers may do it at once: each batch is under its workspace's lane."""
+    await mature_due(context.database)
+
+
 async def empty_orphans(context: Context) -> None:
     """Take up the journals of web processes that died; the living ones do it too."""
     await drain_orphans(context.settings.data_dir, context.database)
@@ -110,6 +116,7 @@ async def settle_inbox(context: Context) -> None:
 
 LOOPS: Final = (
     Loop("inbox", 1, settle_inbox),
+    Loop("mature", 1, mature),
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
 )
