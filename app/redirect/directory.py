@@ -6,20 +6,23 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from app.redirect.metrics import FAILURES as FAILED
-from app.redirect.postgres import FAILURES, LINK_COLUMNS, connect, link_row
+from app.redirect.postgres import LINK_COLUMNS, connect, link_row
 from app.redirect.replica import Position, Replica
 from app.redirect.target import LinkRow, Target, is_web_address
+
+if TYPE_CHECKING:
+    from app.redirect.postgres import Connection
 
 _MAX_ABSENT: Final = 10_000
 _MAX_ASKED: Final = 1_000
 _CODES_A_QUERY: Final = 500
 _ANSWER_S: Final = 2.0
-_AWAY_S: Final = 0.5
+_AWAY_S: Final = 1.0
 _ASK: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE code = ANY($1)"
 
 log = structlog.get_logger()
@@ -68,21 +71,17 @@ class Directory:
         return _target(found) if found else None
 
     async def answer(self, database_url: str) -> None:
-        """The task behind `ask`: all codes asked for meanwhile go into one query."""
-        while True:
-            await self._wanted.wait()
-            try:
+        """The task behind `ask`: all codes asked for meanwhile go into one query.
+
+        Until the connection fails; whoever waits then is refused at once.
+        """
+        try:
+            while True:
+                await self._wanted.wait()
                 async with connect(database_url, timeout_s=_ANSWER_S) as connection:
-                    while True:
-                        await self._wanted.wait()
-                        codes = list(self._asked)[:_CODES_A_QUERY]
-                        changes = self._changes
-                        records = await connection.fetch(_ASK, codes)
-                        self._settle(codes, [link_row(one) for one in records], changes)
-            except FAILURES as error:
-                FAILED.labels("directory").inc()
-                log.warning("directory.unanswered", codes=len(self._asked), error=repr(error))
-                self._refuse_all()
+                    await self._answer_on(connection)
+        finally:
+            self._refuse_all()
 
     async def apply(self, links: Sequence[LinkRow], gone: Sequence[bytes], at: Position) -> None:
         """Changed and removed links, from the feed: replica first, then forget what was known."""
@@ -145,6 +144,15 @@ class Directory:
             return await asyncio.wait_for(asyncio.shield(answer), _ANSWER_S)
         except TimeoutError as error:
             raise DirectoryUnavailableError from error
+
+    async def _answer_on(self, connection: "Connection") -> None:
+        """Until the server closes the connection, as a restart does while nobody asks."""
+        while not connection.is_closed():
+            codes = list(self._asked)[:_CODES_A_QUERY]
+            changes = self._changes
+            records = await connection.fetch(_ASK, codes)
+            self._settle(codes, [link_row(one) for one in records], changes)
+            await self._wanted.wait()
 
     def _settle(self, codes: Sequence[str], links: Sequence[LinkRow], changes: int) -> None:
         found: dict[str, dict[str, LinkRow]] = {code: {} for code in codes}

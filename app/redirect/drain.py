@@ -17,28 +17,21 @@ from app.redirect.folders import has_journals, orphaned_folders
 from app.redirect.journal import Journal
 from app.redirect.journal_file import PATTERN, Commit, JournalReader, JournalRow, remove, unpack
 from app.redirect.metrics import FAILURES as FAILED
-from app.redirect.postgres import FAILURES, connect
+from app.redirect.postgres import connect
 
 BATCH_CLICKS: Final = 1_000
 ORPHANS_S: Final = 10.0
 _STATEMENT_S: Final = 10.0
 _IDLE_S: Final = 0.1
 _LEFT_S: Final = 10.0
-_RETRY_S: Final = 1.0
 
 log = structlog.get_logger()
 
 
 async def drain_own(folder: Path, journal: Journal, database_url: str) -> None:
-    """Run until canceled: the journal that is written now, and what earlier ones left."""
-    while True:
-        try:
-            async with connect(database_url, timeout_s=_STATEMENT_S) as connection:
-                await _Drain(folder, journal, ClickStore(connection)).run()
-        except (*FAILURES, sqlite3.Error) as error:
-            FAILED.labels("drain").inc()
-            log.warning("drain.interrupted", error=repr(error))
-        await asyncio.sleep(_RETRY_S)
+    """The journal that is written now, and what earlier ones left; until something fails."""
+    async with connect(database_url, timeout_s=_STATEMENT_S) as connection:
+        await _Drain(folder, journal, ClickStore(connection)).run()
 
 
 async def drain_orphans(data_dir: Path, database: Database) -> int:
@@ -47,13 +40,9 @@ async def drain_orphans(data_dir: Path, database: Database) -> int:
 
 
 async def keep_emptying_orphans(data_dir: Path, database_url: str) -> None:
-    """Run until canceled: a pass at once and every 10 s."""
+    """A pass at once and every 10 s, until one fails."""
     while True:
-        try:
-            await empty_orphans(data_dir, database_url)
-        except (*FAILURES, sqlite3.Error) as error:
-            FAILED.labels("orphans").inc()
-            log.warning("orphans.interrupted", error=repr(error))
+        await empty_orphans(data_dir, database_url)
         await asyncio.sleep(ORPHANS_S)
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from app.redirect.directory import Directory
-from app.redirect.metrics import FAILURES as FAILED
-from app.redirect.postgres import FAILURES, LINK_COLUMNS, connect, link_row
+from app.redirect.postgres import LINK_COLUMNS, connect, link_row
 from app.redirect.replica import Position
 
 if TYPE_CHECKING:
@@ -48,15 +47,9 @@ log = structlog.get_logger()
 
 
 async def follow(directory: Directory, database_url: str) -> None:
-    """Run until canceled; Postgres may be away at any time."""
-    while True:
-        try:
-            async with connect(database_url, timeout_s=10) as connection:
-                await _Follower(directory, connection).run()
-        except FAILURES as error:
-            FAILED.labels("feed").inc()
-            log.warning("feed.lost", error=repr(error))
-        await asyncio.sleep(1)
+    """Run until canceled, or until the connection fails."""
+    async with connect(database_url, timeout_s=10) as connection:
+        await _Follower(directory, connection).run()
 
 
 class _Follower:

@@ -121,7 +121,10 @@ class Journal:
     def _write(self) -> None:
         """The thread: one batch after the other, until None."""
         while (batch := self._queue.get()) is not None:
-            written = self._writer.write(batch.rows, batch.forget_to)
+            try:
+                written = self._writer.write(batch.rows, batch.forget_to)
+            except Exception:  # noqa: BLE001 (the thread must outlive a log that can't be written)
+                written = False
             # The loop is closed if the disk hung for longer than `close` waits.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._settle, batch, written)
@@ -141,10 +144,10 @@ class Journal:
     def _give_up(self, batch: _Batch) -> None:
         batch.overdue = True
         waiters, batch.waiters = batch.waiters, []
-        log.error("journal.overdue", clicks=len(waiters), waited_s=self._wait_s)
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(False)
+        log.error("journal.overdue", clicks=len(waiters), waited_s=self._wait_s)
 
 
 class _Writer:
@@ -155,6 +158,7 @@ class _Writer:
         self._max_bytes = max_bytes
         self.path: Path | None = next_path(folder)
         """Set before the file is made, so that the drain never takes it for a left one."""
+        self._last_path = self.path
         self.forgotten_to = 0
         self._file: JournalFile | None = JournalFile(self.path)
         self._left_bytes = self._measure_left()
@@ -205,19 +209,17 @@ class _Writer:
 
     def _abandon(self, error: Exception, clicks: int) -> None:
         """After a failed fsync nobody knows what the file holds: the drain finds out."""
-        log.error("journal.failed", error=str(error), clicks=clicks)
+        file, self._file, self.path = self._file, None, None
         self._failed_at = time.monotonic()
-        if self._file is not None:
-            try:
-                self._file.close()
-            except sqlite3.Error as second:
-                log.warning("journal.not_closed", error=str(second))
-        self._file, self.path = None, None
+        if file is not None:
+            with suppress(sqlite3.Error):
+                file.close()
+        log.error("journal.failed", error=str(error), clicks=clicks)
 
     def _reopen(self, now: float) -> JournalFile | None:
         if now - self._failed_at < _REOPEN_AFTER_S:
             return None
-        self.path = next_path(self._folder)
+        self.path = self._last_path = next_path(self._folder, self._last_path)
         self._left_bytes = self._measure_left()
         self.forgotten_to, self._checked_at = 0, 0.0
         file = JournalFile(self.path)

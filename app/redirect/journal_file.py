@@ -138,9 +138,14 @@ class JournalReader:
         self._connection.close()
 
 
-def next_path(folder: Path) -> Path:
-    """The name after the newest journal's: `journal-000001.sqlite`, …"""
-    numbers = [int(path.stem.removeprefix("journal-")) for path in folder.glob(PATTERN)]
+def next_path(folder: Path, last: Path | None = None) -> Path:
+    """The name after the newest journal's, and after `last` even if that is gone by now.
+
+    A name is never used twice in a process' life: what is said of one journal, such as how far
+    it may be forgotten, must not be taken as said of another.
+    """
+    known = [*folder.glob(PATTERN), *([last] if last else [])]
+    numbers = [int(path.stem.removeprefix("journal-")) for path in known]
     return folder / f"journal-{max(numbers, default=0) + 1:06}.sqlite"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Record = asyncpg.Record
 
 CONNECT_TIMEOUT_S: Final = 3
-FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+CONNECTION_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a connection raises when Postgres is away, going away, or not migrated yet."""
 
 LINK_COLUMNS: Final = """

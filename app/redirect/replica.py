@@ -113,7 +113,9 @@ class Replica:
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                # Some failures, a full disk among them, have rolled back already.
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
                 raise
 
     def _insert(self, links: Sequence[LinkRow], copy: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from app.redirect.drain import drain_own, keep_emptying_orphans
 from app.redirect.feed import follow
 from app.redirect.folders import refuse_network
 from app.redirect.journal import Journal
+from app.redirect.watch import keep_running
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
@@ -50,13 +52,15 @@ async def road(
     journal = Journal(folder, max_bytes=settings.journal_max_bytes)
     try:
         async with asyncio.TaskGroup() as tasks:
+            work = {
+                "feed": partial(follow, directory, database_url),
+                "directory": partial(directory.answer, database_url),
+                "drain": partial(drain_own, folder, journal, database_url),
+                "orphans": partial(keep_emptying_orphans, folder.parent, database_url),
+            }
             running = [
-                tasks.create_task(follow(directory, database_url), name="feed"),
-                tasks.create_task(directory.answer(database_url), name="directory"),
-                tasks.create_task(drain_own(folder, journal, database_url), name="drain"),
-                tasks.create_task(
-                    keep_emptying_orphans(folder.parent, database_url), name="orphans"
-                ),
+                tasks.create_task(keep_running(name, task), name=name)
+                for name, task in work.items()
             ]
             try:
                 yield Road(directory, journal, keys.click_keys)

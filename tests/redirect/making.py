@@ -94,7 +94,7 @@ class Running:
         return await self.client.get(path, **named)
 
     async def ready(self) -> None:
-        await until(lambda: self.road.ready())
+        await until(self.road.ready)
 
     async def knows(self, *codes: str) -> None:
         """Wait until the replica has these codes."""

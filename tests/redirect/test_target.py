@@ -1,4 +1,5 @@
 import re
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
@@ -10,12 +11,14 @@ from app.redirect.target import LinkRow, Target
 TOKEN = b"T" * 60
 
 
-def row(destination: str = "https://shop.example/a", **changes: object) -> LinkRow:
+def row(destination: str = "https://shop.example/a", **changes: Any) -> LinkRow:
     base = LinkRow(b"i" * 16, "", "code", destination, "click_id", None, "{}", None, archived=False)
     return base._replace(**changes)
 
 
-def location(query: bytes = b"", destination: str = "https://shop.example/a", **changes: object):
+def location(
+    query: bytes = b"", destination: str = "https://shop.example/a", **changes: Any
+) -> str:
     return Target(row(destination, **changes)).location(TOKEN, query).decode()
 
 

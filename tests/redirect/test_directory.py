@@ -1,0 +1,253 @@
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from app.redirect.directory import Directory, DirectoryUnavailableError
+from app.redirect.replica import Position, Replica
+from app.redirect.watch import keep_running
+from tests.redirect.making import (
+    connected,
+    drained,
+    gate_to,
+    make_link,
+    running_road,
+    token_of,
+    until,
+)
+from tests.redirect.test_target import row
+
+
+@pytest.fixture
+def url(fresh_database_url: str) -> str:
+    return fresh_database_url
+
+
+async def test_links_made_and_changed_later_reach_the_replica(url: str, tmp_path: Path) -> None:
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+        link = await make_link(url, "later")
+        await road.knows("later")
+        async with connected(url) as connection:
+            await connection.execute(
+                "UPDATE links SET destination = 'https://shop.example/new' WHERE id = $1", link
+            )
+            await until(lambda: b"/new" in target_of(road.road.directory, "later"))
+            await connection.execute("UPDATE links SET archived_at = now() WHERE id = $1", link)
+            await until(lambda: ended(road.road.directory, "later"))
+        assert (await road.get("/r/later")).status_code == 410
+
+
+async def test_a_change_that_commits_after_a_higher_number_is_not_missed(
+    url: str, tmp_path: Path
+) -> None:
+    slow = await make_link(url, "slow")
+    async with running_road(tmp_path, url) as road, connected(url) as connection:
+        await road.ready()
+        held = connection.transaction()
+        await held.start()
+        await connection.execute(
+            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
+        )
+        await make_link(url, "quick")
+        await road.knows("quick")
+        assert b"/slow" not in target_of(road.road.directory, "slow")
+        await held.commit()
+        await until(lambda: b"/slow" in target_of(road.road.directory, "slow"))
+
+
+async def test_a_change_under_way_during_the_first_copy_is_not_missed(
+    url: str, tmp_path: Path
+) -> None:
+    slow = await make_link(url, "slow")
+    async with connected(url) as connection:
+        held = connection.transaction()
+        await held.start()
+        await connection.execute(
+            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
+        )
+        await make_link(url, "quick")
+        async with running_road(tmp_path, url) as road:
+            await road.ready()
+            await road.knows("quick")
+            await held.commit()
+            await until(lambda: b"/slow" in target_of(road.road.directory, "slow"))
+
+
+async def test_a_start_without_postgres_serves_every_link(url: str, tmp_path: Path) -> None:
+    link = await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    async with running_road(tmp_path, nowhere) as road:
+        assert road.road.ready()
+        answer = await road.get("/r/spring")
+        assert token_of(answer.headers["location"]).link_id == link
+        unknown = await road.get("/r/unknown")
+        assert (unknown.status_code, unknown.headers["retry-after"]) == (503, "5")
+    async with running_road(tmp_path, url):
+        (click,) = await drained(url, 1)
+        assert click["link_id"] == link
+
+
+async def test_a_first_start_without_postgres_is_not_ready_and_becomes_so(
+    url: str, tmp_path: Path
+) -> None:
+    await make_link(url, "spring")
+    async with gate_to(url) as gate:
+        await gate.shut()
+        async with running_road(tmp_path, gate.url) as road:
+            assert not road.road.ready()
+            assert (await road.get("/r/spring")).status_code == 503
+            await gate.open()
+            await road.ready()
+            assert (await road.get("/r/spring")).status_code == 302
+
+
+async def test_redirects_go_on_while_postgres_is_away_and_are_drained_after(
+    url: str, tmp_path: Path
+) -> None:
+    await make_link(url, "spring")
+    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+        await road.ready()
+        await gate.shut()
+        answers = await asyncio.gather(*(road.get("/r/spring") for _ in range(50)))
+        tokens = {token_of(answer.headers["location"]).click_id for answer in answers}
+        assert len(tokens) == 50
+        assert road.road.ready()
+        await gate.open()
+        assert {click["id"] for click in await drained(url, 50)} == tokens
+        await make_link(url, "after")
+        await road.knows("after")
+
+
+async def test_codes_the_replica_lacks_are_asked_together(url: str, tmp_path: Path) -> None:
+    """Before the first copy has ended nothing is here, and everything is answered."""
+    directory = Directory(tmp_path / "links.sqlite", size=10)
+    for number in range(20):
+        await make_link(url, f"code{number}")
+    async with asyncio.TaskGroup() as group:
+        answering = group.create_task(answering_on(directory, url))
+        found = await asyncio.gather(*(directory.ask("", f"code{n}") for n in range(25)))
+        assert [target is not None for target in found] == [True] * 20 + [False] * 5
+        answering.cancel()
+    directory.close()
+
+
+async def test_a_visitor_who_hangs_up_takes_no_answer_from_others(url: str, tmp_path: Path) -> None:
+    await make_link(url, "spring")
+    directory = Directory(tmp_path / "links.sqlite", size=10)
+    async with asyncio.TaskGroup() as group:
+        left, stays = (group.create_task(directory.ask("", "spring")) for _ in range(2))
+        await asyncio.sleep(0)
+        left.cancel()
+        answering = group.create_task(answering_on(directory, url))
+        assert await stays is not None
+        answering.cancel()
+    directory.close()
+
+
+async def test_a_no_is_remembered_until_the_link_is_made(url: str, tmp_path: Path) -> None:
+    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+        await road.ready()
+        assert (await road.get("/r/soon")).status_code == 404
+        await gate.shut()
+        assert (await road.get("/r/soon")).status_code == 404
+        assert (await road.get("/r/other")).status_code == 503
+        await make_link(url, "soon")
+        await gate.open()
+        await road.knows("soon")
+        assert (await road.get("/r/soon")).status_code == 302
+
+
+async def test_a_restart_of_postgres_is_not_noticed_by_who_asks_after_it(
+    url: str, tmp_path: Path
+) -> None:
+    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+        await road.ready()
+        assert (await road.get("/r/one")).status_code == 404
+        await gate.shut()
+        await gate.open()
+        await asyncio.sleep(0.1)
+        assert (await road.get("/r/two")).status_code == 404
+
+
+async def test_the_replica_follows_another_database_anew(
+    fresh_database_url: str, database_url: str, tmp_path: Path
+) -> None:
+    await make_link(fresh_database_url, "old")
+    async with running_road(tmp_path, fresh_database_url) as road:
+        await road.ready()
+        assert road.road.directory.find("", "old")
+    async with running_road(tmp_path, database_url) as road:
+        await until(lambda: road.road.directory.find("", "old") is None)
+        assert (await road.get("/r/old")).status_code == 404
+
+
+async def test_an_unreadable_replica_is_filled_anew(url: str, tmp_path: Path) -> None:
+    await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+        replica = road.folder / "links.sqlite"
+    for path in replica.parent.glob("links.sqlite-*"):
+        path.unlink()
+    replica.write_bytes(b"no database at all" * 500)
+    async with running_road(tmp_path, url) as road:
+        await road.knows("spring")
+
+
+async def test_nobody_answering_is_unavailable_within_bounds(tmp_path: Path) -> None:
+    directory = Directory(tmp_path / "links.sqlite", size=10)
+    async with asyncio.TaskGroup() as group:
+        answering = group.create_task(answering_on(directory, "postgresql://x@127.0.0.1:1/x"))
+        asked = [group.create_task(refused(directory, f"c{n}")) for n in range(2_000)]
+        async with asyncio.timeout(5):
+            assert all([await one for one in asked])
+        answering.cancel()
+    directory.close()
+
+
+async def answering_on(directory: Directory, url: str) -> None:
+    await keep_running("directory", partial(directory.answer, url))
+
+
+async def refused(directory: Directory, code: str) -> bool:
+    with pytest.raises(DirectoryUnavailableError):
+        await directory.ask("", code)
+    return True
+
+
+async def test_memory_keeps_the_links_asked_for_lately(tmp_path: Path) -> None:
+    directory = Directory(tmp_path / "links.sqlite", size=2)
+    links = [row(id=bytes([n]) * 16, code=f"c{n}") for n in range(3)]
+    await directory.copy_page(links, 1)
+    await directory.end_copy(Position("here:1", 0, 1))
+    for code in ("c0", "c1", "c0", "c2"):
+        assert directory.find("", code) is not None
+    assert list(directory._targets) == ["/c0", "/c2"]
+    directory.close()
+
+
+def test_codes_may_change_hands(tmp_path: Path) -> None:
+    replica = Replica(tmp_path / "links.sqlite")
+    first, second = row(id=b"1" * 16, code="a"), row(id=b"2" * 16, code="b")
+    at = Position("here:1", 1, 1)
+    replica.apply([first, second], [], at)
+    touched = replica.apply([first._replace(code="b"), second._replace(code="a")], [], at)
+    assert touched == {("", "a"), ("", "b")}
+    found = [replica.find("", code) for code in "ab"]
+    assert [link and link.id for link in found] == [b"2" * 16, b"1" * 16]
+    assert replica.apply([], [b"1" * 16], at) == {("", "b")}
+    assert replica.find("", "b") is None
+    replica.close()
+
+
+def target_of(directory: Directory, code: str) -> bytes:
+    target = directory.find("", code)
+    return target.location(b"") if target else b""
+
+
+def ended(directory: Directory, code: str) -> bool:
+    target = directory.find("", code)
+    return target is not None and target.expires_at == 0

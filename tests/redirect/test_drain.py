@@ -1,0 +1,189 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+
+from app.db.engine import Database
+from app.ids import uuid7
+from app.redirect.clicks import ClickStore
+from app.redirect.drain import drain_orphans
+from app.redirect.folders import claim_folder, release_folder
+from app.redirect.journal_file import PATTERN, JournalFile, JournalRow, next_path, pack
+from app.redirect.postgres import connect
+from tests.redirect.making import (
+    clicks_in,
+    connected,
+    counted_in,
+    drained,
+    make_link,
+    running_road,
+    until,
+)
+
+LINK = UUID("01932f2a-0000-7000-8000-00000000beef")
+
+
+@pytest.fixture
+def url(fresh_database_url: str) -> str:
+    return fresh_database_url
+
+
+def row(click: UUID | None = None, agent: bytes = b"Mozilla", link: UUID = LINK) -> JournalRow:
+    return JournalRow(1, (click or uuid7()).bytes, link.bytes, agent, b"https://blog.example/")
+
+
+async def test_rows_that_come_again_are_stored_and_counted_once(url: str) -> None:
+    rows = [row() for _ in range(10)]
+    async with store(url) as clicks:
+        await clicks.store(rows[:7])
+        await clicks.store(rows)
+    async with store(url) as clicks:
+        await clicks.store(rows)
+    assert len(await clicks_in(url)) == 10
+    assert await counted_in(url) == 10
+
+
+async def test_clicks_are_counted_on_their_own_day(url: str) -> None:
+    day_ms = 1_767_225_600_000  # 2026-01-01T00:00Z
+    before, after = (UUID(int=ms << 80 | 7 << 76 | 2 << 62) for ms in (day_ms - 1, day_ms))
+    async with store(url) as clicks:
+        await clicks.store([row(before), row(after)])
+    async with connected(url) as connection:
+        found = await connection.fetch(
+            "SELECT on_day::text, clicks FROM link_clicks WHERE link_id = $1 ORDER BY on_day", LINK
+        )
+    assert [tuple(one) for one in found] == [("2025-12-31", 1), ("2026-01-01", 1)]
+
+
+async def test_a_recovered_click_gets_what_it_lacks_and_is_not_counted_again(url: str) -> None:
+    click = uuid7()
+    async with connected(url) as connection:
+        await connection.execute(
+            "INSERT INTO clicks (id, link_id, traffic_class, recovered) VALUES ($1, $2, 1, true)",
+            click,
+            LINK,
+        )
+    async with store(url) as clicks:
+        await clicks.store([row(click, b"first")])
+        await clicks.store([row(click, b"second")])
+    (found,) = await clicks_in(url)
+    assert (found["agent"], found["recovered"]) == ("first", True)
+    assert await counted_in(url) == 0
+
+
+async def test_a_bad_row_is_put_aside_and_all_others_are_stored(url: str) -> None:
+    poison = UUID(int=0xBAD)
+    async with connected(url) as connection:
+        await connection.execute(
+            f"ALTER TABLE clicks ADD CONSTRAINT no_poison CHECK (link_id <> '{poison}')"
+        )
+    rows = [row() for _ in range(100)]
+    bad = [row(link=poison), row(link=poison)]
+    async with store(url) as clicks:
+        await clicks.store([*rows[:30], bad[0], *rows[30:], bad[1]])
+        await clicks.put_aside(b"not rows at all", ValueError("a journal row is cut off"))
+    assert {found["id"].bytes for found in await clicks_in(url)} == {one.click for one in rows}
+    assert await counted_in(url) == 100
+    async with connected(url) as connection:
+        aside = await connection.fetch("SELECT click_id, row, error FROM quarantined_clicks")
+    kept = {one["click_id"].bytes: one for one in aside if "no_poison" in one["error"]}
+    assert set(kept) == {one.click for one in bad}
+    assert orjson.loads(kept[bad[0].click]["row"])["agent"] == "Mozilla"
+    assert len(aside) == 3
+
+
+async def test_texts_are_stored_once_and_use_up_no_numbers(url: str) -> None:
+    agents = [b"", b"one", b"two\x00", b"\xff\xfe", "ключ".encode(), b"one"]
+    for _ in range(3):
+        async with store(url) as clicks:
+            await clicks.store([row(agent=agent) for agent in agents])
+    async with connected(url) as connection:
+        found = dict(await connection.fetch("SELECT id, text FROM agents ORDER BY id"))
+    assert sorted(found.values()) == sorted(["one", "two\ufffd", "\ufffd\ufffd", "ключ"])
+    assert sorted(found) == [1, 2, 3, 4]
+
+
+async def test_drains_that_meet_do_not_deadlock(url: str) -> None:
+    links = [uuid4() for _ in range(20)]
+    texts = [f"agent {n}".encode() for n in range(20)]
+
+    async def one(turn: int) -> None:
+        async with store(url) as clicks:
+            for n in range(15):
+                step = 1 if (turn + n) % 2 else -1
+                pairs = list(zip(texts, links, strict=True))[::step]
+                await clicks.store([row(agent=text, link=link) for text, link in pairs])
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        for turn in range(4):
+            group.create_task(one(turn))
+    assert await counted_in(url) == 4 * 15 * 20
+
+
+async def test_a_dead_process_journals_are_taken_up_and_removed(url: str, tmp_path: Path) -> None:
+    folder = claim_folder(tmp_path)
+    rows = [row() for _ in range(2_500)]
+    file = JournalFile(next_path(folder))
+    for at in range(0, len(rows), 100):
+        file.append(b"".join(pack(*one) for one in rows[at : at + 100]), 100)
+    file.append(b"cut off", 1)
+    file.close()
+    database = Database(url)
+    assert await drain_orphans(tmp_path, database) == 0, "its owner lives"
+    release_folder(folder)
+    assert await drain_orphans(tmp_path, database) == 2_501
+    assert await drain_orphans(tmp_path, database) == 0
+    await database.close()
+    assert {found["id"].bytes for found in await clicks_in(url)} == {one.click for one in rows}
+    assert list(folder.glob("journal*")) == []
+
+
+async def test_an_unreadable_journal_stays_and_stops_no_other(url: str, tmp_path: Path) -> None:
+    folder = claim_folder(tmp_path)
+    broken = next_path(folder)
+    broken.write_bytes(b"no database at all" * 500)
+    file = JournalFile(next_path(folder))
+    file.append(pack(*row()), 1)
+    file.close()
+    release_folder(folder)
+    database = Database(url)
+    assert await drain_orphans(tmp_path, database) == 1
+    await database.close()
+    assert list(folder.glob("journal*")) == [broken]
+
+
+async def test_a_process_takes_up_its_own_earlier_journals(url: str, tmp_path: Path) -> None:
+    folder = claim_folder(tmp_path)
+    file = JournalFile(next_path(folder))
+    file.append(pack(*row()), 1)
+    file.close()
+    release_folder(folder)
+    await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road:
+        assert road.folder == folder
+        await drained(url, 1)
+        await road.ready()
+        await road.get("/r/spring")
+        await drained(url, 2)
+        await until(lambda: [*folder.glob(PATTERN)] == [road.road.journal.path])
+
+
+async def test_drained_rows_leave_the_journal(url: str, tmp_path: Path) -> None:
+    await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+        for _ in range(5):
+            await road.get("/r/spring")
+        await drained(url, 5)
+        journal = road.road.journal
+        await until(lambda: journal._forget[1] > 0 and journal._forgettable() == 0)
+
+
+@asynccontextmanager
+async def store(url: str) -> AsyncIterator[ClickStore]:
+    async with connect(url, timeout_s=10) as connection:
+        yield ClickStore(connection)
