@@ -17,7 +17,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, errors, openapi, problems
+from app.conversions.customers import router as customers_router
+from app.conversions.events import router as events_router
+from app.conversions.http import Receiver
+from app.conversions.http import router as webhooks_router
+from app.conversions.read import router as conversions_router
+from app.conversions.sources import router as sources_router
+from app.conversions.track import Tracker
+from app.conversions.track import router as track_router
 from app.db.engine import Database
+from app.ledger.http import router as money_router
 from app.limits import Limits
 from app.program.keys.http import router as keys_router
 from app.program.links.http import router as links_router
@@ -35,6 +44,13 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     plans_router,
     partners_router,
     links_router,
+    track_router,
+    sources_router,
+    webhooks_router,
+    events_router,
+    customers_router,
+    conversions_router,
+    money_router,
 )
 """All that answers under /v1, in the order in which the documentation shows it."""
 
@@ -58,6 +74,8 @@ def build(
     app.state.database = database
     app.state.settings = settings
     app.state.secret_keys = keys
+    app.state.tracker = Tracker(database, keys)
+    app.state.receiver = Receiver(database, keys)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     app.add_middleware(Limits)

@@ -85,6 +85,33 @@ async def store(tx: Tx, incoming: Sequence[Incoming], click_keys: Sequence[bytes
     return stored
 
 
+async def store_reading(
+    tx: Tx,
+    workspace: UUID,
+    event_id: UUID,
+    meaning: Mapped,
+    click_keys: Sequence[bytes],
+    program_ids: tuple[UUID, ...],
+) -> None:
+    """What a stored body means by today's reader, in the place of what it meant on its day."""
+    driver = await tx.driver()
+    await driver.execute(
+        "UPDATE events SET mapped = $3, fingerprint = $4, occurred_at = $5"
+        " WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        event_id,
+        orjson.dumps(mapped_json(meaning, click_keys, program_ids)).decode(),
+        fingerprint(meaning),
+        meaning.occurred_at,
+    )
+    await driver.execute(
+        "UPDATE event_bodies SET contact = $3 WHERE workspace_id = $1 AND event_id = $2",
+        workspace,
+        event_id,
+        _contact(meaning),
+    )
+
+
 def mapped_json(
     meaning: Mapped, click_keys: Sequence[bytes], program_ids: tuple[UUID, ...] = ()
 ) -> Json:

@@ -1,7 +1,7 @@
 """What the touches of a batch lead to: links, programs with their terms, enrollments."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -72,6 +72,12 @@ def compiled(_plan_version: UUID, document: bytes) -> Plan:
     return parse(orjson.loads(document))
 
 
+def compiled_fact(row: Mapping[str, Any]) -> PlanFact:
+    """A row of plan_versions as the core takes it."""
+    plan = compiled(row["id"], orjson.dumps(row["document"]))
+    return PlanFact(row["id"], row["version"], row["effective_from"], plan)
+
+
 async def _programs(
     driver: "asyncpg.Connection[Any]", workspace: UUID, programs: Sequence[UUID]
 ) -> dict[UUID, ProgramFact]:
@@ -91,9 +97,7 @@ async def _programs(
         workspace,
         programs,
     ):
-        plan = compiled(row["id"], orjson.dumps(row["document"]))
-        fact = PlanFact(row["id"], row["version"], row["effective_from"], plan)
-        plans[row["program_id"]].append(fact)
+        plans[row["program_id"]].append(compiled_fact(row))
     return {i: ProgramFact(i, tuple(states[i]), tuple(plans[i])) for i in programs}
 
 

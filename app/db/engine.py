@@ -36,6 +36,16 @@ class Database:
             yield Read(connection)
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Read]:
+        """A long read that sees one moment throughout; without the statement time-out."""
+        async with self._engine.connect() as connection:
+            await connection.execution_options(
+                postgresql_readonly=True, isolation_level="REPEATABLE READ"
+            )
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield Read(connection)
+
+    @asynccontextmanager
     async def tx(self) -> AsyncIterator[Tx]:
         """Commits when the block ends, rolls back when it raises."""
         async with self._engine.begin() as connection:

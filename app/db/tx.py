@@ -28,6 +28,11 @@ class Read:
     async def first(self, statement: Executable) -> Row[Any] | None:
         return (await self._connection.execute(statement)).first()
 
+    async def dicts(self, statement: Executable) -> list[dict[str, Any]]:
+        """All rows, by the names of their columns."""
+        found = await self._connection.execute(statement)
+        return [dict(row) for row in found.mappings()]
+
     async def scalar(self, statement: Executable) -> Any:
         return (await self._connection.execute(statement)).scalar()
 

@@ -1,0 +1,220 @@
+"""`/v1/customers`: by which names a customer is known, who brought it, what it bought."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
+from sqlalchemy import Select, select
+
+from app.auth import Caller, ReadDep, Scope, get_database, needs
+from app.conversions.read import ConversionOut, CreditOut, conversions
+from app.conversions.requests import OWN, AliasIn, Joining
+from app.conversions.track import TrackerDep
+from app.db.tables import Customer
+from app.db.tx import Read
+from app.errors import Conflict, ConflictingEvent, LaneBusy, NotFound
+from app.openapi import documented
+from app.pages import Order, PageDep, page
+from app.wire import (
+    ClickId,
+    CustomerId,
+    Instant,
+    LinkId,
+    Listed,
+    Out,
+    PartnerId,
+    ProgramId,
+)
+
+router: Final = APIRouter(prefix="/customers", tags=["Customers"])
+Reader = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_READ))]
+Writer = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_WRITE))]
+_ORDER: Final = Order("cus", Customer.created_at, Customer.id, Customer.workspace_id)
+_MOST: Final = 100
+
+
+class AliasOut(Out):
+    """One name of a customer."""
+
+    namespace: str = Field(examples=["own"])
+    external_id: str = Field(examples=["user-17"])
+
+
+class TouchOut(Out):
+    """A click that an event claimed for the customer. partner_id: none if the link is not ours."""
+
+    click_id: ClickId
+    link_id: LinkId
+    partner_id: PartnerId | None
+    program_id: ProgramId | None
+    traffic_class: str
+    at: Instant
+
+
+class BindingOut(Out):
+    """Whom the customer's later conversions follow. since: the conversion that made it."""
+
+    program_id: ProgramId
+    credits: list[CreditOut]
+    since: Instant
+
+
+class CustomerOut(Out):
+    """email, name: as a source told them last; empty: unknown."""
+
+    id: CustomerId
+    email: str
+    name: str
+    created_at: Instant
+
+
+class CustomerWhole(CustomerOut):
+    """The latest 100 of touches and conversions each; more by their own lists."""
+
+    aliases: list[AliasOut]
+    touches: list[TouchOut]
+    conversions: list[ConversionOut]
+    binding: BindingOut | None
+
+
+@router.get("")
+async def list_customers(caller: Reader, read: ReadDep, wanted: PageDep) -> Listed[CustomerOut]:
+    """Customers, newest first; those that turned out to be another one are left out."""
+    columns = (Customer.id, Customer.email, Customer.name, Customer.created_at)
+    statement: Select[Any] = select(*columns).where(
+        Customer.workspace_id == caller.workspace_id, Customer.merged_into.is_(None)
+    )
+    rows, has_more = await page(read, statement, _ORDER, wanted, workspace=caller.workspace_id)
+    return Listed(data=[CustomerOut(**row._mapping) for row in rows], has_more=has_more)  # noqa: SLF001
+
+
+@router.get("/{customer_id}")
+async def get_customer(customer_id: CustomerId, caller: Reader, read: ReadDep) -> CustomerWhole:
+    """One customer; asked for by an id that was joined to another, that other one."""
+    return await _whole(read, caller.workspace_id, customer_id)
+
+
+@router.post(
+    "/{customer_id}/aliases",
+    status_code=201,
+    responses=documented(Conflict, ConflictingEvent, LaneBusy),
+)
+async def add_alias(
+    customer_id: CustomerId, body: AliasIn, caller: Writer, request: Request, tracker: TrackerDep
+) -> CustomerWhole:
+    """Give a customer another name. If somebody has it, the two are one from now on, for good."""
+    database = get_database(request)
+    async with database.read() as read:
+        customer = await _survivor(read, caller.workspace_id, customer_id)
+        known = await _a_name(read, caller.workspace_id, customer)
+    joining = Joining(known=known, alias=body)
+    await tracker.tell(
+        caller.workspace_id,
+        joining.mapped(datetime.now(UTC)),
+        joining.model_dump_json().encode(),
+    )
+    async with database.read() as read:
+        return await _whole(read, caller.workspace_id, customer_id)
+
+
+async def _survivor(read: Read, workspace: UUID, customer: UUID) -> UUID:
+    """The customer itself, or the one that it was joined to; NotFound."""
+    row = await read.first(
+        select(Customer.id, Customer.merged_into).where(
+            Customer.workspace_id == workspace, Customer.id == customer
+        )
+    )
+    if row is None:
+        raise NotFound
+    survivor: UUID = row.merged_into or row.id
+    return survivor
+
+
+async def _a_name(read: Read, workspace: UUID, customer: UUID) -> AliasIn:
+    """One of its aliases, to say whom the new one belongs to."""
+    aliases = await _aliases(read, workspace, customer)
+    if not aliases:
+        raise Conflict("This customer has no alias that another one could be joined to.")
+    return AliasIn.model_construct(
+        namespace=aliases[0].namespace, external_id=aliases[0].external_id
+    )
+
+
+async def _whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhole:
+    customer = await _survivor(read, workspace, customer_id)
+    driver = await read.driver()
+    row = await driver.fetchrow(
+        "SELECT id, email, name, created_at FROM customers WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        customer,
+    )
+    assert row is not None
+    ids = await driver.fetch(
+        "SELECT id FROM conversions WHERE workspace_id = $1 AND customer_id = $2"
+        " AND superseded_by IS NULL ORDER BY occurred_at DESC, id DESC LIMIT $3",
+        workspace,
+        customer,
+        _MOST,
+    )
+    return CustomerWhole(
+        **dict(row),
+        aliases=await _aliases(read, workspace, customer),
+        touches=await _touches(driver, workspace, customer),
+        conversions=await conversions(read, workspace, [r["id"] for r in ids]),
+        binding=await _binding(driver, workspace, customer),
+    )
+
+
+async def _aliases(read: Read, workspace: UUID, customer: UUID) -> list[AliasOut]:
+    driver = await read.driver()
+    rows = await driver.fetch(
+        "SELECT namespace, external_id FROM customer_names WHERE workspace_id = $1"
+        " AND customer_id = $2 AND namespace IS NOT NULL"
+        " ORDER BY namespace <> $3, namespace, external_id LIMIT $4",
+        workspace,
+        customer,
+        OWN,
+        _MOST,
+    )
+    return [AliasOut(**row) for row in rows]
+
+
+async def _touches(driver: Any, workspace: UUID, customer: UUID) -> list[TouchOut]:
+    rows = await driver.fetch(
+        """
+        SELECT DISTINCT ON (t.at, t.click_id) t.click_id, t.link_id, t.traffic_class, t.at,
+          l.partner_id, l.program_id
+        FROM touches t
+        JOIN events e ON e.workspace_id = t.workspace_id AND e.id = t.event_id
+        LEFT JOIN links l ON l.workspace_id = t.workspace_id AND l.id = t.link_id
+        WHERE t.workspace_id = $1 AND e.customer_id = $2
+        ORDER BY t.at DESC, t.click_id LIMIT $3
+        """,
+        workspace,
+        customer,
+        _MOST,
+    )
+    return [TouchOut(**row) for row in rows]
+
+
+async def _binding(driver: Any, workspace: UUID, customer: UUID) -> BindingOut | None:
+    """What the earliest closed conversion made of the customer; none closed: the earliest open."""
+    row = await driver.fetchrow(
+        """
+        SELECT program_id, credits, bound_at FROM conversions
+        WHERE workspace_id = $1 AND customer_id = $2 AND superseded_by IS NULL
+          AND bound_at IS NOT NULL
+        ORDER BY hold_until < now() DESC, occurred_at, key LIMIT 1
+        """,
+        workspace,
+        customer,
+    )
+    if row is None:
+        return None
+    return BindingOut(
+        program_id=row["program_id"],
+        credits=[CreditOut(partner_id=UUID(p), bps=bps) for p, bps in row["credits"]],
+        since=row["bound_at"],
+    )

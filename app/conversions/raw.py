@@ -1,0 +1,44 @@
+"""Raw bytes, read again as on the day they came."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from app.conversions.canon import Json
+from app.conversions.incoming import mapped_json
+from app.conversions.providers.mapping import Mapped
+from app.conversions.providers.registry import PROVIDERS
+from app.conversions.requests import BY_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A stored body and what was known when it came. provider: `api` for our own routes."""
+
+    provider: str
+    type: str
+    body: bytes
+    live: bool
+    received_at: datetime
+    occurred_at: datetime
+    program_ids: tuple[UUID, ...]
+
+
+def read_again(raw: Raw) -> Json | None:
+    """The canonical event without its touches, which only the keys of that day verify."""
+    if raw.provider == "api":
+        try:
+            # A request without a time of its own was given that of its arrival.
+            meaning = BY_TYPE[raw.type].model_validate_json(raw.body).mapped(raw.occurred_at)
+        except (ValidationError, KeyError):
+            return None
+    else:
+        reading = PROVIDERS[raw.provider].read(raw.body, live=raw.live, received_at=raw.received_at)
+        if not isinstance(reading, Mapped):
+            return None
+        meaning = reading
+    again = mapped_json(meaning, (), raw.program_ids)
+    del again["touches"]
+    return again

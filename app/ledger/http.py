@@ -1,0 +1,279 @@
+"""`/v1/commissions`, `/v1/partners/{id}/balance` and `/v1/ledger`: what is owed, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+from sqlalchemy import Select, select
+
+from app.auth import Caller, ReadDep, needs
+from app.auth import Scope as KeyScope
+from app.core.status import Status
+from app.db.tables import Account, Commission, Partner, Transfer
+from app.db.tx import Read
+from app.errors import NotFound
+from app.pages import Order, PageDep, page
+from app.sentences import ReasonOut
+from app.wire import (
+    AccountId,
+    Amount,
+    CommissionId,
+    ConversionId,
+    Currency,
+    CustomerId,
+    Instant,
+    Listed,
+    Out,
+    PartnerId,
+    ProgramId,
+)
+
+router: Final = APIRouter(tags=["Money"])
+Reader = Annotated[Caller, Depends(needs(KeyScope.COMMISSIONS_READ))]
+_ORDER: Final = Order("com", Commission.recorded_at, Commission.id, Commission.workspace_id)
+
+
+class CommissionSummary(Out):
+    """amount: awarded. reversed: taken back of it. paid: sent to the partner. Minor units."""
+
+    id: CommissionId
+    status: Status
+    amount: Amount
+    reversed: Amount
+    paid: Amount
+    base: Amount
+    currency: Currency
+    rate_bps: int | None = Field(examples=[2000])
+    program_id: ProgramId
+    partner_id: PartnerId
+    customer_id: CustomerId
+    conversion_id: ConversionId
+    rule: str = Field(examples=["base"])
+    plan_version: int
+    hold_until: Instant
+    occurred_at: Instant
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        return cls(rule=row["rule_id"], **{n: row[n] for n in cls.model_fields if n != "rule"})
+
+
+class Adjustment(Out):
+    """One transfer of a commission. debit, credit: the accounts that gave and received."""
+
+    number: int
+    code: str = Field(examples=["reversal"])
+    amount: Amount
+    currency: Currency
+    debit_account: AccountId
+    credit_account: AccountId
+    occurred_at: Instant
+    recorded_at: Instant
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        return cls(**{name: row[name] for name in cls.model_fields})
+
+
+class CommissionOut(CommissionSummary):
+    """A commission with every move of its money and the whole reason for it."""
+
+    adjustments: list[Adjustment]
+    explanation: list[ReasonOut]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    program_id: Annotated[ProgramId | None, Query()] = None
+    partner_id: Annotated[PartnerId | None, Query()] = None
+    customer_id: Annotated[CustomerId | None, Query()] = None
+    status: Annotated[Status | None, Query()] = None
+    from_: Annotated[Instant | None, Query(alias="from")] = None
+    to: Annotated[Instant | None, Query()] = None
+
+    def on(self, statement: Select[Any]) -> Select[Any]:
+        """from, to: of the conversion's time; from included, to not."""
+        equal = (
+            (Commission.program_id, self.program_id),
+            (Commission.partner_id, self.partner_id),
+            (Commission.customer_id, self.customer_id),
+            (Commission.status, self.status),
+        )
+        for column, wanted in equal:
+            if wanted is not None:
+                statement = statement.where(column == wanted)
+        if self.from_ is not None:
+            statement = statement.where(Commission.occurred_at >= self.from_)
+        if self.to is not None:
+            statement = statement.where(Commission.occurred_at < self.to)
+        return statement
+
+
+@router.get("/commissions")
+async def list_commissions(
+    caller: Reader, read: ReadDep, wanted: PageDep, only: Annotated[_Filter, Depends()]
+) -> Listed[CommissionSummary]:
+    """Commissions, newest first. `from` and `to` compare the conversion's time."""
+    statement = only.on(
+        select(Commission.__table__).where(Commission.workspace_id == caller.workspace_id)
+    )
+    rows, has_more = await page(read, statement, _ORDER, wanted, workspace=caller.workspace_id)
+    data = [CommissionSummary.of(dict(row._mapping)) for row in rows]  # noqa: SLF001 (public)
+    return Listed(data=data, has_more=has_more)
+
+
+@router.get("/commissions/{commission_id}")
+async def get_commission(
+    commission_id: CommissionId, caller: Reader, read: ReadDep
+) -> CommissionOut:
+    """One commission: who earned it by which rule, and every move of its money."""
+    driver = await read.driver()
+    row = await driver.fetchrow(
+        "SELECT * FROM commissions WHERE workspace_id = $1 AND id = $2",
+        caller.workspace_id,
+        commission_id,
+    )
+    if row is None:
+        raise NotFound
+    moves = await driver.fetch(
+        "SELECT * FROM transfers WHERE workspace_id = $1 AND commission_id = $2 ORDER BY number",
+        caller.workspace_id,
+        commission_id,
+    )
+    return CommissionOut(
+        **CommissionSummary.of(row).model_dump(),
+        adjustments=[Adjustment.of(move) for move in moves],
+        explanation=ReasonOut.all_of(row["explanation"]),
+    )
+
+
+class BalanceOut(Out):
+    """What a partner has in one currency, minor units. payable may be negative: to be collected."""
+
+    currency: Currency
+    pending: int
+    held: int
+    payable: int
+    in_flight: int
+    paid: int
+
+
+class Balances(Out):
+    """One entry for each currency in which the partner ever earned."""
+
+    data: list[BalanceOut]
+
+
+@router.get("/partners/{partner_id}/balance")
+async def get_balance(partner_id: PartnerId, caller: Reader, read: ReadDep) -> Balances:
+    """A partner's balances over all programs."""
+    await _known_partner(read, caller.workspace_id, partner_id)
+    driver = await read.driver()
+    rows = await driver.fetch(
+        "SELECT currency, role, sum(credits - debits)::bigint AS amount FROM accounts"
+        " WHERE workspace_id = $1 AND partner_id = $2 GROUP BY currency, role ORDER BY currency",
+        caller.workspace_id,
+        partner_id,
+    )
+    amounts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        amounts.setdefault(row["currency"], {})[row["role"]] = row["amount"]
+    roles = ("pending", "held", "payable", "in_flight", "paid")
+    return Balances(
+        data=[
+            BalanceOut(currency=currency, **{role: by_role.get(role, 0) for role in roles})
+            for currency, by_role in amounts.items()
+        ]
+    )
+
+
+class TransferOut(Adjustment):
+    """One move of money between two accounts; never changed, never deleted."""
+
+    commission_id: CommissionId
+
+
+class Transfers(Out):
+    """Newest first; the next page starts after the last number."""
+
+    data: list[TransferOut]
+    has_more: bool
+
+
+@router.get("/ledger/transfers")
+async def list_transfers(
+    caller: Reader,
+    read: ReadDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 25,
+    starting_after: Annotated[int | None, Query(ge=1, description="A transfer's number.")] = None,
+    commission_id: Annotated[CommissionId | None, Query()] = None,
+) -> Transfers:
+    """All that moved, by number, newest first."""
+    statement = (
+        select(Transfer.__table__)
+        .where(Transfer.workspace_id == caller.workspace_id)
+        .order_by(Transfer.number.desc())
+        .limit(limit + 1)
+    )
+    if starting_after is not None:
+        statement = statement.where(Transfer.number < starting_after)
+    if commission_id is not None:
+        statement = statement.where(Transfer.commission_id == commission_id)
+    rows = await read.dicts(statement)
+    return Transfers(
+        data=[TransferOut.of(row) for row in rows[:limit]],
+        has_more=len(rows) > limit,
+    )
+
+
+class AccountOut(Out):
+    """balance: credits less debits, minor units. partner_id: none for the program's expense."""
+
+    id: AccountId
+    program_id: ProgramId
+    partner_id: PartnerId | None
+    currency: Currency
+    role: Literal["expense", "pending", "held", "payable", "in_flight", "paid"]
+    debits: int
+    credits: int
+    balance: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        debits, credits_ = int(row["debits"]), int(row["credits"])
+        plain = {n: row[n] for n in ("id", "program_id", "partner_id", "currency", "role")}
+        return cls(**plain, debits=debits, credits=credits_, balance=credits_ - debits)
+
+
+@router.get("/ledger/accounts")
+async def list_accounts(
+    caller: Reader,
+    read: ReadDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 25,
+    starting_after: Annotated[AccountId | None, Query()] = None,
+    partner_id: Annotated[PartnerId | None, Query()] = None,
+) -> Listed[AccountOut]:
+    """Accounts with their counters, by id."""
+    statement = (
+        select(Account.__table__)
+        .where(Account.workspace_id == caller.workspace_id)
+        .order_by(Account.id)
+        .limit(limit + 1)
+    )
+    if starting_after is not None:
+        statement = statement.where(Account.id > starting_after)
+    if partner_id is not None:
+        statement = statement.where(Account.partner_id == partner_id)
+    rows = await read.dicts(statement)
+    return Listed(data=[AccountOut.of(row) for row in rows[:limit]], has_more=len(rows) > limit)
+
+
+async def _known_partner(read: Read, workspace: UUID, partner: UUID) -> None:
+    found = await read.scalar(
+        select(Partner.id).where(Partner.workspace_id == workspace, Partner.id == partner)
+    )
+    if found is None:
+        raise NotFound
