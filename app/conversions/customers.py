@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from app.auth import Caller, ReadDep, Scope, get_database, needs
 from app.conversions.read import ConversionOut, CreditOut, conversions
@@ -82,12 +82,15 @@ class CustomerWhole(CustomerOut):
 @router.get("")
 async def list_customers(caller: Reader, read: ReadDep, wanted: PageDep) -> Listed[CustomerOut]:
     """Customers, newest first; those that turned out to be another one are left out."""
-    columns = (Customer.id, Customer.email, Customer.name, Customer.created_at)
-    statement: Select[Any] = select(*columns).where(
+    statement = select(Customer.__table__).where(
         Customer.workspace_id == caller.workspace_id, Customer.merged_into.is_(None)
     )
     rows, has_more = await page(read, statement, _ORDER, wanted, workspace=caller.workspace_id)
-    return Listed(data=[CustomerOut(**row._mapping) for row in rows], has_more=has_more)  # noqa: SLF001
+    data = [
+        CustomerOut(id=row.id, email=row.email, name=row.name, created_at=row.created_at)
+        for row in rows
+    ]
+    return Listed(data=data, has_more=has_more)
 
 
 @router.get("/{customer_id}")
