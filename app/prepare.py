@@ -10,6 +10,8 @@ import asyncpg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import demo, secret_keys
+from app.auth import Mode
 from app.bootstrap import make_first_workspace
 from app.db import embedded, migrate
 from app.db.engine import Database
@@ -66,24 +68,26 @@ async def migrate_when_up(settings: Settings) -> None:
             return
 
 
-async def first_workspace(settings: Settings, *, demo: bool) -> str | None:
-    """What to tell whoever started on an empty database: the key, once."""
+async def first_workspace(settings: Settings, *, with_demo: bool) -> str | None:
+    """Fill an empty database; what to tell whoever started on it: the key, once."""
     given = settings.bootstrap_api_key
-    database = Database(
-        await asyncio.to_thread(database_url, settings), pool_size=1, lane_pool_size=1
-    )
+    key = given.get_secret_value() if given else None
+    mode: Mode = "test" if with_demo else "live"
+    url = await asyncio.to_thread(database_url, settings)
+    database = Database(url, pool_size=1, lane_pool_size=1)
     try:
         async with database.tx() as tx:
-            made = await make_first_workspace(
-                tx,
-                name="Demo" if demo else "Main",
-                mode="test" if demo else "live",
-                key=given.get_secret_value() if given else None,
+            name = "Demo" if with_demo else "Main"
+            made = await make_first_workspace(tx, name=name, mode=mode, key=key)
+            if made is None:
+                return None
+            shown = "$FINDERFEE_BOOTSTRAP_API_KEY" if given else made.key.key
+            told = (
+                f"Made the first workspace, in {mode} mode. Its admin key, shown once:\n  {shown}\n"
             )
+            if with_demo:
+                filled = await demo.make(tx, made.id, secret_keys.load(settings))
+                told += demo.story(filled, base_url=settings.base_url, key=shown)
+            return told
     finally:
         await database.close()
-    if made is None:
-        return None
-    shown = "that of FINDERFEE_BOOTSTRAP_API_KEY" if given else made.key.key
-    mode = "test" if demo else "live"
-    return f"Made the first workspace, in {mode} mode. Its admin key, shown once: {shown}\n"

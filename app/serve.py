@@ -142,8 +142,9 @@ class Parent:
         if self.options.role != "redirect":
             await prepare.migrate_when_up(self.settings)
         if self.options.role in {"all", "api"}:
-            told = await prepare.first_workspace(self.settings, demo=self.options.demo)
-            sys.stdout.write(told or "")
+            told = await prepare.first_workspace(self.settings, with_demo=self.options.demo)
+            address = self.settings.base_url
+            sys.stdout.write(f"{told or ''}\nFinderfee answers on {address} ({address}/docs)\n")
             sys.stdout.flush()
         self._prepared.set()
 

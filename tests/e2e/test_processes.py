@@ -1,5 +1,6 @@
 """The real processes: they start, answer, come back after any death, and leave nothing behind."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -59,6 +61,24 @@ def test_ctrl_c_ends_all_of_it_and_a_second_start_keeps_the_data(
         assert time.monotonic() - began < SECOND_START_S
         assert again.get("/v1/programs", key) == 200
         assert "ff_" not in again.out.read_text()
+
+
+@pytest.mark.skipif(not (which("curl") and which("openssl")), reason="needs curl and openssl")
+def test_the_printed_commands_play_the_whole_story(demo: Service) -> None:
+    demo.ready("api")
+    _, _, story = demo.out.read_text().partition("\nBASE=")
+    commands, _, _ = story.partition("\nFinderfee answers")
+    played = subprocess.run(
+        ["bash", "-euc", f"BASE={commands}"], capture_output=True, text=True, timeout=60, check=True
+    )
+    token, checkout, invoice, commission, balance, again = played.stdout.splitlines()
+    assert len(token) == 60
+    assert json.loads(checkout)["duplicate"] is False
+    shown = json.loads(commission)
+    assert (shown["amount"], shown["currency"], shown["status"]) == (2000, "usd", "pending")
+    assert shown["explanation"]
+    assert json.loads(balance)["data"][0]["pending"] == 2000
+    assert json.loads(again) == {**json.loads(invoice), "duplicate": True}
 
 
 def test_whatever_is_killed_comes_back(demo: Service) -> None:
