@@ -1,4 +1,4 @@
-"""Commands: `python -m app serve | migrate | openapi`; `--help` tells the rest."""
+"""Commands: `python -m app serve | migrate | verify | openapi`; `--help` tells the rest."""
 
 import argparse
 import asyncio
@@ -23,6 +23,7 @@ def main() -> int:
     serve.add_argument("--role", choices=("all", "redirect", "api", "worker"), default="all")
     serve.add_argument("--workers", type=_count, default=1, metavar="N", help="web processes")
     commands.add_parser("migrate", help="bring the database up to this release")
+    commands.add_parser("verify", help="recompute every decision and every balance")
     commands.add_parser("openapi", help="print openapi.yaml")
     given = parser.parse_args()
     try:
@@ -43,6 +44,11 @@ def _run(given: argparse.Namespace) -> int:
         from app.api import openapi_yaml  # noqa: PLC0415 (see above)
 
         print(openapi_yaml(), end="")
+    elif given.command == "verify":
+        from app.commands import verify, with_database  # noqa: PLC0415 (see above)
+
+        with with_database(Settings()) as url:
+            return asyncio.run(verify(url))
     elif given.command == "migrate":
         from app.commands import with_database  # noqa: PLC0415 (see above)
         from app.db.migrate import upgrade  # noqa: PLC0415 (see above)
