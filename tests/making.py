@@ -12,8 +12,8 @@ from sqlalchemy import insert, text
 
 from app.conversions import inbox, incoming
 from app.conversions.incoming import Incoming
-from app.conversions.providers import track
-from app.conversions.providers.mapping import Alias, Mapped
+from app.conversions.providers.mapping import Alias
+from app.conversions.requests import AliasIn, LeadIn, RefundIn, SaleIn, TrackIn
 from app.core import click_token
 from app.core.click_token import ClickToken
 from app.core.plans import canonical, parse
@@ -66,10 +66,13 @@ class Shop:
         token = ClickToken(click_id=click, link_id=self.links[partner], traffic_class="human")
         return click_token.sign(token, CLICK_KEYS)
 
-    async def say(self, *meanings: Mapped, source: str = "api") -> list[UUID]:
-        """Store messages, as a webhook would."""
+    async def say(self, *requests: TrackIn) -> list[UUID]:
+        """Store requests undecided, as a webhook would be."""
         async with self.database.tx() as tx:
-            messages = [Incoming(self.workspace, source, m, b"{}") for m in meanings]
+            messages = [
+                Incoming(self.workspace, "api", r.mapped(now()), r.model_dump_json().encode())
+                for r in requests
+            ]
             stored = await incoming.store(tx, messages, CLICK_KEYS)
         return [one.event_id for one in stored]
 
@@ -77,8 +80,9 @@ class Shop:
         while await inbox.settle(self.database, self.workspace):
             await asyncio.sleep(0)
 
-    async def tell(self, *meanings: Mapped, source: str = "api") -> list[UUID]:
-        ids = await self.say(*meanings, source=source)
+    async def tell(self, *requests: TrackIn) -> list[UUID]:
+        """Store and decide; one batch."""
+        ids = await self.say(*requests)
         await self.settle()
         return ids
 
@@ -164,11 +168,10 @@ async def add_partner(tx: Tx, shop: Shop, program: str, partner: str) -> None:
         "program_id": shop.programs[program],
         "partner_id": shop.partners.setdefault(partner, uuid7()),
     }
-    partner_row = t.Partner.__table__
     if not await tx.scalar(
         text("SELECT 1 FROM partners WHERE id = :id").bindparams(id=ids["partner_id"])
     ):
-        await tx.execute(insert(partner_row).values(id=ids["partner_id"], **own, country=""))
+        await tx.execute(insert(t.Partner).values(id=ids["partner_id"], **own, country=""))
     await tx.execute(insert(t.Enrollment).values(**own, **ids))
     await tx.execute(insert(t.EnrollmentState).values(**own, **ids, since=LONG_AGO, state="active"))
     key = partner if program == "main" else f"{program}/{partner}"
@@ -190,53 +193,33 @@ async def add_partner(tx: Tx, shop: Shop, program: str, partner: str) -> None:
 
 def sale(
     customer: str, invoice: str, amount: int, *, currency: str = "usd", at: datetime | None = None,
-    clicks: Sequence[str] = (), subscription: str = "", aliases: Sequence[Alias] = (),
-) -> Mapped:  # fmt: skip
-    return track.sale(
-        track.TrackSale(
-            customer_external_id=customer,
-            amount=amount,
-            currency=currency,
-            invoice_id=invoice,
-            received_at=now(),
-            click_ids=tuple(clicks),
-            occurred_at=at or now(),
-            subscription_id=subscription,
-            customer_aliases=tuple(aliases),
-        )
-    )
+    clicks: Sequence[str] = (), subscription: str | None = None, aliases: Sequence[Alias] = (),
+) -> SaleIn:  # fmt: skip
+    return SaleIn(
+        customer_external_id=customer, amount=amount, currency=currency, invoice_id=invoice,
+        click_ids=list(clicks), occurred_at=at, subscription_id=subscription,
+        customer_aliases=_aliases(aliases),
+    )  # fmt: skip
 
 
 def lead(
     customer: str, *, name: str = "signup", at: datetime | None = None, clicks: Sequence[str] = (),
     aliases: Sequence[Alias] = (),
-) -> Mapped:  # fmt: skip
-    return track.lead(
-        track.TrackLead(
-            customer_external_id=customer,
-            event_name=name,
-            received_at=now(),
-            click_ids=tuple(clicks),
-            occurred_at=at or now(),
-            customer_aliases=tuple(aliases),
-        )
-    )
+) -> LeadIn:  # fmt: skip
+    return LeadIn(
+        customer_external_id=customer, event_name=name, click_ids=list(clicks), occurred_at=at,
+        customer_aliases=_aliases(aliases),
+    )  # fmt: skip
 
 
 def refund(
-    invoice: str, amount: int, *, refund_id: str = "", currency: str = "usd",
+    invoice: str, amount: int, *, refund_id: str | None = None, currency: str = "usd",
     at: datetime | None = None,
-) -> Mapped:  # fmt: skip
-    return track.refund(
-        track.TrackRefund(
-            invoice_id=invoice,
-            amount_refunded=amount,
-            currency=currency,
-            received_at=now(),
-            refund_id=refund_id,
-            occurred_at=at,
-        )
-    )
+) -> RefundIn:  # fmt: skip
+    return RefundIn(
+        invoice_id=invoice, amount_refunded=amount, currency=currency, refund_id=refund_id,
+        occurred_at=at,
+    )  # fmt: skip
 
 
 def now() -> datetime:
@@ -245,3 +228,7 @@ def now() -> datetime:
 
 def ago(**span: float) -> datetime:
     return now() - timedelta(**span)
+
+
+def _aliases(aliases: Sequence[Alias]) -> list[AliasIn]:
+    return [AliasIn(namespace=a.namespace, external_id=a.external_id) for a in aliases]
