@@ -75,10 +75,17 @@ def document(app: FastAPI) -> dict[str, Any]:
         description=DESCRIPTION.strip(),
         routes=app.routes,
     )
+    components = made.setdefault("components", {})
+    shared = components.setdefault("responses", {})
     for operations in made.get("paths", {}).values():
         for operation in operations.values():
             _add_common(operation)
-    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+            operation["responses"] = {
+                status: _share(response, shared) if MEDIA_TYPE in response["content"] else response
+                for status, response in sorted(operation["responses"].items())
+            }
+    components["responses"] = dict(sorted(shared.items()))
+    schemas = components.setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _SCHEMA
@@ -101,7 +108,13 @@ def _add_common(operation: dict[str, Any]) -> None:
         common.append(errors.NotFound)
     for kind in common:
         _add(responses, kind)
-    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _share(response: dict[str, Any], shared: dict[str, Any]) -> dict[str, str]:
+    """Many routes have the same problems; each set of them stands in the document once."""
+    name = ".".join(sorted(response["content"][MEDIA_TYPE]["examples"]))
+    shared[name] = response
+    return {"$ref": f"#/components/responses/{name}"}
 
 
 def _add(responses: dict[Any, dict[str, Any]], kind: type[Problem]) -> None:

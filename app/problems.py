@@ -154,9 +154,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
     kind, place = str(error["type"]), _place(error["loc"])
+    said = str(error["msg"]).removeprefix("Value error, ")
     if kind in {"less_than_equal", "greater_than_equal"} and place.endswith("amount"):
-        return FieldError(place, error["msg"], _AMOUNT_RANGE)
-    return FieldError(place, error["msg"], _REMEDIES.get(kind, _REMEDY))
+        return FieldError(place, said, _AMOUNT_RANGE)
+    return FieldError(place, said, _REMEDIES.get(kind, _REMEDY))
 
 
 def _place(loc: Sequence[str | int]) -> str:

@@ -70,7 +70,8 @@ async def enroll(tx: Tx, workspace: UUID, partner_id: UUID, place: EnrollmentCre
 
     NotFound for what is unknown or archived; Conflict if it has a place there already.
     """
-    await _find(tx, workspace, partner_id, Partner)
+    if await _find(tx, workspace, partner_id, Partner) is None:
+        raise NotFound
     if await _find(tx, workspace, place.program_id, Program) is None:
         raise _unknown("body/program_id", "No program with this id that is not archived")
     recruiter = place.recruited_by

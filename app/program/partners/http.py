@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Row, Select, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.auth import Caller, ReadDep, Scope, TxDep, in_lane, needs
 from app.db.tables import Enrollment, EnrollmentState, Link, Partner, PartnerMember
@@ -188,7 +189,7 @@ async def _enrollments(read: Read, caller: Caller, ids: Sequence[UUID]) -> Seque
             EnrollmentState.state,
             EnrollmentState.since,
         )
-        .distinct(Enrollment.created_at, Enrollment.program_id, Enrollment.partner_id)
+        .ext(distinct_on(Enrollment.created_at, Enrollment.program_id, Enrollment.partner_id))
         .join(
             EnrollmentState,
             (EnrollmentState.workspace_id == Enrollment.workspace_id)

@@ -1,0 +1,155 @@
+"""Reasons for people: each code of the core as an English sentence with its parameters.
+
+Reasons are stored as codes with ids and numbers; words are added here, at the edge.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from app.core.currencies import EXPONENTS
+from app.ids import Prefix, encode
+from app.wire import Out
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "touch_counted": "The click {click_id} on {link_id} of {partner_id} at {at} counts.",
+    "touch_not_chosen": "The click {click_id} of {partner_id} was eligible, but {model} picks"
+    " another one.",
+    "token_invalid": "Click id number {position} is none of ours, so it counts nothing.",
+    "link_unknown": "The click {click_id} was on a link that this workspace does not have.",
+    "class_not_counted": "The click {click_id} was {traffic_class} traffic, which does not count.",
+    "outside_window": "The click {click_id} was {age_s} before the customer's first conversion;"
+    " the window is {window_days} days.",
+    "after_first_conversion": "The click {click_id} at {at} came after the customer's first"
+    " conversion at {first_at}.",
+    "after_sale": "The click {click_id} at {at} came after the sale at {sale_at}.",
+    "program_filtered": "The source or the request does not let the program {program_id} earn.",
+    "program_paused": "The program {program_id} was paused at {at}.",
+    "not_enrolled": "{partner_id} was not active in the program {program_id}.",
+    "received_after_close": "The click {click_id} became known after the conversion had closed at"
+    " {closed_at}.",
+    "other_program": "The click {click_id} belongs to the program {program_id}; the latest eligible"
+    " touch is of {chosen_program_id}.",
+    "no_touch": "Nothing points from this customer to a partner.",
+    "no_eligible_touch": "No touch of this customer could count.",
+    "attributed": "By {model}, {partner_id} brought this customer to the program {program_id}.",
+    "bound": "The customer has been bound to {partner_id} in the program {program_id} since"
+    " {since}.",
+    "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",
+    "rule_not_matched": "The rule `{rule}` wants {field} {wanted}; this sale has {found}.",
+    "rule_condition_false": "The condition of the rule `{rule}` is not met.",
+    "rule_failed": "The rule `{rule}` failed, so nobody is paid: {error}.",
+    "months_over": "The rule `{rule}` pays for {months} months, which began at {since}.",
+    "no_rate": "The rule `{rule}` pays in {currency}, the sale was in {sale_currency}.",
+    "no_rule_matched": "No rule of the plan applies, so nobody is paid.",
+    "rounds_to_zero": "The rule `{rule}` applies, but what it pays rounds to zero.",
+    "refunded": "{refunded} of {gross} was refunded.",
+    "superseded": "This turned out to be the same as {by}.",
+    "closed_duplicate": "{key} names the same sale as {other}, which had closed already.",
+    "lines_incomplete": "Not all lines of the invoice came along; the total decided.",
+    "waiting_for_sale": "This waits for the sale that {keys} belongs to.",
+    "event_ignored": "Events of the type {type} change nothing here.",
+    "other_mode": "The event's live mode is {livemode}; this workspace's is not.",
+    "conflicting_event": "{external_id} came again with another meaning; the first one stands.",
+    "senseless": "{place}: {problem}.",
+    "decision_failed": "Deciding failed {attempts} times ({error}); it was set aside for us.",
+    "refund_currency_differs": "A refund in {currency} cannot reduce a sale in {sale_currency}.",
+}
+"""Code → sentence; a test holds it against `core.reasons.CODES`."""
+
+_KINDS: Final[Mapping[str, Prefix]] = {
+    "click_id": "clk",
+    "link_id": "link",
+    "partner_id": "part",
+    "program_id": "prog",
+    "chosen_program_id": "prog",
+    "by": "conv",
+}
+_AMOUNTS: Final = frozenset({"base", "amount", "flat", "refunded", "gross"})
+_INSTANTS: Final = frozenset({"at", "first_at", "sale_at", "closed_at", "since"})
+
+
+class ReasonOut(Out):
+    """One step of an explanation. code and params are for programs, text is for people."""
+
+    code: str = Field(examples=["outside_window"])
+    params: dict[str, Any] = Field(examples=[{"age_s": 3000000, "window_days": 30}])
+    text: str
+
+    @classmethod
+    def of(cls, reason: Mapping[str, Any]) -> Self:
+        """From its stored form, `{code, params}`."""
+        code, params = reason["code"], wire_params(reason["params"])
+        return cls(code=code, params=params, text=sentence(code, params))
+
+    @classmethod
+    def all_of(cls, reasons: Sequence[Mapping[str, Any]]) -> list[Self]:
+        return [cls.of(reason) for reason in reasons]
+
+
+def wire_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored parameters as the API shows them: ids with their prefixes, instants with a Z."""
+    return {name: _on_the_wire(name, value) for name, value in params.items()}
+
+
+def sentence(code: str, params: Mapping[str, Any]) -> str:
+    """The sentence of a code. params: as `wire_params` gives them; what is missing reads `?`."""
+    words = _Words({name: _in_words(name, value, params) for name, value in params.items()})
+    if code == "rule_paid":
+        words["how"] = _how(params, words)
+    return SENTENCES[code].format_map(words)
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, _name: str) -> str:
+        return "?"
+
+
+def money(amount: int, currency: str) -> str:
+    """`money(1250, "usd")` → `12.50 USD`."""
+    exponent = EXPONENTS.get(currency, 0)
+    sign, digits = "-" if amount < 0 else "", str(abs(amount)).rjust(exponent + 1, "0")
+    cut = len(digits) - exponent
+    fraction = f".{digits[cut:]}" if exponent else ""
+    return f"{sign}{digits[:cut]}{fraction} {currency.upper()}"
+
+
+def _on_the_wire(name: str, value: Any) -> Any:
+    if name in _KINDS and isinstance(value, str):
+        return encode(_KINDS[name], UUID(value))
+    if name in _INSTANTS and isinstance(value, str):
+        return datetime.fromisoformat(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value
+
+
+def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if name in _AMOUNTS and isinstance(value, int) and "currency" in params:
+        return money(value, str(params["currency"]))
+    if name in {"currency", "sale_currency"}:
+        return str(value).upper()
+    if name == "age_s" and isinstance(value, int):
+        return _duration(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value) or "none"
+    return str(value) if value != "" else "none"
+
+
+def _how(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    if "rate_bps" in params:
+        whole, rest = divmod(int(params["rate_bps"]), 100)
+        return (f"{whole}.{rest:02}".rstrip("0") if rest else str(whole)) + " % of"
+    return f"a flat {words['flat']} for"
+
+
+def _duration(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, seconds = divmod(rest, 60)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s"))
+    shown = [f"{count} {unit}" for count, unit in parts if count]
+    return " ".join(shown[:2]) or "0 s"

@@ -1,0 +1,1 @@
+"""The API in-process over ASGI, on a real Postgres."""

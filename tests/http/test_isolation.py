@@ -1,0 +1,203 @@
+"""Two workspaces never meet: one case for each of the app's own routes, none left out.
+
+A new route needs one line in CASES. `{…}` stands for an object of the owner's, made below; the
+other workspace's admin must get 404 for it, or for a route that names none, see nothing of it.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from app.auth import new_key
+from app.ids import encode, uuid7
+from tests.http.client import PLAN, Api, click_on, make_partner, make_program
+
+PARTNER = {"program_id": "{program}", "name": "B", "email": "b@example.com"}
+LINK = {"program_id": "{program}", "partner_id": "{partner}"}
+LEAD = {"customer_external_id": "user-17"}
+SALE = {
+    "customer_external_id": "user-17", "amount": 10_000, "currency": "usd", "invoice_id": "INV-1",
+}  # fmt: skip
+REFUND = {"invoice_id": "INV-1", "amount_refunded": 10_000, "currency": "usd"}
+SOURCE = {"provider": "stripe", "signing_secrets": ["whsec_0123456789abcdef0123456789abcdef"]}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request of the other workspace. status: what it must get for the owner's object."""
+
+    body: Any = None
+    status: int = 404
+    query: str = ""
+
+
+CASES: dict[str, Case] = {
+    "POST /v1/workspaces": Case({"name": "B", "mode": "live"}, status=403),
+    "GET /v1/workspaces": Case(status=200),
+    "GET /v1/workspaces/{workspace_id}": Case(),
+    "POST /v1/keys": Case({"name": "k", "scopes": ["admin"]}, status=201),
+    "GET /v1/keys": Case(status=200),
+    "GET /v1/keys/{key_id}": Case(),
+    "DELETE /v1/keys/{key_id}": Case(),
+    "POST /v1/programs": Case(
+        {
+            "name": "P", "currency": "usd", "destination_hosts": ["a.example"],
+            "default_destination": "https://a.example/", "plan": PLAN,
+        },
+        status=201,
+    ),
+    "GET /v1/programs": Case(status=200),
+    "GET /v1/programs/{program_id}": Case(),
+    "PATCH /v1/programs/{program_id}": Case({"status": "paused"}),
+    "DELETE /v1/programs/{program_id}": Case(),
+    "GET /v1/programs/{program_id}/plans": Case(),
+    "POST /v1/programs/{program_id}/plans": Case({"plan": PLAN}),
+    "GET /v1/plans/{plan_id}": Case(),
+    "POST /v1/plans/{plan_id}/publish": Case({}),
+    "POST /v1/partners": Case(PARTNER),
+    "GET /v1/partners": Case(status=200, query="?program_id={program}"),
+    "GET /v1/partners/{partner_id}": Case(),
+    "PATCH /v1/partners/{partner_id}": Case({"name": "Stolen"}),
+    "DELETE /v1/partners/{partner_id}": Case(),
+    "POST /v1/partners/{partner_id}/enrollments": Case({"program_id": "{program}"}),
+    "POST /v1/links": Case(LINK),
+    "GET /v1/links": Case(status=200, query="?partner_id={partner}"),
+    "GET /v1/links/{link_id}": Case(),
+    "PATCH /v1/links/{link_id}": Case({"subs": {"stolen": "1"}}),
+    "DELETE /v1/links/{link_id}": Case(),
+    # Events belong to whoever sends them: the same ids elsewhere are other customers and sales.
+    "POST /v1/track/lead": Case(LEAD, status=200),
+    "POST /v1/track/sale": Case({**SALE, "program_id": "{program}"}),
+    "POST /v1/track/refund": Case(REFUND, status=200),
+    "POST /v1/sources": Case({**SOURCE, "program_ids": ["{program}"]}, status=404),
+    "GET /v1/sources": Case(status=200),
+    "GET /v1/sources/{source_id}": Case(),
+    "DELETE /v1/sources/{source_id}": Case(),
+    "GET /v1/events": Case(status=200, query="?source_id={source}"),
+    "GET /v1/events/{event_id}": Case(),
+    "POST /v1/events/{event_id}/replay": Case(),
+    "GET /v1/customers": Case(status=200),
+    "GET /v1/customers/{customer_id}": Case(),
+    "POST /v1/customers/{customer_id}/aliases": Case(
+        {"namespace": "stripe:", "external_id": "cus_1"}
+    ),
+    "GET /v1/conversions": Case(status=200, query="?customer_id={customer}"),
+    "GET /v1/conversions/{conversion_id}": Case(),
+    "GET /v1/commissions": Case(status=200, query="?partner_id={partner}"),
+    "GET /v1/commissions/{commission_id}": Case(),
+    "GET /v1/partners/{partner_id}/balance": Case(),
+    "GET /v1/ledger/transfers": Case(status=200),
+    "GET /v1/ledger/accounts": Case(status=200, query="?partner_id={partner}"),
+}  # fmt: skip
+
+KEYLESS = frozenset({"POST /v1/webhooks/{source_id}"})
+"""Routes that a signature opens, not a key; tested with their roads."""
+
+
+def routes(app: FastAPI) -> set[str]:
+    """`METHOD /path` of everything under /v1, as the app itself knows it."""
+    return {
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)
+        if route.path and route.path.startswith("/v1/")
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+
+
+@pytest.fixture
+async def owned(api: Api) -> dict[str, str]:
+    """The owner's objects: the name of a path parameter without `_id` → an id."""
+    program = await make_program(api)
+    partner = await make_partner(api, program)
+    workspace = (await api.get("/workspaces"))["data"][0]
+    token = click_on(partner["default_link"], api.app)
+    sold = await api.post("/track/sale", {**SALE, "click_id": token}, status=200)
+    commission = sold["outcome"]["commissions"][0]
+    return {
+        "source": (await api.post("/sources", SOURCE))["id"],
+        "event": sold["event_id"],
+        "customer": commission["customer_id"],
+        "conversion": commission["conversion_id"],
+        "commission": commission["id"],
+        "workspace": workspace["id"],
+        "key": (await api.get("/keys"))["data"][0]["id"],
+        "program": program["id"],
+        "plan": program["plan_id"],
+        "partner": partner["id"],
+        "link": partner["default_link"]["id"],
+    }
+
+
+def test_every_route_has_a_case_and_every_case_a_route(app: FastAPI) -> None:
+    assert routes(app) == CASES.keys() | KEYLESS & routes(app)
+
+
+@pytest.mark.parametrize("route", sorted(CASES))
+async def test_another_workspace_s_key_finds_nothing(
+    route: str, api: Api, stranger: Api, owned: dict[str, str]
+) -> None:
+    before = await _seen_by_owner(api)
+    method, path, body = _request(route, owned)
+    response = await stranger.send(method, path, json=body)
+    assert response.status_code == CASES[route].status, response.text
+    assert not [name for name, id_ in owned.items() if id_ in response.text]
+    assert await _seen_by_owner(api) == before
+
+
+@pytest.mark.parametrize("route", sorted(CASES))
+async def test_no_key_and_a_wrong_key_open_nothing(
+    route: str, app: FastAPI, api: Api, owned: dict[str, str]
+) -> None:
+    before = await _seen_by_owner(api)
+    method, path, body = _request(route, owned)
+    for key in ("", "x", new_key("live").key):
+        response = await Api(app, key).send(method, path, json=body)
+        assert response.status_code == 401, response.text
+        assert response.json()["code"] == "unauthorized"
+    assert await _seen_by_owner(api) == before
+
+
+@pytest.mark.parametrize("route", sorted(route for route, c in CASES.items() if c.status == 404))
+async def test_the_owner_s_own_key_does_find_it(
+    route: str, api: Api, owned: dict[str, str]
+) -> None:
+    """So that a 404 above is not for another reason."""
+    method, path, body = _request(route, owned)
+    response = await api.send(method, path, json=body)
+    assert response.status_code != 404, response.text
+    assert response.status_code < 500
+
+
+@pytest.mark.parametrize("route", sorted(route for route in CASES if "_id}" in route))
+async def test_an_id_that_is_none_is_not_found(route: str, api: Api) -> None:
+    method, path, body = _request(route, {"program": encode("prog", uuid7())})
+    for unknown in ("part_0", "0", encode("evt", uuid7()), "%2e%2e", "a" * 500):
+        spoiled = re.sub(r"\{\w+\}|prog_\w+", unknown, path)
+        assert (await api.send(method, spoiled, json=body)).status_code == 404
+
+
+def _request(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
+    """The case's request with the owner's ids filled in where they are known."""
+    case = CASES[route]
+    method, _, template = route.partition(" ")
+
+    def fill(text: str) -> str:
+        return re.sub(r"\{(\w+?)(?:_id)?\}", lambda m: owned.get(m[1], m[0]), text)
+
+    body = None if case.body is None else json.loads(fill(json.dumps(case.body)))
+    return method, fill(template.removeprefix("/v1") + case.query), body
+
+
+async def _seen_by_owner(api: Api) -> list[Any]:
+    """All that lists show; what a request of somebody else must not change."""
+    lists = (
+        "/keys", "/programs", "/partners", "/links", "/sources", "/events", "/customers",
+        "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts",
+    )  # fmt: skip
+    return [await api.get(path) for path in lists]
