@@ -1,7 +1,6 @@
-"""Commands: `python -m app serve | migrate | verify | openapi`; `--help` tells the rest."""
+"""The command line, `python -m app …`; `--help` lists the commands."""
 
 import argparse
-import asyncio
 import sys
 from typing import Final
 
@@ -24,6 +23,8 @@ def main() -> int:
     serve.add_argument("--workers", type=_count, default=1, metavar="N", help="web processes")
     commands.add_parser("migrate", help="bring the database up to this release")
     commands.add_parser("verify", help="recompute every decision and every balance")
+    explain = commands.add_parser("explain", help="say why a commission is what it is")
+    explain.add_argument("commission", metavar="com_…")
     commands.add_parser("openapi", help="print openapi.yaml")
     given = parser.parse_args()
     try:
@@ -39,27 +40,23 @@ def main() -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    # Each command imports what it needs: the parent stays small, and `--help` is quick.
-    if given.command == "openapi":
-        from app.api import openapi_yaml  # noqa: PLC0415 (see above)
-
-        print(openapi_yaml(), end="")
-    elif given.command == "verify":
-        from app.commands import verify, with_database  # noqa: PLC0415 (see above)
-
-        with with_database(Settings()) as url:
-            return asyncio.run(verify(url))
-    elif given.command == "migrate":
-        from app.commands import with_database  # noqa: PLC0415 (see above)
-        from app.db.migrate import upgrade  # noqa: PLC0415 (see above)
-
-        with with_database(Settings()) as url:
-            asyncio.run(upgrade(url))
-    else:
+    # Imported here: the parent process stays small, and `--help` is quick.
+    if given.command == "serve":
         from app.serve import Options, serve  # noqa: PLC0415 (see above)
 
         serve(Settings(), Options(given.role, given.workers, given.demo))
-    return 0
+        return 0
+    from app import commands  # noqa: PLC0415 (see above)
+
+    match given.command:
+        case "migrate":
+            return commands.migrate(Settings())
+        case "verify":
+            return commands.verify(Settings())
+        case "explain":
+            return commands.explain(Settings(), given.commission)
+        case _:
+            return commands.print_openapi()
 
 
 def _count(text: str) -> int:

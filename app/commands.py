@@ -1,24 +1,76 @@
-"""Commands on the database: the running cluster's, or one started for the while."""
+"""Commands on the database: the running cluster's, or one started for the while.
 
+Each returns its exit code.
+"""
+
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app import claims
+from app import api, claims
+from app.claims import CannotServeError
 from app.conversions import verify as verification
 from app.db import embedded
 from app.db.engine import Database
+from app.db.migrate import is_current, upgrade
 from app.db.where import database_url
+from app.explain import explained
 from app.settings import Settings
 
 
+def migrate(settings: Settings) -> int:
+    """Bring the database up to this release."""
+    with running(settings) as url:
+        asyncio.run(upgrade(url))
+    return 0
+
+
+def verify(settings: Settings) -> int:
+    """Say what was recomputed and what does not hold; 1 if anything doesn't."""
+    with current(settings) as url:
+        verdict = asyncio.run(_verdict(url))
+    for finding in verdict.findings:
+        sys.stdout.write(f"{finding.place}: {finding.problem}\n")
+    found = len(verdict.findings)
+    sys.stdout.write(
+        f"{verdict.decisions} decisions and {verdict.transfers} transfers recomputed: "
+        f"{f'{found} findings' if found else 'all hold'}.\n"
+    )
+    return 1 if found else 0
+
+
+def explain(settings: Settings, commission: str) -> int:
+    """Print why a commission is what it is; 1 if there is none with this id."""
+    with current(settings) as url:
+        text = asyncio.run(explained(url, commission))
+    if text is None:
+        sys.stderr.write(f"finderfee: no commission has the id {commission}\n")
+        return 1
+    sys.stdout.write(text)
+    return 0
+
+
+def print_openapi() -> int:
+    sys.stdout.write(api.openapi_yaml())
+    return 0
+
+
 @contextmanager
-def with_database(settings: Settings) -> Iterator[str]:
+def current(settings: Settings) -> Iterator[str]:
+    """As `running`, for commands that only read: CannotServeError if there is nothing to read."""
+    if not settings.database_url and not embedded.exists(settings.data_dir):
+        raise CannotServeError(f"there is no data in {settings.data_dir}")
+    with running(settings) as url:
+        if not asyncio.run(is_current(url)):
+            raise CannotServeError("the database has another release's schema: `migrate` first")
+        yield url
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[str]:
     """A URL that answers. An embedded server that wasn't running is stopped afterwards."""
-    if settings.database_url:
-        yield database_url(settings)
-        return
-    if embedded.is_running(settings.data_dir):
+    if settings.database_url or embedded.is_running(settings.data_dir):
         yield database_url(settings)
         return
     try:
@@ -29,18 +81,9 @@ def with_database(settings: Settings) -> Iterator[str]:
             embedded.stop(settings.data_dir)
 
 
-async def verify(url: str) -> int:
-    """Say what was recomputed and what does not hold; the exit code: 1 if anything doesn't."""
+async def _verdict(url: str) -> verification.Verdict:
     database = Database(url)
     try:
-        verdict = await verification.verify(database)
+        return await verification.verify(database)
     finally:
         await database.close()
-    for finding in verdict.findings:
-        sys.stdout.write(f"{finding.place}: {finding.problem}\n")
-    found = len(verdict.findings)
-    sys.stdout.write(
-        f"{verdict.decisions} decisions and {verdict.transfers} transfers recomputed: "
-        f"{f'{found} differ from what is stored' if found else 'all hold'}.\n"
-    )
-    return 1 if found else 0

@@ -90,6 +90,11 @@ def stop(data_dir: Path, *, timeout_s: int = 3) -> None:
         shutil.rmtree(running.socket_folder, ignore_errors=True)
 
 
+def exists(data_dir: Path) -> bool:
+    """Whether the data folder has a server's files, running or not."""
+    return (data_dir / "postgres" / "data").exists()
+
+
 def is_running(data_dir: Path) -> bool:
     """Whether the data folder's server is ready and answers on its socket."""
     running = _postmaster(_home(data_dir, make=False))

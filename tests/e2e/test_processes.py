@@ -12,6 +12,7 @@ from shutil import which
 
 import pytest
 
+from app.db import embedded
 from tests.service import Service, alive, clean_environment, free_port, serve
 
 SECRET = "s" * 40
@@ -79,6 +80,20 @@ def test_the_printed_commands_play_the_whole_story(demo: Service) -> None:
     assert shown["explanation"]
     assert json.loads(balance)["data"][0]["pending"] == 2000
     assert json.loads(again) == {**json.loads(invoice), "duplicate": True}
+
+    explained = run(demo.data_dir, demo.port, "explain", shown["id"])
+    assert "pays 20 % of 100.00 USD: 20.00 USD" in explained.stdout
+    for reason in shown["explanation"]:
+        assert reason["text"] in explained.stdout
+    assert run(demo.data_dir, demo.port, "verify").returncode == 0
+    demo.stop()
+    # Without a running service the commands start Postgres for the while, and end it.
+    verified = run(demo.data_dir, demo.port, "verify")
+    assert verified.stdout == "1 decisions and 1 transfers recomputed: all hold.\n"
+    assert not embedded.is_running(demo.data_dir)
+    nothing = run(demo.data_dir / "other", demo.port, "verify")
+    assert nothing.returncode == 1
+    assert "there is no data" in nothing.stderr
 
 
 def test_whatever_is_killed_comes_back(demo: Service) -> None:
