@@ -23,7 +23,7 @@ BATCH_CLICKS: Final = 1_000
 ORPHANS_S: Final = 10.0
 _STATEMENT_S: Final = 10.0
 _IDLE_S: Final = 0.1
-_LEFT_S: Final = 10.0
+_LEFT_S: Final = 2.0
 
 log = structlog.get_logger()
 
