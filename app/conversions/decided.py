@@ -1,7 +1,9 @@
 """Decisions of a batch in memory: each customer's state after each step, and what it moved."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.conversions.canon import (
@@ -60,11 +62,15 @@ class Decided:
 
 @dataclass(slots=True)
 class Batch:
-    """What one lane transaction decides. counters grow as decisions and transfers are made."""
+    """What one lane transaction decides. counters grow as decisions and transfers are made.
+
+    contacts: by event of the news, whom it names in clear.
+    """
 
     workspace: UUID
     counters: Counters
     orphans: tuple[Event, ...]
+    contacts: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
     decided: list[Decided] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
     transfers: list[tuple[Transfer, datetime]] = field(default_factory=list)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -51,31 +51,42 @@ async def counters(driver: "asyncpg.Connection[Any]", workspace: UUID) -> Counte
     return Counters(row["now"], row["decision_no"], row["transfer_no"], row["chain_hash"])
 
 
-async def news(
+@dataclass(slots=True)
+class News:
+    """Events, and whom each names in clear: {aliases: [[name, namespace, id]], email, name}."""
+
+    events: list[Event] = field(default_factory=list)
+    contacts: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            if row["id"] not in self.contacts:
+                self.events.append(_event(row))
+                self.contacts[row["id"]] = row["contact"] or {}
+
+
+async def fetch_news(
     driver: "asyncpg.Connection[Any]", workspace: UUID, ids: Sequence[UUID]
-) -> list[Event]:
-    """The events of a batch that are yet to be decided, in order of receipt."""
-    rows = await driver.fetch(
-        f"SELECT {_EVENT_COLUMNS} FROM events"
-        " WHERE workspace_id = $1 AND id = ANY($2) AND decision_no IS NULL"
-        " AND state IN ('received', 'parked') ORDER BY received_at, id",
+) -> Sequence[Mapping[str, Any]]:
+    """Rows of the events of a batch that are yet to be decided, in order of receipt."""
+    return await driver.fetch(
+        f"{_NEWS} AND e.id = ANY($2) AND e.decision_no IS NULL"
+        " AND e.state IN ('received', 'parked') ORDER BY e.received_at, e.id",
         workspace,
         ids,
     )
-    return [_event(row) for row in rows]
 
 
-async def parked(
+async def fetch_parked(
     driver: "asyncpg.Connection[Any]", workspace: UUID, names: Iterable[str]
-) -> list[Event]:
-    """Events that wait for one of these payments and have no customer yet."""
-    rows = await driver.fetch(
-        f"SELECT {_EVENT_COLUMNS} FROM events WHERE workspace_id = $1 AND state = 'parked'"
-        " AND customer_id IS NULL AND waits_for && $2 ORDER BY received_at, id LIMIT 1000",
+) -> Sequence[Mapping[str, Any]]:
+    """Rows of events that wait for one of these payments and have no customer yet."""
+    return await driver.fetch(
+        f"{_NEWS} AND e.state = 'parked' AND e.customer_id IS NULL AND e.waits_for && $2"
+        " ORDER BY e.received_at, e.id LIMIT 1000",
         workspace,
         sorted(names),
     )
-    return [_event(row) for row in rows]
 
 
 async def known(
@@ -108,7 +119,13 @@ async def known(
     return found
 
 
-_EVENT_COLUMNS = "id, source, external_id, received_at, mapped"
+_EVENT_COLUMNS: Final = "id, source, external_id, received_at, mapped"
+_NEWS: Final = """
+SELECT e.id, e.source, e.external_id, e.received_at, e.mapped, b.contact
+FROM events e
+LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
+WHERE e.workspace_id = $1
+"""
 
 
 def _event(row: Mapping[str, Any]) -> Event:

@@ -1,47 +1,90 @@
 """Customers, the names they go by, and who turned out to be whom."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from app.conversions.decided import Batch
+from app.conversions.decided import Batch, Decided
 from app.db import bulk
 from app.db import tables as t
 
 
 async def write_people(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
     """Customers that are new or turned out to be one, and all the names they go by now."""
-    workspace = batch.workspace
-    made = [d.person.id for d in batch.decided if d.person.made]
+    told = {decided.person.id: _told(batch, decided) for decided in batch.decided}
     await bulk.insert(
         driver,
         t.Customer,
         [
             {
-                "workspace_id": workspace,
-                "id": customer,
-                "email": "",
-                "name": "",
+                "workspace_id": batch.workspace,
+                "id": decided.person.id,
+                **told[decided.person.id],
                 "created_at": batch.counters.now,
             }
-            for customer in made
+            for decided in batch.decided
+            if decided.person.made
         ],
     )
     for decided in batch.decided:
-        for absorbed in decided.person.absorbed:
-            await _absorb(driver, workspace, absorbed, decided.person.id)
+        person = decided.person
+        for absorbed in person.absorbed:
+            await _absorb(driver, batch.workspace, absorbed, person.id)
+        if not person.made and any(told[person.id].values()):
+            await _retell(driver, batch.workspace, person.id, told[person.id])
+    names = list(_names(batch))
+    if not names:
+        return
     await driver.execute(
         """
-        INSERT INTO customer_names (workspace_id, name, customer_id)
-        SELECT $1, * FROM unnest($2::text[], $3::uuid[])
-        ON CONFLICT (workspace_id, name) DO NOTHING
+        INSERT INTO customer_names AS old (workspace_id, name, customer_id, namespace, external_id)
+        SELECT $1, * FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[])
+        ON CONFLICT (workspace_id, name) DO UPDATE
+        SET namespace = excluded.namespace, external_id = excluded.external_id
+        WHERE old.namespace IS NULL AND excluded.namespace IS NOT NULL
         """,
-        workspace,
-        [name for d in batch.decided for name in sorted(d.person.names)],
-        [d.person.id for d in batch.decided for _ in d.person.names],
+        batch.workspace,
+        *(list(column) for column in zip(*names, strict=True)),
     )
-    await _write_contacts(driver, batch)
+
+
+def _names(batch: Batch) -> Iterator[tuple[str, UUID, str | None, str | None]]:
+    """Name, customer, and for an alias its namespace and id in clear."""
+    for decided in batch.decided:
+        clear = {
+            name: (namespace, external_id)
+            for event in decided.person.news
+            for name, namespace, external_id in batch.contacts[event.id].get("aliases", [])
+        }
+        for name in sorted(decided.person.names):
+            yield (name, decided.person.id, *clear.get(name, (None, None)))
+
+
+def _told(batch: Batch, decided: Decided) -> dict[str, str]:
+    """E-mail and name as the latest of the news tells them; empty where none does."""
+    contacts = [
+        batch.contacts[event.id]
+        for event in sorted(decided.person.news, key=lambda event: event.order)
+    ]
+    return {
+        field: next((c[field] for c in reversed(contacts) if c.get(field)), "")
+        for field in ("email", "name")
+    }
+
+
+async def _retell(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, customer: UUID, told: dict[str, str]
+) -> None:
+    await driver.execute(
+        "UPDATE customers SET email = coalesce(nullif($3, ''), email),"
+        " name = coalesce(nullif($4, ''), name) WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        customer,
+        told["email"],
+        told["name"],
+    )
 
 
 async def _absorb(
@@ -60,44 +103,4 @@ async def _absorb(
         workspace,
         absorbed,
         by,
-    )
-
-
-async def _write_contacts(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
-    """Aliases in clear, e-mail and name, from the bodies of the news: they stay in Postgres."""
-    news = [event.id for decided in batch.decided for event in decided.person.news]
-    customers = [d.person.id for d in batch.decided for _ in d.person.news]
-    await driver.execute(
-        """
-        UPDATE customer_names n SET namespace = a.alias->>1, external_id = a.alias->>2
-        FROM (
-          SELECT jsonb_array_elements(b.contact->'aliases') AS alias FROM event_bodies b
-          WHERE b.workspace_id = $1 AND b.event_id = ANY($2)
-        ) a
-        WHERE n.workspace_id = $1 AND n.name = a.alias->>0 AND n.namespace IS NULL
-        """,
-        batch.workspace,
-        news,
-    )
-    await driver.execute(
-        """
-        UPDATE customers c SET
-          email = CASE WHEN k.email <> '' THEN k.email ELSE c.email END,
-          name = CASE WHEN k.name <> '' THEN k.name ELSE c.name END
-        FROM (
-          SELECT u.customer,
-            coalesce((array_agg(b.contact->>'email' ORDER BY e.occurred_at DESC, e.id DESC)
-              FILTER (WHERE b.contact->>'email' <> ''))[1], '') AS email,
-            coalesce((array_agg(b.contact->>'name' ORDER BY e.occurred_at DESC, e.id DESC)
-              FILTER (WHERE b.contact->>'name' <> ''))[1], '') AS name
-          FROM unnest($2::uuid[], $3::uuid[]) AS u (event, customer)
-          JOIN event_bodies b ON b.workspace_id = $1 AND b.event_id = u.event
-          JOIN events e ON e.workspace_id = $1 AND e.id = u.event
-          GROUP BY u.customer
-        ) k
-        WHERE c.workspace_id = $1 AND c.id = k.customer AND (k.email <> '' OR k.name <> '')
-        """,
-        batch.workspace,
-        news,
-        customers,
     )

@@ -6,7 +6,6 @@ statements writes everything. One event is a batch of one.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
 from app.conversions.record import write
-from app.core.events import Event
 from app.core.steps import next_step
 from app.core.world import World
 from app.db.tx import Tx
@@ -31,8 +29,9 @@ async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
     """
     driver = await tx.driver()
     counters = await facts.counters(driver, workspace)
-    news = await facts.news(driver, workspace, ids)
-    if not news:
+    news = facts.News()
+    news.add(await facts.fetch_news(driver, workspace, ids))
+    if not news.events:
         return 0
     sorted_out = await _whose(driver, workspace, news)
     people = sorted_out.people
@@ -41,7 +40,7 @@ async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
     )
     knowns = [_united(person, recorded) for person in people]
     world = await _world(driver, workspace, people, knowns)
-    batch = Batch(workspace=workspace, counters=counters, orphans=sorted_out.orphans)
+    batch = Batch(workspace, counters, sorted_out.orphans, news.contacts)
     for person, known in zip(people, knowns, strict=True):
         batch.decided.append(_decide_one(batch, person, known, world))
         await asyncio.sleep(0)
@@ -50,22 +49,20 @@ async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
 
 
 async def _whose(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, news: list[Event]
+    driver: "asyncpg.Connection[Any]", workspace: UUID, news: facts.News
 ) -> identities.Sorted:
     """Whose the events are, with every parked event that they set free."""
-    names = identities.names_of(news)
-    events = {event.id: event for event in news}
+    latest = max(event.received_at for event in news.events)
+    names = identities.names_of(news.events)
     asked: set[str] = set()
     while names - asked:
-        found = await facts.parked(driver, workspace, names - asked)
+        freed = await facts.fetch_parked(driver, workspace, names - asked)
         asked |= names
-        latest = max(event.received_at for event in news)
-        for event in found:
-            # What it says takes effect only now: it must not reach behind a close.
-            events.setdefault(event.id, replace(event, received_at=max(event.received_at, latest)))
-        names |= identities.names_of(found)
+        # What they say takes effect only now: it must not reach behind a close.
+        news.add({**row, "received_at": max(row["received_at"], latest)} for row in freed)
+        names = identities.names_of(news.events)
     known = await identities.known_names(driver, workspace, names)
-    return identities.sort_out(list(events.values()), known)
+    return identities.sort_out(news.events, known)
 
 
 async def _world(

@@ -1,0 +1,90 @@
+"""Sales decided per second: our batch road beside one transaction per sale, interleaved."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import uvloop
+
+from app.conversions import inbox
+from app.db.engine import Database
+from bench.rivals import one_by_one
+from bench.rivals.one_by_one import PlainSale
+from tests.making import Shop, ago, make_shop, percent, sale
+
+ROUNDS = 5
+OURS = 3_000
+PLAIN = 600
+PARTNERS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Median and all rounds, sales per second."""
+
+    name: str
+    median: float
+    rounds: tuple[float, ...]
+
+
+async def measure(url: str) -> list[Row]:
+    """url: a migrated database. Storing the events is not timed; deciding and writing is."""
+    database = Database(url)
+    partners = [f"p{n}" for n in range(PARTNERS)]
+    shop = await make_shop(database, percent(2000), partners)
+    pool = await one_by_one.prepare(url)
+    ours: list[float] = []
+    plain: list[float] = []
+    await _decide_ours(shop, "warm", partners, 200)
+    for n in range(ROUNDS):
+        ours.append(await _decide_ours(shop, f"r{n}", partners, OURS))
+        plain.append(await _decide_plain(pool, shop, f"r{n}", partners))
+    balance = sum([(await shop.balance(partner)).get("pending", 0) for partner in partners])
+    assert balance == 2_00 * (ROUNDS * OURS + 200), balance
+    await pool.close()
+    await database.close()
+    return [
+        Row("batch road", statistics.median(ours), tuple(ours)),
+        Row("one transaction per sale", statistics.median(plain), tuple(plain)),
+    ]
+
+
+async def _decide_ours(shop: Shop, label: str, partners: list[str], count: int) -> float:
+    requests = [
+        sale(
+            f"{label}-{n}", f"{label}-{n}", 10_00,
+            clicks=[shop.click(partners[n % len(partners)], ago(hours=2))],
+        )
+        for n in range(count)
+    ]  # fmt: skip
+    for start in range(0, count, 500):
+        await shop.say(*requests[start : start + 500])
+
+    async def settle() -> None:
+        while await inbox.settle(shop.database, shop.workspace):
+            pass
+
+    return count / await _timed(settle)
+
+
+async def _decide_plain(
+    pool: "one_by_one.asyncpg.Pool", shop: Shop, label: str, partners: list[str]
+) -> float:
+    sales = [
+        PlainSale(f"{label}-{n}", f"{label}-{n}", shop.links[partners[n % len(partners)]], 10_00)
+        for n in range(PLAIN)
+    ]
+    return PLAIN / await _timed(lambda: one_by_one.decide_all(pool, sales))
+
+
+async def _timed(run: Callable[[], Awaitable[None]]) -> float:
+    began = time.perf_counter()
+    await run()
+    return time.perf_counter() - began
+
+
+def main(url: str) -> list[Row]:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(measure(url))
