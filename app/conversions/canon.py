@@ -1,7 +1,7 @@
 """Canonical JSON of events, worlds and decisions: what is stored, hashed and verified."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from app.core.conversions import Award, Conversion, Credit
+from app.core.conversions import Credit
 from app.core.events import (
     Body,
     Churn,
@@ -156,35 +156,20 @@ def credits_of(stored: list[list[Any]]) -> tuple[Credit, ...]:
 
 
 def outcome_digest(folded: Folded) -> bytes:
-    """SHA-256 over what a decision says should stand."""
-    return digest(
-        {
-            "conversions": [_plain(conversion) for conversion in folded.conversions],
-            "superseded": {str(old): str(new) for old, new in folded.superseded.items()},
-        }
+    """SHA-256 over what a decision says should stand, field by field."""
+    superseded = {str(old): str(new) for old, new in folded.superseded.items()}
+    outcome = orjson.dumps(
+        [folded.conversions, superseded], default=_plain, option=orjson.OPT_SORT_KEYS
     )
+    return hashlib.sha256(outcome).digest()
 
 
-def decision_hash(  # noqa: PLR0913 (the parts of one row)
-    previous: bytes,
-    *,
-    workspace: UUID,
-    number: int,
-    customer: UUID,
-    engine: int,
-    facts: Json,
-    outcome: bytes,
+def decision_hash(
+    previous: bytes, *, workspace: UUID, number: int, customer: UUID, facts: bytes, outcome: bytes
 ) -> bytes:
-    """SHA-256 over the previous decision's hash and this one's row."""
-    row = {
-        "workspace": str(workspace),
-        "number": number,
-        "customer": str(customer),
-        "engine": engine,
-        "facts": facts,
-        "outcome": outcome.hex(),
-    }
-    return hashlib.sha256(previous + dumps(row)).digest()
+    """SHA-256 over the previous decision's hash and this one's row. facts: canonical JSON."""
+    row = b"%b%d%b" % (workspace.bytes, number, customer.bytes)
+    return hashlib.sha256(previous + row + outcome + facts).digest()
 
 
 def instant(at: datetime) -> str:
@@ -192,25 +177,8 @@ def instant(at: datetime) -> str:
 
 
 def _plain(value: object) -> Any:
-    """A conversion or an award as JSON values, field by field."""
-    if isinstance(value, UUID):  # asyncpg gives a subclass
-        return str(value)
-    convert = _PLAIN.get(type(value))
-    return convert(value) if convert else value
-
-
-def _slots(value: Any) -> Json:
-    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-
-
-_PLAIN: Final[Mapping[type, Callable[[Any], Any]]] = {
-    Conversion: _slots,
-    Award: _slots,
-    Credit: _slots,
-    Reason: lambda reason: {"code": reason.code, "params": dict(reason.params)},
-    tuple: lambda values: [_plain(value) for value in values],
-    datetime: instant,
-}
+    """What orjson doesn't take by itself: a reason's read-only params, and asyncpg's own UUID."""
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _states_json(states: tuple[Dated, ...]) -> list[list[str]]:

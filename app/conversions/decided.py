@@ -9,6 +9,7 @@ from uuid import UUID
 from app.conversions.canon import (
     Json,
     decision_hash,
+    dumps,
     event_json,
     instant,
     outcome_digest,
@@ -30,7 +31,7 @@ class DecisionRow:
 
     number: int
     customer: UUID
-    facts: Json
+    facts: bytes
     outcome: bytes
     hash: bytes
 
@@ -92,16 +93,17 @@ def decide_step(batch: Batch, decided: Decided, as_of: datetime, news: tuple[Eve
     facts: Json = {
         "as_of": instant(as_of),
         "now": instant(history.now),
+        "engine": ENGINE,
         "absorbed": [str(i) for i in decided.person.absorbed] if first_step else [],
         "events": [event_json(event) for event in news],
         "world": world_json(decided.world),
     }
-    number = _record_decision(batch, decided.person.id, facts, outcome_digest(folded))
+    number = _record_decision(batch, decided.person.id, dumps(facts), outcome_digest(folded))
     decided.first_seen |= {event.id: number for event in news}
     _apply(batch, decided, folded, number, max(event.occurred_at for event in news))
 
 
-def _record_decision(batch: Batch, customer: UUID, facts: Json, outcome: bytes) -> int:
+def _record_decision(batch: Batch, customer: UUID, facts: bytes, outcome: bytes) -> int:
     counters = batch.counters
     counters.decision_no += 1
     counters.chain_hash = decision_hash(
@@ -109,7 +111,6 @@ def _record_decision(batch: Batch, customer: UUID, facts: Json, outcome: bytes) 
         workspace=batch.workspace,
         number=counters.decision_no,
         customer=customer,
-        engine=ENGINE,
         facts=facts,
         outcome=outcome,
     )

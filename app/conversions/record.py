@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions.canon import dumps, json_text
+from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
 from app.conversions.record_money import write_commissions, write_conversions
 from app.conversions.record_people import write_people
@@ -111,7 +111,7 @@ async def _write_decisions(driver: "asyncpg.Connection[Any]", batch: Batch) -> N
                 "decision_no": decision.number,
                 "customer_id": decision.customer,
                 "engine": ENGINE,
-                "facts": dumps(decision.facts).decode(),
+                "facts": decision.facts.decode(),
                 "outcome": decision.outcome,
                 "hash": decision.hash,
                 "decided_at": batch.counters.now,

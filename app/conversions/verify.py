@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from app.conversions import verify_facts, verify_ledger
-from app.conversions.canon import decision_hash
+from app.conversions.canon import decision_hash, dumps
 from app.conversions.finding import Finding
 from app.conversions.replay import Replay, replay
 from app.conversions.surroundings import compiled_fact
@@ -72,11 +72,10 @@ async def _chain(driver: "asyncpg.Connection[Any]", workspace: UUID) -> AsyncIte
             workspace=workspace,
             number=number,
             customer=row["customer_id"],
-            engine=row["engine"],
-            facts=row["facts"],
+            facts=dumps(row["facts"]),
             outcome=row["outcome"],
         )
-        if computed != row["hash"]:
+        if computed != row["hash"] or row["engine"] != row["facts"].get("engine"):
             yield Finding(f"decision {number}", "its hash does not cover what is stored")
         expected_no, previous = number + 1, row["hash"]
     lane = await driver.fetchrow("SELECT * FROM lanes WHERE workspace_id = $1", workspace)
