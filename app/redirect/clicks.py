@@ -86,15 +86,14 @@ class ClickStore:
 
     async def _insert(self, rows: Sequence[JournalRow]) -> None:
         agents = await self._agents.ids(self._connection, {row.agent for row in rows})
-        referrers = await self._referrers.ids(
-            self._connection, {_page(row.referrer) for row in rows}
-        )
+        pages = [_page(row.referrer) for row in rows]
+        referrers = await self._referrers.ids(self._connection, set(pages))
         await self._connection.fetchval(
             _STORE,
             [WireUUID(row.click) for row in rows],
             [WireUUID(row.link) for row in rows],
             [agents[row.agent] for row in rows],
-            [referrers[_page(row.referrer)] for row in rows],
+            [referrers[page] for page in pages],
             [row.traffic_class for row in rows],
         )
         DRAINED.inc(len(rows))

@@ -3,10 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 
 from app.redirect.folders import claim_folder
 from app.redirect.road import road
@@ -48,5 +50,8 @@ async def serve(port: int, database_url: str, data_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=__import__("uvloop").new_event_loop) as runner:
+    with (
+        suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(serve(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))
