@@ -4,17 +4,19 @@
 """
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import asyncpg
 import sqlalchemy.exc
 import structlog
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, errors, openapi, problems
 from app.conversions.customers import router as customers_router
@@ -34,6 +36,7 @@ from app.program.partners.http import router as partners_router
 from app.program.plans.http import router as plans_router
 from app.program.programs.http import router as programs_router
 from app.program.workspaces.http import router as workspaces_router
+from app.queries import refuse_unknown
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
@@ -54,7 +57,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 """All that answers under /v1, in the order in which the documentation shows it."""
 
+PREFIX: Final = "/v1"
 _RETRY_AFTER_S: Final = 2
+_SECONDS: Final = Histogram(
+    "finderfee_api_seconds", "Requests to the API.", ["method", "route", "status"]
+)
 _log: Final = structlog.get_logger()
 
 
@@ -77,7 +84,7 @@ def build(
     app.state.tracker = Tracker(database, keys)
     app.state.receiver = Receiver(database, keys)
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown)])
     app.add_middleware(Limits)
     app.add_middleware(_Gate, ready=ready)
     _use_own_document(app)
@@ -95,18 +102,36 @@ def openapi_yaml() -> str:
 
 
 class _Gate:
-    """Keeps /v1 shut, with a 503, while the database is being migrated."""
+    """Keeps /v1 shut, with a 503, while the database is being migrated; times what passes."""
 
     def __init__(self, app: ASGIApp, *, ready: Callable[[], bool]) -> None:
         self._app = app
         self._ready = ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/v1/") and not self._ready():
+        if scope["type"] != "http" or not scope["path"].startswith(f"{PREFIX}/"):
+            await self._app(scope, receive, send)
+            return
+        if not self._ready():
             problem = errors.Unavailable("Starting.", retry_after_s=_RETRY_AFTER_S)
             await problems.answer(problem)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        await self._timed(scope, receive, send)
+
+    async def _timed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            labels = (scope["method"], _route(scope), str(status))
+            _SECONDS.labels(*labels).observe(time.perf_counter() - began)
 
 
 def _use_own_document(app: FastAPI) -> None:
@@ -140,18 +165,20 @@ async def _answer_database(request: Request, error: Exception) -> Response:
     if problem is None:
         raise error
     if problem.status == errors.Unavailable.status:
-        _log.warning("api.database_unavailable", route=_route(request), error=repr(error))
+        _log.warning("api.database_unavailable", route=_route(request.scope), error=repr(error))
     return problems.answer(problem)
 
 
 async def _answer_bug(request: Request, error: Exception) -> Response:
     # Starlette raises it again once this is sent, so the server logs where it happened.
-    _log.error("api.bug", route=_route(request), error=type(error).__name__)
+    _log.error("api.bug", route=_route(request.scope), error=type(error).__name__)
     return problems.answer(errors.Problem())
 
 
-def _route(request: Request) -> str:
-    return str(getattr(request.scope.get("route"), "path", "unknown"))
+def _route(scope: Scope) -> str:
+    """The route's template, so that logs and metrics name no ids."""
+    path = getattr(scope.get("route"), "path", None)
+    return "none" if path is None else PREFIX + path
 
 
 _HANDLERS: Final[dict[Any, Any]] = {

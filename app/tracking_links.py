@@ -184,7 +184,8 @@ async def _program(tx: Tx, workspace: UUID, new: NewLink) -> Row[Any]:
             Program.id == new.program_id,
             Program.archived_at.is_(None),
         )
-        # Shared: a change of the program's hosts waits until this link can be seen.
+        # Shared: a change of the program's hosts waits until this link can be seen. Likewise
+        # below, whoever archives the partner.
         .with_for_update(read=True)
     )
     if program is None:
@@ -198,6 +199,7 @@ async def _program(tx: Tx, workspace: UUID, new: NewLink) -> Row[Any]:
             Enrollment.program_id == new.program_id,
             Enrollment.partner_id == new.partner_id,
         )
+        .with_for_update(read=True, of=Partner)
     )
     if enrolled is None:
         raise _not_found(

@@ -46,13 +46,20 @@ async def archive(tx: Tx, workspace: UUID, link_id: UUID) -> None:
 
 
 async def _locked(tx: Tx, workspace: UUID, link_id: UUID) -> Row[Any]:
+    own = (Link.workspace_id == workspace, Link.id == link_id)
+    # The program first, as whoever archives it locks: none of its hosts goes while a link turns
+    # to it, and neither waits for the other in a circle.
+    program = await tx.first(
+        select(Program.id)
+        .where(Program.id == select(Link.program_id).where(*own).scalar_subquery())
+        .with_for_update(read=True)
+    )
     row = await tx.first(
         select(Link.archived_at, Link.click_parameter, Program.destination_hosts)
         .join(Program, Program.id == Link.program_id)
-        .where(Link.workspace_id == workspace, Link.id == link_id)
-        # The program too, so that none of its hosts goes while a link turns to it.
-        .with_for_update()
+        .where(*own)
+        .with_for_update(of=Link)
     )
-    if row is None:
+    if program is None or row is None:
         raise NotFound
     return row
