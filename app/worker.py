@@ -32,6 +32,7 @@ from app.health import HEARTBEAT_S
 from app.ledger.mature import mature_due
 from app.redirect.drain import drain_orphans
 from app.redirect.partitions import make_partitions
+from app.redirect.recover import recover_clicks
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
@@ -110,6 +111,11 @@ async def make_partitions_ahead(context: Context) -> None:
         await make_partitions(tx)
 
 
+async def recover_missing_clicks(context: Context) -> None:
+    async with context.database.tx() as tx:
+        await recover_clicks(tx)
+
+
 async def settle_inbox(context: Context) -> None:
     await inbox.run(context.database, context.stop)
 
@@ -120,7 +126,10 @@ LOOPS: Final = (
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
 )
-SCHEDULES: Final = (Cron("partitions", "7 * * * *", make_partitions_ahead),)
+SCHEDULES: Final = (
+    Cron("partitions", "7 * * * *", make_partitions_ahead),
+    Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),
+)
 AT_START: Final = (Once("partitions", make_partitions_ahead),)
 
 
