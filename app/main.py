@@ -16,16 +16,17 @@ import structlog
 import uvicorn
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from app import api, health, logs, problems, secret_keys
+from app import health, logs, secret_keys
 from app.children import on_stop
 from app.db.engine import Database
 from app.db.migrate import is_current
 from app.db.where import database_url
-from app.errors import NotFound
+from app.late import Late, nothing_here
 from app.redirect.folders import claim_folder
 from app.redirect.road import road
+from app.secret_keys import SecretKeys
 from app.settings import Settings
 
 Role = Literal["all", "redirect", "api"]
@@ -58,15 +59,7 @@ class Schema:
     def ready(self) -> bool:
         return self._current
 
-    @contextlib.asynccontextmanager
-    async def awaited(self) -> AsyncIterator[None]:
-        """Ask in the background while the block runs."""
-        async with asyncio.TaskGroup() as group:
-            asking = group.create_task(self._ask())
-            yield
-            asking.cancel()
-
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
         while not self._current:
             with contextlib.suppress(
                 OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError
@@ -95,22 +88,33 @@ async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
             )
             checks["redirect"] = health.of(clicks.ready)
         if role != "redirect":
-            schema = Schema(url)
-            await running.enter_async_context(schema.awaited())
-            inner = api.build(database, settings, keys, schema.ready)
-            checks["api"] = partial(_api_ready, schema, database)
+            group = await running.enter_async_context(asyncio.TaskGroup())
+            schema, late = Schema(url), Late()
+            tasks = [
+                group.create_task(schema.ask()),
+                group.create_task(_build(late, database, settings, keys, schema)),
+            ]
+            running.callback(lambda: [task.cancel() for task in tasks])
+            checks["api"] = partial(_api_ready, late, schema, database)
+            inner = late
         checks["worker"] = partial(health.worker_beats, database)
         watched = health.Health(inner, checks)
         yield clicks.app(watched) if clicks else watched
 
 
-async def _api_ready(schema: Schema, database: Database) -> bool:
-    return schema.ready() and await health.database_answers(database)
+async def _build(
+    late: Late, database: Database, settings: Settings, keys: SecretKeys, schema: Schema
+) -> None:
+    def build() -> ASGIApp:
+        from app import api  # noqa: PLC0415 (slow to import: not before the redirects answer)
+
+        return api.build(database, settings, keys, schema.ready)
+
+    late.put(await asyncio.to_thread(build))
 
 
-async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    """What a redirect node says of the API's addresses."""
-    await problems.answer(NotFound("This node serves redirects only."))(scope, receive, send)
+async def _api_ready(late: Late, schema: Schema, database: Database) -> bool:
+    return late.built and schema.ready() and await health.database_answers(database)
 
 
 async def serve(settings: Settings, role: Role, listening: socket.socket) -> None:

@@ -12,14 +12,15 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Final, Literal
 
 import structlog
 
-from app import claims, logs, metrics, prepare, secret_keys
-from app.auth import given_key
+from app import claims, logs, metrics, secret_keys
 from app.children import Child
 from app.claims import CannotServeError
+from app.db.keeper import keep_postgres
 from app.metrics import Metrics
 from app.settings import Settings
 
@@ -43,11 +44,6 @@ def serve(settings: Settings, options: Options) -> None:
     """Run until SIGINT or SIGTERM. CannotServeError if it can't begin."""
     if options.demo and settings.database_url:
         raise CannotServeError("--demo is refused with DATABASE_URL: it is for trying out only")
-    if settings.bootstrap_api_key:
-        try:
-            given_key(settings.bootstrap_api_key.get_secret_value())
-        except ValueError as error:
-            raise CannotServeError(f"FINDERFEE_BOOTSTRAP_API_KEY: {error}") from None
     logs.configure(settings.log_level, "parent")
     with contextlib.ExitStack() as held:
         held.enter_context(claims.data_folder(settings.data_dir))
@@ -135,9 +131,11 @@ class Parent:
             for child in children:
                 child.restart()
 
-        await prepare.keep_postgres(self.settings.data_dir, up=self._up, stop=stop, moved=moved)
+        await keep_postgres(self.settings.data_dir, up=self._up, stop=stop, moved=moved)
 
     async def _prepare(self) -> None:
+        # In a thread, and not before the children are on their way: it takes most of a second.
+        prepare = await asyncio.to_thread(import_module, "app.prepare")
         await self._up.wait()
         if self.options.role != "redirect":
             await prepare.migrate_when_up(self.settings)

@@ -34,6 +34,16 @@ class Settings(BaseSettings):
     lru_links: int = 100_000
     """Links that a web process keeps in memory above its replica."""
 
+    @field_validator("bootstrap_api_key")
+    @classmethod
+    def check_key(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value else ""
+        if not text:
+            return None
+        if not (32 <= len(text) <= 200 and text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("an API key has 32 to 200 printable ASCII characters, no spaces")
+        return value
+
     @field_validator("secret_keys", mode="before")
     @classmethod
     def split_keys(cls, value: object) -> object:
