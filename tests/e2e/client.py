@@ -33,6 +33,10 @@ class Partner:
     code: str
 
 
+class UnavailableError(Exception):
+    """The answer was a 503 that says when to try again: nothing is promised."""
+
+
 @dataclass
 class Shop:
     """A workspace with one program and one Stripe source. started: Stripe's clock in this test."""
@@ -48,12 +52,8 @@ class Shop:
         self._turns = cycle(self.urls)
 
     def ask(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
-        answer = self.http.request(
-            method,
-            f"{next(self._turns)}/v1{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {self.key}"},
-        )
+        headers = {"Authorization": f"Bearer {self.key}"}
+        answer = self._request(method, f"/v1{path}", json=body, headers=headers)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -73,7 +73,7 @@ class Shop:
 
     def click(self, partner: Partner) -> str:
         """Open the link as a browser does; gives the token that the site is handed."""
-        answer = self.http.get(f"{next(self._turns)}/r/{partner.code}", follow_redirects=False)
+        answer = self._request("GET", f"/r/{partner.code}")
         assert answer.status_code == 302, answer.text
         assert answer.headers["cache-control"] == "no-store"
         location = urlsplit(answer.headers["location"])
@@ -84,11 +84,8 @@ class Shop:
     def send(self, event: Json) -> Json:
         """Post one of Stripe's events, signed now; the acknowledgement."""
         body = objects.encoded(event)
-        answer = self.http.post(
-            f"{next(self._turns)}/v1/webhooks/{self.source}",
-            content=body,
-            headers=objects.signed(body, WEBHOOK_SECRET, int(time.time())),
-        )
+        headers = objects.signed(body, WEBHOOK_SECRET, int(time.time()))
+        answer = self._request("POST", f"/v1/webhooks/{self.source}", content=body, headers=headers)
         assert answer.status_code == 200, answer.text
         acknowledged: Json = answer.json()
         return acknowledged
@@ -132,6 +129,13 @@ class Shop:
     def conversions(self, kind: str = "sale") -> list[Json]:
         listed: list[Json] = self.get(f"/conversions?kind={kind}")["data"]
         return listed
+
+    def _request(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        answer = self.http.request(method, f"{next(self._turns)}{path}", **sent)
+        if answer.status_code == 503:
+            assert int(answer.headers["retry-after"]) > 0
+            raise UnavailableError(answer.text)
+        return answer
 
 
 def open_shop(
