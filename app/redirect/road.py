@@ -1,7 +1,7 @@
 """Composition of road 1 for one web process: directory, journal and the tasks that serve them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -52,9 +52,10 @@ async def road(
     journal = Journal(folder, max_bytes=settings.journal_max_bytes)
     try:
         async with asyncio.TaskGroup() as tasks:
-            work = {
+            work: dict[str, Callable[[], Awaitable[None]]] = {
                 "feed": partial(follow, directory, database_url),
                 "directory": partial(directory.answer, database_url),
+                "journal": journal.recover,
                 "drain": partial(drain_own, folder, journal, database_url),
                 "orphans": partial(keep_emptying_orphans, folder.parent, database_url),
             }

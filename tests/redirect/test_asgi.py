@@ -67,7 +67,18 @@ async def test_ended_links_fall_back_or_are_gone(url: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "path",
-    ["/r/nope", "/r/", "/r/a/b", "/r/%00", "/r/%ff", "/r/" + "x" * 200, "/r/%2e%2e", "/r/%20"],
+    [
+        "/r/nope",
+        "/r/",
+        "/r//evil.example",
+        "/r/https:%2f%2fevil.example",
+        "/r/a/b",
+        "/r/%00",
+        "/r/%ff",
+        "/r/" + "x" * 200,
+        "/r/%2e%2e",
+        "/r/%20",
+    ],
 )
 async def test_unknown_codes_are_404_pages(path: str, url: str, tmp_path: Path) -> None:
     async with running_road(tmp_path, url) as road:
