@@ -76,6 +76,7 @@ def build(
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
+        generate_unique_id_function=lambda route: route.name,
         exception_handlers=_HANDLERS,
     )
     app.state.database = database
@@ -93,12 +94,9 @@ def build(
 
 def openapi_yaml() -> str:
     """The text of `openapi.yaml`; needs no database."""
-    import yaml  # noqa: PLC0415 (a development dependency, which the running service lacks)
-
     nowhere = Database("postgresql://localhost/none")
     app = build(nowhere, Settings(), SecretKeys(["-" * 32]), lambda: False)
-    text: str = yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=100)
-    return text
+    return openapi.as_yaml(app.openapi())
 
 
 class _Gate:

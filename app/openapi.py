@@ -92,6 +92,23 @@ def document(app: FastAPI) -> dict[str, Any]:
     return made
 
 
+def as_yaml(made: dict[str, Any]) -> str:
+    """The document's text; texts of several lines stand as blocks, nothing by reference."""
+    import yaml  # noqa: PLC0415 (a development dependency, which the running service lacks)
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, _data: object) -> bool:
+            return True
+
+        def represent_str(self, text: str) -> yaml.ScalarNode:
+            style = "|" if "\n" in text else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    text: str = yaml.dump(made, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
 def _add_common(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):

@@ -159,6 +159,13 @@ async def test_a_body_over_the_limit_is_a_413(echo: FastAPI) -> None:
         read(await Api(echo, "").send("POST", "/echo", content=body), status)
 
 
+async def test_a_webhook_may_be_larger_and_any_bytes(api: Api) -> None:
+    path = "/webhooks/src_01h45ytscbebyvny4gc8cr8ma2"
+    for size, status in ((MAX_BODY_BYTES + 1, 404), (2_000_000, 404), (2_000_001, 413)):
+        response = await Api(api.app, "").send("POST", path, content=b"\0" * size)
+        read(response, status)
+
+
 async def _chunks(count: int, pause_s: float = 0) -> AsyncIterator[bytes]:
     for _ in range(count):
         await asyncio.sleep(pause_s)

@@ -41,6 +41,11 @@ def test_every_operation_has_a_summary_and_what_it_answers(app: FastAPI) -> None
         assert "schema" in good[0]["content"]["application/json"], name
 
 
+def test_operations_have_names_of_their_own(app: FastAPI) -> None:
+    names = [operation["operationId"] for operation in operations(app).values()]
+    assert len(set(names)) == len(names)
+
+
 def test_problems_are_documented_with_an_example_each(app: FastAPI) -> None:
     shared = app.openapi()["components"]["responses"]
     for name, operation in operations(app).items():
