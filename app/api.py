@@ -13,6 +13,7 @@ import sqlalchemy.exc
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -153,9 +154,21 @@ async def _answer_validation(_request: Request, error: Exception) -> Response:
     return problems.answer(problems.of_validation(error))
 
 
-async def _answer_http(_request: Request, error: Exception) -> Response:
+async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problems.answer(problems.of_http(error), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == errors.MethodNotAllowed.status:
+        headers["Allow"] = _allowed(request)
+    return problems.answer(problems.of_http(error), headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes at this address; Starlette names those of the first one only."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.methods and route.path_regex.match(request.scope["path"]):
+            methods |= route.methods
+    return ", ".join(sorted(methods))
 
 
 async def _answer_database(request: Request, error: Exception) -> Response:

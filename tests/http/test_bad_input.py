@@ -231,7 +231,9 @@ async def test_addresses_and_methods_that_are_none_are_problems(api: Api) -> Non
     assert (await api.get("/links/link_x", status=404))["code"] == "not_found"
     response = await api.send("PUT", "/links")
     assert read(response, 405)["code"] == "method_not_allowed"
-    assert response.headers["allow"]
+    assert response.headers["allow"] == "GET, POST"
+    response = await api.send("POST", "/keys/key_x")
+    assert response.headers["allow"] == "DELETE, GET"
 
 
 ANYTHING = st.recursive(
