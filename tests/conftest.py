@@ -94,21 +94,21 @@ async def template(server_url: str) -> str:
 @pytest.fixture(scope="session")
 async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """This worker's database: tests share it, so each makes a workspace of its own."""
-    async for url in _copy(server_url, template):
+    async for url in copied_database(server_url, template):
         yield url
 
 
 @pytest.fixture(scope="module")
 async def module_database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A database for one file's tests alone, migrated and empty: for its own real processes."""
-    async for url in _copy(server_url, template):
+    async for url in copied_database(server_url, template):
         yield url
 
 
 @pytest.fixture
 async def fresh_database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A database for this test alone, migrated and empty."""
-    async for url in _copy(server_url, template):
+    async for url in copied_database(server_url, template):
         yield url
 
 
@@ -137,7 +137,8 @@ async def db(database: Database) -> AsyncIterator[Tx]:
         await transaction.rollback()
 
 
-async def _copy(server_url: str, template: str) -> AsyncIterator[str]:
+async def copied_database(server_url: str, template: str) -> AsyncIterator[str]:
+    """The URL of a new copy of the template, dropped when the iteration goes on."""
     name = f"{_prefix(_folder())}_{os.getpid()}_{next(_numbers)}"
     # Two copies at once would see each other's connection to the template.
     with _locked():
