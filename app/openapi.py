@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app import errors
+from app import errors, terms
 from app.errors import FieldError, Problem
 from app.problems import MEDIA_TYPE, body_of
 
@@ -89,6 +89,11 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _SCHEMA
+    schemas["Plan"] = terms.SCHEMA
+    for schema in schemas.values():
+        # A plan is read by the core, which names every mistake; here it is only described.
+        if "plan" in schema.get("properties", {}):
+            schema["properties"]["plan"] = {"$ref": "#/components/schemas/Plan"}
     return made
 
 

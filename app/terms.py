@@ -1,9 +1,7 @@
 """A plan document from outside: in its normal form, or refused with all that is wrong in it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
-
-from pydantic import Field
+from typing import Any, Final
 
 from app.core import plans
 from app.errors import FieldError, PlanInvalid
@@ -23,13 +21,89 @@ SAMPLE: Final[dict[str, Any]] = {
     ],
 }
 
-PlanDocument = Annotated[
-    dict[str, Any],
-    Field(
-        description="hold_days, late_days, attribution, combine and the rules in their order",
-        examples=[SAMPLE],
-    ),
-]
+_MATCH: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "What a sale must be like; what is absent matches all.",
+    "properties": {
+        "kind": {
+            "description": "One or several; sale and renewal if absent.",
+            "type": "array",
+            "items": {"enum": ["lead", "sale", "renewal"]},
+        },
+        "product_ids": {"type": "array", "items": {"type": "string"}},
+        "countries": {
+            "description": "The customer's, ISO 3166-1, upper case.",
+            "type": "array",
+            "items": {"type": "string", "pattern": "^[A-Z]{2}$"},
+        },
+        "new": {"type": "boolean", "description": "The customer's first paid sale, or a later one"},
+    },
+}
+_PAY: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "Either percent_bps or flat.",
+    "properties": {
+        "to": {"const": "partner"},
+        "as": {"const": "cash"},
+        "of": {"const": "sale"},
+        "per": {"const": "sale"},
+        "percent_bps": {"type": "integer", "minimum": 0, "maximum": 10_000},
+        "flat": {
+            "type": "object",
+            "required": ["amount", "currency"],
+            "properties": {"amount": {"type": "integer"}, "currency": {"type": "string"}},
+        },
+        "months": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "For how many calendar months since the first paid sale; absent: always",
+        },
+    },
+}
+SCHEMA: Final[dict[str, Any]] = {
+    "title": "Plan",
+    "type": "object",
+    "description": "A program's terms. The first rule that matches a sale pays.",
+    "required": ["hold_days", "attribution", "combine", "rules"],
+    "properties": {
+        "hold_days": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How long a commission stays pending.",
+        },
+        "late_days": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How long late news may still change it; 1 if absent.",
+        },
+        "attribution": {
+            "type": "object",
+            "required": ["model", "window_days"],
+            "properties": {
+                "model": {"enum": ["last_click", "first_click"]},
+                "window_days": {"type": "integer", "minimum": 0},
+            },
+        },
+        "combine": {"const": "first_match"},
+        "rules": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "pay"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "match": _MATCH,
+                    "when": {"type": "string", "description": "A CEL expression over the facts."},
+                    "pay": _PAY,
+                },
+            },
+        },
+    },
+    "examples": [SAMPLE],
+}
+"""What `core.plans.parse` takes, as OpenAPI tells it; a test holds one against the other."""
+
+PlanDocument = dict[str, Any]
 
 
 def checked(document: Mapping[str, Any]) -> dict[str, object]:

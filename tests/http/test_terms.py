@@ -1,0 +1,66 @@
+"""What the documentation says of a plan is what the core takes."""
+
+from typing import Any
+
+import pytest
+
+from app import terms
+from app.core import plans
+from app.errors import PlanInvalid
+
+WHOLE: dict[str, Any] = {
+    **terms.SAMPLE,
+    "rules": [
+        {
+            "id": "everything",
+            "match": {
+                "kind": ["sale"], "product_ids": ["p"], "countries": ["DE"], "new": True,
+            },
+            "when": "sale.amount > 0",
+            "pay": {
+                "to": "partner", "as": "cash", "of": "sale", "per": "sale", "percent_bps": 1,
+                "months": 3,
+            },
+        },
+        *terms.SAMPLE["rules"],
+    ],
+}  # fmt: skip
+
+
+def test_the_documented_sample_is_a_plan() -> None:
+    assert plans.canonical(plans.parse(terms.SAMPLE)) == terms.checked(terms.SAMPLE)
+
+
+def test_the_schema_names_what_the_core_writes_and_nothing_else() -> None:
+    written = terms.checked(WHOLE)
+    assert names(written) == described(terms.SCHEMA)
+
+
+@pytest.mark.parametrize("field", ["hold_days", "attribution", "combine", "rules"])
+def test_what_the_schema_requires_the_core_requires(field: str) -> None:
+    without = {name: value for name, value in WHOLE.items() if name != field}
+    with pytest.raises(PlanInvalid) as caught:
+        terms.checked(without)
+    assert [error.place for error in caught.value.errors] == [f"body/plan/{field}"]
+    assert field in terms.SCHEMA["required"]
+
+
+def names(document: Any, place: str = "") -> set[str]:
+    """Every field of a document by its place, elements of a list all alike."""
+    if isinstance(document, list):
+        return {name for element in document for name in names(element, place)}
+    if not isinstance(document, dict):
+        return set()
+    return {f"{place}/{name}" for name in document} | {
+        below for name, child in document.items() for below in names(child, f"{place}/{name}")
+    }
+
+
+def described(schema: Any, place: str = "") -> set[str]:
+    """Every property of a schema by its place."""
+    if "items" in schema:
+        return described(schema["items"], place)
+    found: set[str] = set()
+    for name, child in schema.get("properties", {}).items():
+        found |= {f"{place}/{name}"} | described(child, f"{place}/{name}")
+    return found
