@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.core.conversions import Award, Conversion
-from app.core.transfers import Standing, Transfer, difference, supersede
+from app.core.transfers import Standing, Transfer, difference, recall, supersede
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ def settle(standings: Mapping[UUID, Standing], conversions: Iterable[Conversion]
     changed: set[UUID] = set()
     awards = [award for conversion in conversions for award in conversion.awards]
     for award in awards:
-        old = standings.get(award.commission_id) or _none_yet(award)
+        old, recalled = _start(standings.get(award.commission_id), award)
         moves = difference(old, amount=award.amount, reversed_=award.reversed)
         if moves or old.superseded:
             changed.add(award.commission_id)
-        transfers += moves
+        transfers += (*recalled, *moves)
         after[award.commission_id] = replace(
             old,
             amount=award.amount,
@@ -47,6 +47,15 @@ def settle(standings: Mapping[UUID, Standing], conversions: Iterable[Conversion]
             old, reversed=old.amount, superseded=True, transfers=old.transfers + len(moves)
         )
     return Settled(after, tuple(transfers), frozenset(changed))
+
+
+def _start(old: Standing | None, award: Award) -> tuple[Standing, tuple[Transfer, ...]]:
+    """Where a commission starts from; what it had in another currency goes back whole first."""
+    if old is None or old.currency == award.currency:
+        return old or _none_yet(award), ()
+    moves = recall(old)
+    transfers = old.transfers + len(moves)
+    return replace(_none_yet(award), superseded=old.superseded, transfers=transfers), moves
 
 
 def _none_yet(award: Award) -> Standing:

@@ -96,6 +96,12 @@ def supersede(standing: Standing) -> tuple[Transfer, ...]:
     return _transfers(standing, [(standing.reversed - standing.amount, "restored", "superseded")])
 
 
+def recall(standing: Standing) -> tuple[Transfer, ...]:
+    """What moves when the sale turns out to have been in another currency: all that is owed."""
+    left = standing.amount - standing.reversed
+    return _transfers(standing, [(-left, "award", "award_lowered")])
+
+
 def mature(standing: Standing) -> tuple[Transfer, ...]:
     """What moves when the hold is over; nothing if all was reversed meanwhile."""
     left = standing.amount - standing.reversed
