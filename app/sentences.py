@@ -38,6 +38,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "attributed": "By {model}, {partner_id} brought this customer to the program {program_id}.",
     "bound": "The customer has been bound to {partner_id} in the program {program_id} since"
     " {since}.",
+    "bound_after_close": "That became known after the conversion had closed for {program_id} at"
+    " {closed_at}.",
     "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",
     "rule_not_matched": "The rule `{rule}` wants {field} {wanted}; this sale has {found}.",
     "rule_condition_false": "The condition of the rule `{rule}` is not met.",
@@ -69,7 +71,7 @@ _KINDS: Final[Mapping[str, Prefix]] = {
     "by": "conv",
 }
 _AMOUNTS: Final = frozenset({"base", "amount", "flat", "refunded", "gross"})
-_INSTANTS: Final = frozenset({"at", "first_at", "sale_at", "closed_at", "since"})
+_INSTANTS: Final = frozenset({"at", "first_at", "sale_at", "closed_at", "since", "touch_at"})
 
 
 class ReasonOut(Out):

@@ -1,15 +1,15 @@
 """Who brought the customer: touches and policy in, one program's credits and reasons out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from app.core.conversions import Credit
+from app.core.conversions import Conversion, Credit
 from app.core.events import ClickTouch, Event, InvalidToken
 from app.core.money import BPS
-from app.core.reasons import Reason, because
+from app.core.reasons import Param, Reason, because
 from app.core.world import LinkFact, PlanFact, World, state_at
 
 CLOCK_SKEW: Final = timedelta(seconds=5)
@@ -35,15 +35,23 @@ class Binding:
 class Occasion:
     """The conversion that is asked about.
 
-    first_at: the customer's first known conversion of any kind. recorded_at: None while it is
-    new. as_of: the receipt of the earliest news in this decision.
+    first_at: the customer's first known conversion of any kind. prior: it as recorded, under
+    whatever keys; empty while it is new. as_of: the receipt of the earliest news in this decision.
     """
 
     at: datetime
     first_at: datetime
     program_ids: tuple[UUID, ...]
-    recorded_at: datetime | None
+    prior: tuple[Conversion, ...]
     as_of: datetime
+
+    def closed_at(self, terms: PlanFact, prior: Iterable[Conversion]) -> datetime | None:
+        """When it closed for those who claim it only now under these terms, if it has."""
+        recorded_at = min((conversion.recorded_at for conversion in prior), default=None)
+        if recorded_at is None:
+            return None
+        closed_at = closes_at(terms, at=self.at, recorded_at=recorded_at)
+        return closed_at if closed_at < self.as_of else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +98,20 @@ def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Att
 def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attribution:
     """Later conversions follow the binding, as far as its program and partners may earn then."""
     program = binding.program_id
+    brought: dict[str, Param] = {"touch_at": binding.touch_at} if binding.touch_at else {}
     reasons = [
-        because("bound", partner_id=c.partner_id, program_id=program, since=binding.since)
+        because(
+            "bound", partner_id=c.partner_id, program_id=program, since=binding.since, **brought
+        )
         for c in binding.credits
     ]
+    # What somebody earned may change hands while it is open; what nobody did has closed by the
+    # terms of whoever claims it.
+    unearned = [conversion for conversion in occasion.prior if not conversion.credits]
+    closed_at = occasion.closed_at(world.programs[program].plan_at(occasion.at), unearned)
+    if closed_at is not None:
+        late = because("bound_after_close", program_id=program, closed_at=closed_at)
+        return Attribution(None, (), None, (*reasons, late))
     for credit in binding.credits:
         refusal = _may_earn(world, program, credit.partner_id, occasion)
         if refusal is not None:
@@ -151,10 +169,9 @@ def _in_time(candidate: _Candidate, occasion: Occasion) -> _Candidate | Reason:
             age_s=int(age.total_seconds()),
             window_days=plan.plan.window_days,
         )
-    if occasion.recorded_at is not None:
-        closed_at = closes_at(plan, at=occasion.at, recorded_at=occasion.recorded_at)
-        if closed_at < occasion.as_of:
-            return because("received_after_close", click_id=click, closed_at=closed_at)
+    closed_at = occasion.closed_at(plan, occasion.prior)
+    if closed_at is not None:
+        return because("received_after_close", click_id=click, closed_at=closed_at)
     return candidate
 
 

@@ -72,8 +72,9 @@ class _Draft:
         return self.final.occurred_at if self.final else self.event.occurred_at
 
     @property
-    def order(self) -> tuple[datetime, str, str, str]:
-        return (self.at, *self.event.order[1:])
+    def order(self) -> tuple[datetime, str, str, str, str]:
+        """The event's; then the key, for what closed as two and is one."""
+        return (self.at, *self.event.order[1:], self.key)
 
     @property
     def recorded_at(self) -> datetime | None:
@@ -140,7 +141,7 @@ def _decide(
             at=draft.at,
             first_at=first_at,
             program_ids=draft.event.program_ids,
-            recorded_at=draft.recorded_at,
+            prior=draft.prior,
             as_of=history.as_of,
         )
         binding = closed if closed and draft.at >= closed.since else opened
@@ -275,13 +276,22 @@ def _closed_binding(drafts: Sequence[_Draft]) -> attribution.Binding | None:
 
 def _binding_of(conversion: Conversion) -> attribution.Binding:
     assert conversion.program_id is not None
-    counted = [r for r in conversion.reasons if r.code == "touch_counted"]
+    touched = [
+        r.params[name]
+        for r in conversion.reasons
+        for name in (_TOUCHED.get(r.code, ""),)
+        if name in r.params
+    ]
     return attribution.Binding(
         program_id=conversion.program_id,
         credits=conversion.credits,
         since=conversion.bound_at or conversion.occurred_at,
-        touch_at=datetime.fromisoformat(str(counted[0].params["at"])) if counted else None,
+        touch_at=datetime.fromisoformat(str(touched[0])) if touched else None,
     )
+
+
+_TOUCHED: Final = {"touch_counted": "at", "bound": "touch_at"}
+"""Where a reason tells when the click was that brought the customer."""
 
 
 def _superseded(

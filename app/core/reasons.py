@@ -31,7 +31,8 @@ CODES: Final = frozenset(
         "no_touch",
         "no_eligible_touch",
         "attributed",  # partner_id, program_id, model
-        "bound",  # partner_id, program_id, since
+        "bound",  # partner_id, program_id, since, touch_at if known
+        "bound_after_close",  # program_id, closed_at
         # Rules and awards.
         "rule_paid",  # rule, rate_bps | flat, base, amount, currency
         "rule_not_matched",  # rule, field, wanted, found
