@@ -1,0 +1,150 @@
+"""Road 2 without Postgres: the same steps and the same core on dictionaries, as a reference.
+
+Receive mapped events as the inbox would, one at a time or as a batch; read back customers,
+transfers and balances. Whose an event is, the steps, the fold and what moves are the app's own.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.conversions import identities, road
+from app.conversions.decided import Batch, Decided
+from app.conversions.facts import Counters, Known
+from app.core.conversions import Conversion
+from app.core.events import Event
+from app.core.status import Status, status_of
+from app.core.transfers import AccountRef, Standing, Transfer, mature
+from app.core.world import World
+
+WORKSPACE = UUID("00000000-0000-7000-8000-00000000ff00")
+
+
+@dataclass(slots=True)
+class PureRoad:
+    """One workspace in memory. names: customers by alias and payment, as `customer_names`."""
+
+    world: World
+    workspace: UUID = WORKSPACE
+    customers: dict[UUID, Known] = field(default_factory=dict)
+    names: dict[str, UUID] = field(default_factory=dict)
+    parked: list[Event] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    decisions: int = 0
+    _told: set[tuple[str, str]] = field(default_factory=set)
+    _chain_hash: bytes = b""
+
+    def receive(self, *events: Event, now: datetime | None = None) -> None:
+        """Decide events as one batch. now: when it is recorded, else the last one's receipt."""
+        fresh: dict[tuple[str, str], Event] = {}
+        for event in sorted(events, key=lambda e: (e.received_at, e.id)):
+            if (event.source, event.external_id) not in self._told:
+                fresh.setdefault((event.source, event.external_id), event)
+        if not fresh:
+            return
+        self._told |= fresh.keys()
+        news = list(fresh.values())
+        sorted_out = self._whose(news)
+        self.parked += sorted_out.orphans
+        counters = Counters(
+            now or news[-1].received_at, self.decisions, len(self.transfers), self._chain_hash
+        )
+        batch = Batch(workspace=self.workspace, counters=counters, orphans=sorted_out.orphans)
+        for person in sorted_out.people:
+            known = road._united(person, self.customers)
+            self._keep(road._decide_one(batch, person, known, self.world))
+        self.transfers += [transfer for transfer, _ in batch.transfers]
+        self.decisions, self._chain_hash = counters.decision_no, counters.chain_hash
+
+    def mature(self, now: datetime) -> None:
+        """Make payable what closed before now."""
+        for known in self.customers.values():
+            closes = {a.commission_id: c for c in known.conversions.values() for a in c.awards}
+            for commission, standing in known.standings.items():
+                conversion = closes.get(commission)
+                if standing.matured or conversion is None:
+                    continue
+                # A void one has nothing to mature; a refund that fails later brings it back.
+                if standing.reversed == standing.amount:
+                    continue
+                assert conversion.hold_until is not None
+                if conversion.hold_until < now:
+                    moves = mature(standing)
+                    self.transfers += moves
+                    known.standings[commission] = replace(
+                        standing, matured=True, transfers=standing.transfers + len(moves)
+                    )
+
+    @property
+    def conversions(self) -> dict[UUID, Conversion]:
+        """All that stand."""
+        return {i: c for known in self.customers.values() for i, c in known.conversions.items()}
+
+    @property
+    def standings(self) -> dict[UUID, Standing]:
+        """All commissions, those of superseded conversions too."""
+        return {i: s for known in self.customers.values() for i, s in known.standings.items()}
+
+    @property
+    def statuses(self) -> dict[UUID, Status]:
+        """Of the commissions that stand."""
+        return {
+            i: status_of(amount=s.amount, reversed_=s.reversed, paid=0, matured=s.matured)
+            for i, s in self.standings.items()
+            if not s.superseded
+        }
+
+    @property
+    def balances(self) -> dict[AccountRef, int]:
+        """Credits less debits of each account, empty ones left out."""
+        return moved(self.transfers)
+
+    def _whose(self, news: list[Event]) -> identities.Sorted:
+        """As `road` does: what was parked joins in, received with the latest that freed it."""
+        events = {event.id: event for event in news}
+        names, asked = identities.names_of(news), set[str]()
+        while names - asked:
+            found = [event for event in self.parked if not names.isdisjoint(event.payments)]
+            asked |= names
+            self.parked = [event for event in self.parked if event not in found]
+            latest = max(event.received_at for event in news)
+            for event in found:
+                events[event.id] = replace(event, received_at=max(event.received_at, latest))
+            names |= identities.names_of(found)
+        return identities.sort_out(list(events.values()), self.names)
+
+    def _keep(self, decided: Decided) -> None:
+        person = decided.person
+        gone = set(person.absorbed)
+        for customer in gone:
+            self.customers.pop(customer, None)
+        self.names = {n: person.id if c in gone else c for n, c in self.names.items()}
+        self.names |= dict.fromkeys(person.names, person.id)
+        self.customers[person.id] = Known(
+            events={event.id: event for event in decided.events},
+            conversions={conversion.id: conversion for conversion in decided.conversions},
+            standings=decided.standings,
+        )
+
+
+def moved(transfers: Iterable[Transfer]) -> dict[AccountRef, int]:
+    """What transfers leave on each account, empty ones left out."""
+    sums: dict[AccountRef, int] = defaultdict(int)
+    for transfer in transfers:
+        sums[transfer.debit] -= transfer.amount
+        sums[transfer.credit] += transfer.amount
+    return {account: amount for account, amount in sums.items() if amount}
+
+
+def owed(pure: PureRoad) -> dict[AccountRef, int]:
+    """What the accounts should hold by the conversions alone, however they came about."""
+    sums: dict[AccountRef, int] = defaultdict(int)
+    for conversion in pure.conversions.values():
+        for award in conversion.awards:
+            standing = pure.standings[award.commission_id]
+            left = award.amount - award.reversed
+            sums[standing.outstanding] += left
+            sums[standing.expense] -= left
+    return {account: amount for account, amount in sums.items() if amount}

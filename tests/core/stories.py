@@ -1,0 +1,363 @@
+"""Made-up histories of a few customers, for the properties of the fold.
+
+A Story is a world and events without receipts: `heard` gives them an order of arrival. Small
+pools of times, people and payments make ties, joins and merged sales frequent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from app.core.events import (
+    Body,
+    ClickTouch,
+    Event,
+    InvalidToken,
+    Lead,
+    Line,
+    Named,
+    Payment,
+    Refund,
+    RefundTotal,
+    Tie,
+    Touch,
+)
+from app.core.plans import Plan, parse
+from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
+
+START = datetime(2026, 1, 10, 12, tzinfo=UTC)
+HEARD = START + timedelta(days=100)
+"""After all that happens in a story."""
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+PROGRAMS = tuple(UUID(int=0xA0 + n) for n in range(2))
+PARTNERS = tuple(UUID(int=0xB0 + n) for n in range(3))
+LINKS = {
+    UUID(int=0xC0 + 3 * p + q): (program, partner)
+    for p, program in enumerate(PROGRAMS)
+    for q, partner in enumerate(PARTNERS)
+}
+UNKNOWN_LINK = UUID(int=0xCF)
+CURRENCIES = ("eur", "jpy", "kwd")
+"""Two, no and three decimals."""
+
+RULES: dict[str, dict[str, Any]] = {
+    "new": {"match": {"new": True, "kind": "sale"}, "pay": {"percent_bps": 3_000}},
+    "early": {"match": {"kind": "renewal"}, "pay": {"percent_bps": 500, "months": 2}},
+    "flat": {"pay": {"flat": {"amount": 777, "currency": "jpy"}}, "match": {"countries": ["DE"]}},
+    "lead": {"match": {"kind": "lead"}, "pay": {"flat": {"amount": 200, "currency": "eur"}}},
+    "clicked": {"when": 'touch.kind == "click"', "pay": {"percent_bps": 1_700}},
+    "base": {"pay": {"percent_bps": 1_111, "months": 3}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    world: World
+    events: tuple[Event, ...]
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 (Hypothesis calls it)
+        """Short enough to read when a property fails."""
+        printer.text("\n".join(("", *map(brief, self.events), *_terms(self.world))))
+
+
+def brief(event: Event) -> str:
+    """An event in a line; times in days since START."""
+    body = ", ".join(
+        f"{f.name}={getattr(event.body, f.name)!r}" for f in fields(event.body) if f.name != "lines"
+    )
+    touches = [
+        f"{_days(t.at)} {t.traffic_class} {t.link_id.int:x}" if isinstance(t, ClickTouch) else "?"
+        for t in event.touches
+    ]
+    names = " ".join((*event.people, *event.payments))
+    programs = [f"{program.int:x}" for program in event.program_ids]
+    return (
+        f"  {_days(event.occurred_at)} {event.kind} {event.source}/{event.external_id} [{names}]"
+        f" {body} {touches or ''} {event.country} {programs or ''}"
+    )
+
+
+def _days(at: datetime) -> str:
+    return f"{(at - START) / timedelta(days=1):+.6f}".rstrip("0")
+
+
+def _terms(world: World) -> Iterable[str]:
+    for i, program in world.programs.items():
+        for version in program.plans:
+            p = version.plan
+            rules = " ".join(rule.id for rule in p.rules)
+            yield (
+                f"  program {i.int:x} v{version.version} hold={p.hold_days} late={p.late_days}"
+                f" {p.model} window={p.window_days} rules={rules} states={len(program.states)}"
+            )
+    for (program_id, partner), enrollment in world.enrollments.items():
+        if len(enrollment.states) > 1:
+            yield f"  {partner.int:x} in {program_id.int:x} is paused for a while"
+
+
+def heard(
+    events: Iterable[Event], *, since: datetime = HEARD, every: timedelta = timedelta(minutes=20)
+) -> list[Event]:
+    """Events with receipts in the given order, and ids that tell the same."""
+    return [
+        replace(
+            event,
+            received_at=since + n * every,
+            id=UUID(int=(int(since.timestamp()) << 64) + n),
+        )
+        for n, event in enumerate(events)
+    ]
+
+
+@st.composite
+def stories(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> Story:
+    """One to about twelve events of up to three people. hold_days: what plans may say."""
+    told = _Teller(draw)
+    for n in range(draw(st.integers(0, 3))):
+        told.payment(n)
+    for _ in range(draw(st.integers(0, 3))):
+        told.person_news()
+    for _ in range(draw(st.integers(0, 2))):
+        told.join()
+    if not told.events:
+        told.person_news()
+    return Story(draw(worlds(hold_days=hold_days)), tuple(told.events.values()))
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> World:
+    """Two programs with up to two plan versions, three partners in both, now and then paused."""
+    programs = {}
+    for n, program in enumerate(PROGRAMS):
+        versions = [
+            PlanFact(
+                id=UUID(int=0xD0 + 2 * n + v),
+                version=v + 1,
+                effective_from=START + timedelta(days=20) if v else None,
+                plan=draw(_plans(hold_days)),
+            )
+            for v in range(draw(st.sampled_from((1, 1, 2))))
+        ]
+        programs[program] = ProgramFact(program, draw(_states()), tuple(versions))
+    enrollments = {
+        (program, partner): EnrollmentFact(program, partner, "AT", draw(_states()))
+        for program in PROGRAMS
+        for partner in PARTNERS
+    }
+    return World({i: LinkFact(i, *whose) for i, whose in LINKS.items()}, programs, enrollments)
+
+
+def world_of(*plans: Plan) -> World:
+    """A world without accidents: each program has one plan and all partners, always active."""
+    active = (Dated(LONG_AGO, "active"),)
+    programs = {
+        program: ProgramFact(program, active, (PlanFact(UUID(int=0xD0 + 2 * n), 1, None, plan),))
+        for n, (program, plan) in enumerate(zip(PROGRAMS, plans, strict=False))
+    }
+    return World(
+        links={i: LinkFact(i, *whose) for i, whose in LINKS.items() if whose[0] in programs},
+        programs=programs,
+        enrollments={
+            (program, partner): EnrollmentFact(program, partner, "", active)
+            for program in programs
+            for partner in PARTNERS
+        },
+    )
+
+
+@lru_cache(maxsize=1_000)
+def plan_with(
+    *rules: str,
+    hold_days: int = 30,
+    late_days: int = 1,
+    model: str = "last_click",
+    window: int = 60,
+) -> Plan:
+    """A plan of named rules of the pool."""
+    return parse(
+        {
+            "hold_days": hold_days,
+            "late_days": late_days,
+            "attribution": {"model": model, "window_days": window},
+            "combine": "first_match",
+            "rules": [{"id": rule, **RULES[rule]} for rule in rules],
+        }
+    )
+
+
+@st.composite
+def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
+    return plan_with(
+        *draw(
+            st.sampled_from(
+                (
+                    ("base",),
+                    ("new", "lead", "early"),
+                    ("flat", "clicked"),
+                    ("lead", "clicked", "base"),
+                    ("new", "base", "early"),
+                )
+            )
+        ),
+        hold_days=draw(st.sampled_from(hold_days)),
+        late_days=draw(st.sampled_from((1, 2))),
+        model=draw(st.sampled_from(("last_click", "first_click"))),
+        window=draw(st.sampled_from((5, 60))),
+    )
+
+
+def _states() -> st.SearchStrategy[tuple[Dated, ...]]:
+    always = (Dated(LONG_AGO, "active"),)
+    interrupted = (
+        *always,
+        Dated(START + timedelta(hours=12), "paused"),
+        Dated(START + timedelta(days=40), "active"),
+    )
+    return st.sampled_from((always, always, always, always, interrupted))
+
+
+class _Teller:
+    """Draws events one by one; two with one key are one, as in the inbox."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.events: dict[tuple[str, str], Event] = {}
+
+    def tell(self, body: Body, **more: Any) -> Event:
+        kind = _KINDS[type(body)]
+        source = more.pop("source", None) or self.draw(st.sampled_from(("api", "src")))
+        taken = {external_id for _, external_id in self.events}
+        free = [x for n in range(100) if (x := f"x{n:02}") not in taken]
+        external_id = more.pop("external_id", None) or self.draw(st.sampled_from(free))
+        event = Event(
+            id=UUID(int=0),
+            source=source,
+            external_id=external_id,
+            kind=kind,  # type: ignore[arg-type]
+            occurred_at=more.pop("at", None) or self.at(),
+            received_at=HEARD,
+            body=body,
+            **more,
+        )
+        return self.events.setdefault((source, external_id), event)
+
+    def at(self) -> datetime:
+        days, seconds = st.sampled_from((0, 0, 1, 31, 63)), st.sampled_from((0, 0, 1, 6))
+        return START + timedelta(days=self.draw(days), seconds=self.draw(seconds))
+
+    def people(self, least: int = 1, most: int = 1) -> tuple[str, ...]:
+        names = st.sampled_from(("a:ann", "a:ben", "a:cat"))
+        return tuple(self.draw(st.lists(names, min_size=least, max_size=most, unique=True)))
+
+    def touches(self) -> tuple[Touch, ...]:
+        return tuple(self.touch() for _ in range(self.draw(st.sampled_from((0, 0, 1, 1, 2)))))
+
+    def touch(self) -> Touch:
+        if self.draw(st.integers(0, 11)) == 0:
+            return InvalidToken(0)
+        link = self.draw(st.sampled_from((*LINKS, *LINKS, UNKNOWN_LINK)))
+        days = self.draw(st.sampled_from((-30, -30, -3, -1, -1, 0, 1, 31)))
+        seconds = self.draw(st.sampled_from((0, 0, 5, 6)))
+        traffic = self.draw(st.sampled_from(("human",) * 5 + ("duplicate", "bot")))
+        at = START + timedelta(days=days, seconds=seconds)
+        number = (link.int << 40) + ((days + 50) << 8) + (seconds << 4) + len(traffic)
+        return ClickTouch(UUID(int=number), link, traffic, at)
+
+    def person_news(self) -> None:
+        """A lead, or names with touches."""
+        people, touches = self.people(), self.touches()
+        country = self.draw(st.sampled_from(("", "", "DE", "FR")))
+        if self.draw(st.booleans()):
+            name = self.draw(st.sampled_from(("lead", "demo")))
+            self.tell(
+                Lead(name),
+                source="api",
+                external_id=f"lead:{people[0]}:{name}",
+                people=people,
+                touches=touches,
+                country=country,
+            )
+        else:
+            self.tell(Named(), people=people, touches=touches, country=country)
+
+    def join(self) -> None:
+        self.tell(Named(), people=self.people(2, 3))
+
+    def payment(self, n: int) -> None:
+        """One payment as one to three messages tell it, their ties, and its refunds."""
+        draw = self.draw
+        keys = _keys(n)
+        gross = draw(st.sampled_from((1, 7, 99, 1_000, 11_900, 10**13)))
+        currency = draw(st.sampled_from(CURRENCIES))
+        subscription = draw(st.sampled_from(("", "s::subscription:1", "s::subscription:2")))
+        buyer = self.people()
+        told = draw(st.lists(st.sampled_from((3, 2, 1)), min_size=1, max_size=3, unique=True))
+        for authority in told:
+            base = gross if authority != 3 else gross * 100 // 119
+            self.tell(
+                Payment(
+                    authority=authority,
+                    gross=gross,
+                    base=base,
+                    currency=currency,
+                    lines=(Line("pro", base, 1),) if authority == 3 else (),
+                    subscription=subscription if authority == 3 else "",
+                ),
+                people=buyer if draw(st.integers(0, 5)) else self.people(),
+                payments=self.named((keys[_NAMED_BY[authority]],), keys),
+                touches=self.touches(),
+                program_ids=draw(st.sampled_from(((),) * 5 + (PROGRAMS[:1],))),
+            )
+        for _ in range(draw(st.sampled_from((0, 1, 1, 2)))):
+            other = keys if draw(st.integers(0, 7)) else _keys((n + 1) % 3)
+            self.tell(Tie(), payments=self.named((draw(st.sampled_from(keys)),), other))
+        for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
+            self.refund(n, gross, currency)
+
+    def refund(self, n: int, gross: int, currency: str) -> None:
+        draw = self.draw
+        amount = draw(st.sampled_from((gross, max(1, gross // 3), max(1, gross // 2), 1)))
+        if draw(st.integers(0, 9)) == 0:
+            currency = "usd"
+        keys = (draw(st.sampled_from(_keys(n))),)
+        people = self.people() if draw(st.integers(0, 9)) == 0 else ()
+        if draw(st.integers(0, 2)) == 0:
+            total = RefundTotal(amount, currency, dated=draw(st.booleans()))
+            self.tell(total, payments=keys, people=people)
+            return
+        refund = Refund(
+            f"r{n}{draw(st.integers(0, 1))}", amount, currency, counts=draw(st.integers(0, 3)) > 0
+        )
+        first = self.tell(refund, payments=keys, people=people)
+        then = draw(st.sampled_from(("", "", "fails", "echoes")))
+        if then:
+            again = replace(refund, counts=False) if then == "fails" else refund
+            at = first.occurred_at if then == "echoes" or draw(st.booleans()) else None
+            self.tell(again, payments=keys, at=at)
+
+    def named(self, own: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+        more = self.draw(st.lists(st.sampled_from(others), max_size=2, unique=True))
+        return tuple(dict.fromkeys((*own, *more)))
+
+
+_KINDS: dict[type, str] = {
+    Lead: "lead",
+    Payment: "payment",
+    Tie: "tie",
+    Refund: "refund",
+    RefundTotal: "refund_total",
+    Named: "named",
+}
+_NAMED_BY = {3: 0, 2: 2, 1: 1}
+
+
+def _keys(n: int) -> tuple[str, ...]:
+    """What a payment may be called: invoice, payment intent, session, charge."""
+    kinds = ("invoice", "payment_intent", "session", "charge")
+    return tuple(f"src::{kind}:{n}" for kind in kinds)

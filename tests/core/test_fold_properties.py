@@ -1,0 +1,104 @@
+"""What holds for every history: order, repetition and batching decide nothing in the window."""
+
+from collections import defaultdict
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.conversions import Conversion
+from tests.core.pure_road import PureRoad, owed
+from tests.core.stories import HEARD, Story, heard, stories
+
+CLOSED = HEARD + timedelta(days=200)
+"""After everything that was heard by HEARD has closed."""
+
+
+@given(stories(), st.data())
+def test_any_order_and_repetition_in_the_window_ends_equal(
+    story: Story, data: st.DataObject
+) -> None:
+    one_by_one, otherwise, at_once = (PureRoad(story.world) for _ in range(3))
+    for event in heard(story.events):
+        one_by_one.receive(event)
+    numbers = range(len(story.events))
+    repeated = data.draw(st.lists(st.sampled_from(numbers), max_size=3), label="repeated")
+    order = data.draw(st.permutations((*numbers, *repeated)), label="order")
+    for batch in _cut(heard(story.events[n] for n in order), data):
+        otherwise.receive(*batch)
+    at_once.receive(*heard(reversed(story.events)))
+    assert_equal(otherwise, one_by_one)
+    assert_equal(at_once, one_by_one)
+    for road in (one_by_one, otherwise, at_once):
+        assert road.balances == owed(road)
+
+
+@given(stories(), st.data())
+def test_after_the_close_any_order_ends_equal_and_only_refunds_move_what_closed(
+    story: Story, data: st.DataObject
+) -> None:
+    numbers = range(len(story.events))
+    late = sorted(data.draw(st.sets(st.sampled_from(numbers)), label="late"))
+    early = [event for n, event in enumerate(story.events) if n not in late]
+    orders = (late, data.draw(st.permutations(late), label="in another order"))
+    roads = [PureRoad(story.world) for _ in orders]
+    for road, order in zip(roads, orders, strict=True):
+        road.receive(*heard(early))
+        road.mature(CLOSED)
+        before = road.conversions
+        for event in heard((story.events[n] for n in order), since=CLOSED):
+            road.receive(event)
+        for conversion in before.values():
+            after = road.conversions.get(conversion.id)
+            if conversion.credits:
+                assert after is not None
+                assert frozen(after) == frozen(conversion)
+            elif after is not None:
+                assert after.credits == ()
+        assert road.balances == owed(road)
+    assert_equal(*roads)
+
+
+def assert_equal(one: PureRoad, other: PureRoad) -> None:
+    """Two histories came to the same, but for the times at which it was recorded."""
+    assert _people(one) == _people(other)
+    assert one.conversions.keys() == other.conversions.keys()
+    for i, conversion in one.conversions.items():
+        mine, its = timeless(conversion), timeless(other.conversions[i])
+        unequal = {
+            field.name: (getattr(mine, field.name), getattr(its, field.name))
+            for field in fields(Conversion)
+            if getattr(mine, field.name) != getattr(its, field.name)
+        }
+        assert unequal == {}
+    assert one.statuses == other.statuses
+    assert one.balances == other.balances
+
+
+def timeless(conversion: Conversion) -> Conversion:
+    return replace(conversion, recorded_at=HEARD, hold_until=None)
+
+
+def frozen(conversion: Conversion) -> Conversion:
+    """All of a closed conversion that nothing may change."""
+    return replace(
+        conversion,
+        refunded=0,
+        reasons=tuple(r for r in conversion.reasons if not r.code.startswith("refund")),
+        awards=tuple(replace(award, reversed=0) for award in conversion.awards),
+    )
+
+
+def _people(road: PureRoad) -> set[frozenset[str]]:
+    names: dict[UUID, set[str]] = defaultdict(set)
+    for name, customer in road.names.items():
+        names[customer].add(name)
+    return {frozenset(one) for one in names.values()}
+
+
+def _cut(events: list[Any], data: st.DataObject) -> list[list[Any]]:
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(events)))))
+    return [events[i:j] for i, j in zip((0, *cuts), (*cuts, len(events)), strict=True) if i < j]
