@@ -34,6 +34,7 @@ from app.wire import (
 router: Final = APIRouter(tags=["Money"])
 Reader = Annotated[Caller, Depends(needs(KeyScope.COMMISSIONS_READ))]
 _ORDER: Final = Order("com", Commission.recorded_at, Commission.id, Commission.workspace_id)
+_LAST_NUMBER: Final = 2**63 - 1
 
 
 class CommissionSummary(Out):
@@ -208,7 +209,9 @@ async def list_transfers(
     caller: Reader,
     read: ReadDep,
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
-    starting_after: Annotated[int | None, Query(ge=1, description="A transfer's number.")] = None,
+    starting_after: Annotated[
+        int | None, Query(ge=1, le=_LAST_NUMBER, description="A transfer's number.")
+    ] = None,
     commission_id: Annotated[CommissionId | None, Query()] = None,
 ) -> Transfers:
     """All that moved, by number, newest first."""
