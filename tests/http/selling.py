@@ -64,8 +64,9 @@ class Selling:
         async with self.database.read() as read:
             return {
                 table: await read.scalar(
-                    text(f"SELECT count(*) FROM {table} WHERE workspace_id = :workspace"),
-                    {"workspace": self.workspace},
+                    text(
+                        f"SELECT count(*) FROM {table} WHERE workspace_id = :workspace"
+                    ).bindparams(workspace=self.workspace)
                 )
                 for table in _TABLES
             }
