@@ -158,6 +158,7 @@ async def test_a_no_is_remembered_until_the_link_is_made(url: str, tmp_path: Pat
         await make_link(url, "soon")
         await gate.open()
         await road.knows("soon")
+        assert not road.road.directory._absent
         assert (await road.get("/r/soon")).status_code == 302
 
 

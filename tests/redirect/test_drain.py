@@ -1,4 +1,5 @@
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -101,27 +102,28 @@ async def test_texts_are_stored_once_and_use_up_no_numbers(url: str) -> None:
     for _ in range(3):
         async with store(url) as clicks:
             await clicks.store([row(agent=agent) for agent in agents])
+    async with store(url) as clicks:
+        await clicks.store([row(agent=agent) for agent in [*agents, b"last"]])
     async with connected(url) as connection:
         found = dict(await connection.fetch("SELECT id, text FROM agents ORDER BY id"))
-    assert sorted(found.values()) == sorted(["one", "two\ufffd", "\ufffd\ufffd", "ключ"])
-    assert sorted(found) == [1, 2, 3, 4]
+    assert sorted(found.values()) == sorted(["one", "two\ufffd", "\ufffd\ufffd", "ключ", "last"])
+    assert sorted(found) == [1, 2, 3, 4, 5]
 
 
 async def test_drains_that_meet_do_not_deadlock(url: str) -> None:
-    links = [uuid4() for _ in range(20)]
-    texts = [f"agent {n}".encode() for n in range(20)]
+    links = [uuid4() for _ in range(300)]
 
-    async def one(turn: int) -> None:
+    async def one() -> None:
         async with store(url) as clicks:
-            for n in range(15):
-                step = 1 if (turn + n) % 2 else -1
-                pairs = list(zip(texts, links, strict=True))[::step]
+            for turn in range(25):
+                texts = [f"agent {turn} {n}".encode() for n in random.sample(range(300), 150)]
+                pairs = zip(texts, random.sample(links, 150), strict=True)
                 await clicks.store([row(agent=text, link=link) for text, link in pairs])
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        for turn in range(4):
-            group.create_task(one(turn))
-    assert await counted_in(url) == 4 * 15 * 20
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(one())
+    assert await counted_in(url) == 4 * 25 * 150
 
 
 async def test_a_dead_process_journals_are_taken_up_and_removed(url: str, tmp_path: Path) -> None:
