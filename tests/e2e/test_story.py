@@ -219,3 +219,27 @@ def test_all_of_it_verifies(service: Service, shop: Shop, story_database_url: st
     shop.tell("invoice.paid", invoice(paid_at=shop.started))
     status, printed = command(service, "verify", DATABASE_URL=story_database_url)
     assert status == 0, printed
+
+
+def test_a_commission_explains_itself_on_the_command_line(
+    service: Service, shop: Shop, story_database_url: str
+) -> None:
+    ana = shop.partner()
+    sale = {
+        "customer_external_id": "user-1",
+        "click_id": shop.click(ana),
+        "amount": 12_345,
+        "currency": "usd",
+        "invoice_id": "INV-1",
+    }
+    (told,) = shop.post("/track/sale", sale)["outcome"]["commissions"]
+    back = {"invoice_id": "INV-1", "amount_refunded": 2_345, "currency": "usd"}
+    shop.post("/track/refund", back)
+    status, printed = command(service, "explain", told["id"], DATABASE_URL=story_database_url)
+    assert status == 0
+    for said in ("24.69 USD", "4.69 USD", ana.id, "20 % of 123.45 USD"):
+        assert said in printed
+    assert all(reason["text"] in printed for reason in shop.commission(ana)["explanation"])
+    for unknown in ("com_01h45ytscbebyvny4gc8cr8ma2", "com_x", ana.id):
+        status, printed = command(service, "explain", unknown, DATABASE_URL=story_database_url)
+        assert (status, unknown in printed) == (1, True), printed
