@@ -26,8 +26,8 @@ from app.settings import Settings
 
 Role = Literal["all", "redirect", "api", "worker"]
 ROLES: Final[tuple[Role, ...]] = ("all", "redirect", "api", "worker")
-_WEB_GRACE_S: Final = 1.8
-_WORKER_GRACE_S: Final = 1.2
+_WEB_GRACE_S: Final = 1.6
+_WORKER_GRACE_S: Final = 1.0
 _log: Final = structlog.get_logger()
 
 

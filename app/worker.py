@@ -36,7 +36,7 @@ from app.redirect.recover import recover_clicks
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
-_GRACE_S: Final = 0.8
+_GRACE_S: Final = 0.6
 _LONGEST_WAIT_S: Final = 5.0
 _FAILURES: Final = Counter(
     "finderfee_worker_failures",

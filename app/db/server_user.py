@@ -8,6 +8,9 @@ from typing import Final
 SERVER_UID: Final = 65432
 """Whom the server runs as when we are root; it needs no entry in the user database."""
 
+_CAPABILITIES: Final = {"dac_override": 1, "dac_read_search": 2, "setpcap": 8}
+"""Their bits, from linux/capability.h."""
+
 
 class EmbeddedPostgresError(RuntimeError):
     """The server can't be made, started or reached; the message says what to do."""
@@ -35,19 +38,20 @@ def as_user(uid: int) -> list[str]:
             "start as another user, or set DATABASE_URL"
         )
     command = [setpriv, f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
-    capability = _reaching_capability()
-    if capability:
-        command += [f"--inh-caps=-all,+{capability}", f"--ambient-caps=-all,+{capability}"]
+    held = _held_capabilities()
+    # The least one that opens folders of mode 0700 on the way; containers leave us different ones.
+    reaching = next((name for name in ("dac_read_search", "dac_override") if name in held), None)
+    if reaching:
+        command += [f"--inh-caps=-all,+{reaching}", f"--ambient-caps=-all,+{reaching}"]
+    if reaching and "setpcap" in held:
+        # Without this bit access(2), by which initdb looks for its neighbours, ignores the rest.
+        command.append("--securebits=+no_setuid_fixup")
     return command
 
 
-def _reaching_capability() -> str:
-    """The least capability of ours that opens 0700 folders on the way; containers differ."""
-    held = 0
+def _held_capabilities() -> frozenset[str]:
+    permitted = 0
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapPrm:"):
-            held = int(line.split()[1], 16)
-    for name, bit in (("dac_read_search", 2), ("dac_override", 1)):
-        if held >> bit & 1:
-            return name
-    return ""
+            permitted = int(line.split()[1], 16)
+    return frozenset(name for name, bit in _CAPABILITIES.items() if permitted >> bit & 1)

