@@ -5,6 +5,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, Generic, TypeVar
 
+from app.errors import LaneBusy, Unavailable
+from app.problems import of_database
+
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -14,7 +17,7 @@ class Batches(Generic[Key, Item, Answer]):
     """`Batches(run, limit=20)`: while one batch of a key runs, the next one gathers.
 
     run: takes a key and items, gives their answers in order, all or nothing. If it raises for
-    several, each is run again alone, so that only the one at fault fails.
+    several, each is run again alone, so that only the one at fault fails; unless it concerns all.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Batches(Generic[Key, Item, Answer]):
         try:
             answers = await self._run(key, [item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 (handed to whoever asked)
-            if len(batch) == 1 or isinstance(error, OSError):
+            if len(batch) == 1 or _concerns_all(error):
                 for _, future in batch:
                     _fail(future, error)
                 return
@@ -58,6 +61,11 @@ class Batches(Generic[Key, Item, Answer]):
         for (_, future), answer in zip(batch, answers, strict=True):
             if not future.done():
                 future.set_result(answer)
+
+
+def _concerns_all(error: Exception) -> bool:
+    """The lane is busy or Postgres away: one by one, each would wait out the same time again."""
+    return isinstance(error, LaneBusy) or isinstance(of_database(error), Unavailable)
 
 
 def _fail(future: "asyncio.Future[Answer]", error: Exception) -> None:
