@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 from sqlalchemy import text
 
-from app.conversions import inbox
+from app.conversions import inbox, verify
 from app.db.engine import Database
 from app.ids import decode
 from tests.contract import stripe_objects as objects
@@ -70,6 +70,14 @@ class Selling:
                 )
                 for table in _TABLES
             }
+
+
+async def verified(selling: Selling) -> None:
+    """Every decision of the workspace gives the same again, and so does every balance."""
+    async with selling.database.snapshot() as snapshot:
+        driver = await snapshot.driver()
+        found = [one async for one in verify._workspace(driver, selling.workspace)]
+    assert found == []
 
 
 async def open_selling(api: Api, database: Database) -> Selling:

@@ -1,17 +1,21 @@
 """`/v1/track/*` and what is read of it: exact answers, and whatever is wrong is refused whole."""
 
+import asyncio
+import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.db import engine
 from app.db.engine import Database
 from app.ids import encode, uuid7
 from app.limits import MAX_BODY_BYTES
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 from tests.http.client import Api, click_on, make_partner, make_program, read
-from tests.http.selling import Selling, open_selling
+from tests.http.selling import Selling, open_selling, verified
 
 LEAD = {"customer_external_id": "user-17"}
 SALE = {
@@ -23,8 +27,10 @@ LINE = {"product_id": "p", "amount": 10_000}
 
 
 @pytest.fixture
-async def selling(api: Api, database: Database) -> Selling:
-    return await open_selling(api, database)
+async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
+    made = await open_selling(api, database)
+    yield made
+    await verified(made)
 
 
 def now(**off: float) -> str:
@@ -157,6 +163,26 @@ async def test_nothing_is_stored_where_postgres_cannot_be_reached() -> None:
         assert read(response, 503)["code"] == "unavailable"
         assert int(response.headers["retry-after"]) > 0
     await pools.close()
+
+
+async def test_a_busy_lane_refuses_all_at_once_and_stores_nothing(
+    selling: Selling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits together is refused together, not one time-out after the other."""
+    monkeypatch.setattr(engine, "LANE_LOCK_TIMEOUT_MS", 200)
+    sales = [{**SALE, "invoice_id": f"INV-{n}"} for n in range(12)]
+    async with selling.database.lane(selling.workspace):
+        began = time.monotonic()
+        answers = await asyncio.gather(
+            *(selling.api.send("POST", "/track/sale", json=sale) for sale in sales)
+        )
+        assert time.monotonic() - began < 1.5
+    for answer in answers:
+        assert read(answer, 503)["code"] == "busy"
+        assert int(answer.headers["retry-after"]) > 0
+    assert (await selling.stored())["events"] == 0
+    for sale in sales:
+        assert (await tell(selling, "sale", **sale))["duplicate"] is False
 
 
 async def test_a_sale_with_a_click_is_paid_and_explained(selling: Selling) -> None:

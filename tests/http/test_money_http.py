@@ -1,5 +1,6 @@
 """Reading customers, conversions, commissions, balances and the ledger; names that join."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -7,14 +8,16 @@ import pytest
 from app.db.engine import Database
 from app.ids import encode, uuid7
 from tests.http.client import Api
-from tests.http.selling import Selling, open_selling
+from tests.http.selling import Selling, open_selling, verified
 
 SALES = 3
 
 
 @pytest.fixture
-async def selling(api: Api, database: Database) -> Selling:
-    return await open_selling(api, database)
+async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
+    made = await open_selling(api, database)
+    yield made
+    await verified(made)
 
 
 @pytest.fixture

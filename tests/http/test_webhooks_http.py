@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,14 +13,16 @@ from app.limits import MAX_WEBHOOK_BYTES
 from tests.contract import stripe_objects as objects
 from tests.contract.stripe_objects import checkout_session, customer, refund
 from tests.http.client import Api, make_program, read
-from tests.http.selling import SECRET, Selling, open_selling, signature
+from tests.http.selling import SECRET, Selling, open_selling, signature, verified
 
 OTHER_SECRET = "whsec_another_0123456789"
 
 
 @pytest.fixture
-async def selling(api: Api, database: Database) -> Selling:
-    return await open_selling(api, database)
+async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
+    made = await open_selling(api, database)
+    yield made
+    await verified(made)
 
 
 def sold(selling: Selling, **changes: Any) -> dict[str, Any]:
