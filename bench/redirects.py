@@ -113,8 +113,8 @@ async def load(port: int, *, seconds: int) -> Round:
     return Round(
         int(found(r"(\d+) requests in", printed)),
         float(found(r"Requests/sec:\s+([\d.]+)", printed)),
-        milliseconds(found(r"50%\s+(\S+)", printed)),
-        milliseconds(found(r"99%\s+(\S+)", printed)),
+        milliseconds(found(r"(?m)^ +50%\s+(\S+)", printed)),
+        milliseconds(found(r"(?m)^ +99%\s+(\S+)", printed)),
     )
 
 
