@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import asyncpg
 import uvloop
 
 from app.conversions import inbox
@@ -70,7 +71,7 @@ async def _decide_ours(shop: Shop, label: str, partners: list[str], count: int) 
 
 
 async def _decide_plain(
-    pool: "one_by_one.asyncpg.Pool", shop: Shop, label: str, partners: list[str]
+    pool: "asyncpg.Pool[asyncpg.Record]", shop: Shop, label: str, partners: list[str]
 ) -> float:
     sales = [
         PlainSale(f"{label}-{n}", f"{label}-{n}", shop.links[partners[n % len(partners)]], 10_00)
