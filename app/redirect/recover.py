@@ -37,7 +37,8 @@ WITH missing AS (
 ), counted AS (
   INSERT INTO link_clicks AS old (link_id, on_day, traffic_class, clicks)
   SELECT m.link_id, (m.at AT TIME ZONE 'UTC')::date, m.number, count(*)
-  FROM missing m JOIN made ON made.id = m.click_id GROUP BY 1, 2, 3
+  FROM missing m JOIN made ON made.id = m.click_id
+  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
   ON CONFLICT (link_id, on_day, traffic_class) DO UPDATE SET clicks = old.clicks + excluded.clicks
 )
 SELECT count(*) FROM made
