@@ -98,13 +98,6 @@ async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-async def module_database_url(server_url: str, template: str) -> AsyncIterator[str]:
-    """A database for one file's tests alone, migrated and empty: for its own real processes."""
-    async for url in copied_database(server_url, template):
-        yield url
-
-
 @pytest.fixture
 async def fresh_database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A database for this test alone, migrated and empty."""
