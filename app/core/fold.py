@@ -4,7 +4,7 @@ A pure function of the whole event set, in `(occurred_at, kind, source, external
 has closed is taken as recorded; only refunds still move it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -104,24 +104,6 @@ def fold(history: History, world: World) -> Folded:
 def is_closed(conversion: Conversion, as_of: datetime) -> bool:
     """Whether what was received at as_of comes too late to change it."""
     return conversion.hold_until is not None and conversion.hold_until < as_of
-
-
-def closings(prior: Iterable[Conversion], world: World) -> list[datetime]:
-    """Every instant at which a recorded conversion closes; while nobody earns, for each program."""
-    instants: list[datetime] = []
-    for conversion in prior:
-        if conversion.hold_until is not None:
-            instants.append(conversion.hold_until)
-            continue
-        instants.extend(
-            attribution.closes_at(
-                program.plan_at(conversion.occurred_at),
-                at=conversion.occurred_at,
-                recorded_at=conversion.recorded_at,
-            )
-            for program in world.programs.values()
-        )
-    return sorted(instants)
 
 
 def _decide(

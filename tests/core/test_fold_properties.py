@@ -10,9 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.conversions import Conversion
-from tests.core.pure_road import PureRoad, owed
-from tests.core.stories import HEARD, Story, heard, stories
+from app.core.events import Event, Named
+from app.core.fold import History, fold
+from tests.core.pure_road import WORKSPACE, PureRoad, owed
+from tests.core.stories import HEARD, START, Story, heard, stories
 
+ALL_ARE_ONE = Event(
+    id=UUID(int=0),
+    source="api",
+    external_id="all are one",
+    kind="named",
+    occurred_at=START,
+    received_at=HEARD,
+    body=Named(),
+    people=("a:ann", "a:ben", "a:cat"),
+)
 CLOSED = HEARD + timedelta(days=200)
 """After everything that was heard by HEARD has closed."""
 
@@ -60,6 +72,42 @@ def test_after_the_close_any_order_ends_equal_and_only_refunds_move_what_closed(
                 assert after.credits == ()
         assert road.balances == owed(road)
     assert_equal(*roads)
+
+
+@given(stories(hold_days=(0, 80, 120)), st.data())
+def test_a_backlog_across_closes_is_decided_at_once_as_one_by_one(
+    story: Story, data: st.DataObject
+) -> None:
+    split = data.draw(st.integers(0, len(story.events)), label="split")
+    every = data.draw(st.sampled_from((timedelta(hours=7), timedelta(days=9))), label="every")
+    at_once, one_by_one = PureRoad(story.world), PureRoad(story.world)
+    for road in (at_once, one_by_one):
+        road.receive(*heard((ALL_ARE_ONE, *story.events[:split])))
+    backlog = heard(story.events[split:], since=HEARD + timedelta(hours=4), every=every)
+    at_once.receive(*backlog, now=CLOSED)
+    for event in backlog:
+        one_by_one.receive(event, now=CLOSED)
+    assert_equal(at_once, one_by_one)
+
+
+@given(stories(), st.data())
+def test_the_fold_is_a_function_of_what_is_known(story: Story, data: st.DataObject) -> None:
+    road = PureRoad(story.world)
+    road.receive(*heard(story.events))
+    for known in road.customers.values():
+        events, prior = tuple(known.events.values()), tuple(known.conversions.values())
+        history = History(WORKSPACE, events, prior, as_of=HEARD, now=CLOSED)
+        folded = fold(history, story.world)
+        assert fold(history, story.world) == folded
+        shuffled = replace(
+            history,
+            events=tuple(data.draw(st.permutations(events))),
+            prior=tuple(data.draw(st.permutations(prior))),
+        )
+        assert fold(shuffled, story.world) == folded
+        # Nothing new: all stands as it stood.
+        assert folded.conversions == prior
+        assert folded.superseded == {}
 
 
 def assert_equal(one: PureRoad, other: PureRoad) -> None:
