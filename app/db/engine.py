@@ -85,7 +85,13 @@ def lane_key(workspace: UUID) -> int:
 
 def async_url(url: str) -> str:
     """The same database for SQLAlchemy's asyncpg dialect."""
-    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    if mode := parsed.query.get("sslmode"):
+        # libpq's name, which providers write; the dialect hands queries on as asyncpg's arguments.
+        parsed = parsed.difference_update_query(["sslmode"]).update_query_pairs(
+            [("ssl", str(mode))]
+        )
+    return parsed.render_as_string(hide_password=False)
 
 
 def _engine(url: str, size: int) -> AsyncEngine:
