@@ -57,12 +57,12 @@ def bound_to(conversions: Iterable[Conversion]) -> set[Pair]:
 def part_for(everything: World, links: set[UUID], bound: set[Pair]) -> World:
     """What of a batch's world concerns one customer."""
     own = {i: everything.links[i] for i in sorted(links) if i in everything.links}
-    pairs = {(link.program_id, link.partner_id) for link in own.values()} | bound
-    programs = {program for program, _ in pairs}
+    pairs = sorted({(link.program_id, link.partner_id) for link in own.values()} | bound)
+    enrolled = everything.enrollments
     return World(
         links=own,
-        programs={i: p for i, p in everything.programs.items() if i in programs},
-        enrollments={pair: e for pair, e in everything.enrollments.items() if pair in pairs},
+        programs={program: everything.programs[program] for program, _ in pairs},
+        enrollments={pair: enrolled[pair] for pair in pairs if pair in enrolled},
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -26,6 +27,7 @@ def transfer_key(commission: UUID, n: int) -> UUID:
     return uuid5(_TRANSFER, f"{commission}\x1f{n}")
 
 
+@lru_cache(maxsize=100_000)
 def account_id(*, program: UUID, partner: UUID | None, currency: str, role: str) -> UUID:
     """role: expense (no partner), pending, held, payable, in_flight or paid."""
     return uuid5(_ACCOUNT, f"{program}\x1f{partner}\x1f{currency}\x1f{role}")

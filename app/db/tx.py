@@ -20,21 +20,21 @@ class Read:
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> CursorResult[Any]:
+        self._begun = True
         return await self._connection.execute(statement, parameters)
 
     async def all(self, statement: Executable) -> Sequence[Row[Any]]:
-        return (await self._connection.execute(statement)).all()
+        return (await self.execute(statement)).all()
 
     async def first(self, statement: Executable) -> Row[Any] | None:
-        return (await self._connection.execute(statement)).first()
+        return (await self.execute(statement)).first()
 
     async def dicts(self, statement: Executable) -> list[dict[str, Any]]:
         """All rows, by the names of their columns."""
-        found = await self._connection.execute(statement)
-        return [dict(row) for row in found.mappings()]
+        return [dict(row) for row in (await self.execute(statement)).mappings()]
 
     async def scalar(self, statement: Executable) -> Any:
-        return (await self._connection.execute(statement)).scalar()
+        return (await self.execute(statement)).scalar()
 
     async def driver(self) -> "asyncpg.Connection[Any]":
         """The asyncpg connection inside this transaction, for bulk statements.
@@ -42,8 +42,7 @@ class Read:
         SQLAlchemy begins at its first statement; before it, the driver would run outside.
         """
         if not self._begun:
-            await self._connection.execute(text("SELECT 1"))
-            self._begun = True
+            await self.execute(text("SELECT 1"))
         raw = await self._connection.get_raw_connection()
         return cast("asyncpg.Connection[Any]", raw.driver_connection)
 
