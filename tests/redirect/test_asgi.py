@@ -89,6 +89,21 @@ async def test_unknown_codes_are_404_pages(path: str, url: str, tmp_path: Path) 
         assert (await road.client.head(path)).content == b""
 
 
+async def test_a_deep_link_shows_another_page_of_the_same_site(url: str, tmp_path: Path) -> None:
+    await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+
+        async def opened(to: str) -> str:
+            answer = await road.get(f"/r/spring?to={to}")
+            assert answer.status_code == 302
+            assert token_of(answer.headers["location"])
+            return str(answer.headers["location"]).partition("?")[0]
+
+        assert await opened("/pricing") == "https://shop.example/pricing"
+        assert await opened("//evil.example") == "https://shop.example/landing"
+
+
 async def test_other_methods_and_other_paths(url: str, tmp_path: Path) -> None:
     await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:
