@@ -27,14 +27,10 @@ async def upgrade(url: str) -> None:
 
 
 async def is_current(url: str) -> bool:
-    """Whether the database has this release's newest migration."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    """Whether the database has this release's newest migration, or a later release's."""
     async with connect(url) as connection:
-        table = await connection.scalar(text("SELECT to_regclass('alembic_version')"))
-        if table is None:
-            return False
-        found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return bool(found == head)
+        found = await connection.run_sync(_revision)
+    return found == _scripts().get_current_head() or _is_later(found)
 
 
 @asynccontextmanager
@@ -61,10 +57,29 @@ def _upgrade(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
     connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT_MS}ms'"))
     connection.commit()
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if not _is_later(_revision(connection)):
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
     connection.commit()
+
+
+def _revision(connection: Connection) -> str | None:
+    """The migration that the database has; None before the first."""
+    if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _is_later(revision: str | None) -> bool:
+    """A migration that we have not heard of is a later release's, which keeps us running too."""
+    ours = {script.revision for script in _scripts().walk_revisions()}
+    return revision is not None and revision not in ours
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

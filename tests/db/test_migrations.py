@@ -26,6 +26,14 @@ async def test_the_newest_migration_can_be_taken_back(fresh_database_url: str) -
     assert await is_current(fresh_database_url)
 
 
+async def test_an_old_release_runs_on_a_later_schema(fresh_database_url: str) -> None:
+    async with connect(fresh_database_url) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.commit()
+    await upgrade(fresh_database_url)
+    assert await is_current(fresh_database_url)
+
+
 async def test_a_missing_column_would_be_noticed(fresh_database_url: str) -> None:
     async with connect(fresh_database_url) as connection:
         await connection.execute(text("ALTER TABLE heartbeats DROP COLUMN beat_at"))
