@@ -240,6 +240,6 @@ def test_a_commission_explains_itself_on_the_command_line(
     for said in ("24.69 USD", "4.69 USD", ana.id, "20 % of 123.45 USD"):
         assert said in printed
     assert all(reason["text"] in printed for reason in shop.commission(ana)["explanation"])
-    for unknown in ("com_01h45ytscbebyvny4gc8cr8ma2", "com_x", ana.id):
-        status, printed = command(service, "explain", unknown, DATABASE_URL=story_database_url)
-        assert (status, unknown in printed) == (1, True), printed
+    unknown = "com_01h45ytscbebyvny4gc8cr8ma2"
+    status, printed = command(service, "explain", unknown, DATABASE_URL=story_database_url)
+    assert (status, unknown in printed) == (1, True), printed

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from app.db import engine
 from app.db.engine import Database
@@ -14,7 +15,7 @@ from app.ids import encode, uuid7
 from app.limits import MAX_BODY_BYTES
 from app.secret_keys import SecretKeys
 from app.settings import Settings
-from tests.http.client import Api, click_on, make_partner, make_program, read
+from tests.http.client import Api, click_on, make_partner, make_program, new_workspace, read
 from tests.http.selling import Selling, open_selling, verified
 
 LEAD = {"customer_external_id": "user-17"}
@@ -31,6 +32,14 @@ async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
     made = await open_selling(api, database)
     yield made
     await verified(made)
+
+
+@pytest.fixture(scope="module")
+async def refusing(app: FastAPI, database: Database) -> AsyncIterator[Selling]:
+    """One workspace for everything that is refused: nothing of it may stay there."""
+    made = await open_selling(await new_workspace(app, database), database)
+    yield made
+    assert not any((await made.stored()).values())
 
 
 def now(**off: float) -> str:
@@ -77,15 +86,14 @@ WRONG: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("what", "field", "value"), WRONG)
 async def test_a_wrong_field_is_refused_in_its_place(
-    selling: Selling, what: str, field: str, value: Any
+    refusing: Selling, what: str, field: str, value: Any
 ) -> None:
-    before = await selling.stored()
     wrong = {**GOOD[what], field: value}
-    problem = await selling.api.post(f"/track/{what}", wrong, status=422)
+    problem = await refusing.api.post(f"/track/{what}", wrong, status=422)
     assert problem["code"] == "invalid_request"
     assert all(error["place"].startswith(f"body/{field}") for error in problem["errors"])
     assert all(error["problem"] and error["remedy"] for error in problem["errors"])
-    assert await selling.stored() == before
+    assert (await refusing.stored())["events"] == 0
 
 
 @pytest.mark.parametrize(
@@ -97,34 +105,34 @@ async def test_a_wrong_field_is_refused_in_its_place(
     ],
 )
 async def test_fields_that_contradict_each_other_are_refused(
-    selling: Selling, what: str, changes: dict[str, Any]
+    refusing: Selling, what: str, changes: dict[str, Any]
 ) -> None:
-    problem = await selling.api.post(f"/track/{what}", {**GOOD[what], **changes}, status=422)
+    problem = await refusing.api.post(f"/track/{what}", {**GOOD[what], **changes}, status=422)
     (error,) = problem["errors"]
     assert error["place"] == "body"
     assert error["problem"]
     assert error["remedy"]
-    assert (await selling.stored())["events"] == 0
+    assert (await refusing.stored())["events"] == 0
 
 
 @pytest.mark.parametrize("what", GOOD)
-async def test_every_needed_field_is_asked_for(selling: Selling, what: str) -> None:
-    problem = await selling.api.post(f"/track/{what}", {}, status=422)
+async def test_every_needed_field_is_asked_for(refusing: Selling, what: str) -> None:
+    problem = await refusing.api.post(f"/track/{what}", {}, status=422)
     assert [error["place"] for error in problem["errors"]] == [f"body/{n}" for n in GOOD[what]]
 
 
 @pytest.mark.parametrize("what", GOOD)
-async def test_whatever_is_not_our_json_is_refused(selling: Selling, what: str) -> None:
+async def test_whatever_is_not_our_json_is_refused(refusing: Selling, what: str) -> None:
     too_long = b'{"metadata": {"a": "' + b"x" * MAX_BODY_BYTES + b'"}}'
     for body, status in (
         (b"", 422), (b"{", 400), (b"\xff", 400), (b"[]", 422), (b"null", 422), (too_long, 413),
         (b'{"invoice_id": "\\u0000"}', 422), (b'{"a":' * 40 + b"1" + b"}" * 40, 400),
     ):  # fmt: skip
-        response = await selling.api.send("POST", f"/track/{what}", content=body)
+        response = await refusing.api.send("POST", f"/track/{what}", content=body)
         problem = read(response, status)
         assert problem["errors"][0]["place"].startswith("body"), body
         assert problem["errors"][0]["remedy"], body
-    assert (await selling.stored())["events"] == 0
+    assert (await refusing.stored())["events"] == 0
 
 
 async def test_a_time_ahead_of_ours_is_refused_past_five_minutes(selling: Selling) -> None:
@@ -136,20 +144,20 @@ async def test_a_time_ahead_of_ours_is_refused_past_five_minutes(selling: Sellin
     await tell(selling, "sale", occurred_at=now(minutes=4))
 
 
-async def test_another_s_program_is_not_found(selling: Selling, stranger: Api) -> None:
+async def test_another_s_program_is_not_found(refusing: Selling, stranger: Api) -> None:
     for program in (await make_program(stranger))["id"], encode("prog", uuid7()):
         body = {**SALE, "program_id": program}
-        problem = await selling.api.post("/track/sale", body, status=404)
+        problem = await refusing.api.post("/track/sale", body, status=404)
         assert problem["errors"][0]["place"] == "body/program_id"
-    assert (await selling.stored())["events"] == 0
+    assert (await refusing.stored())["events"] == 0
 
 
-async def test_only_a_key_that_may_write_tells_anything(selling: Selling) -> None:
-    reader = await selling.api.with_scopes("conversions:read", "commissions:read")
+async def test_only_a_key_that_may_write_tells_anything(refusing: Selling) -> None:
+    reader = await refusing.api.with_scopes("conversions:read", "commissions:read")
     for what, body in GOOD.items():
         problem = await reader.post(f"/track/{what}", body, status=403)
         assert problem["code"] == "missing_scope"
-    assert (await selling.stored())["events"] == 0
+    assert (await refusing.stored())["events"] == 0
 
 
 async def test_nothing_is_stored_where_postgres_cannot_be_reached() -> None:
