@@ -28,6 +28,7 @@ from app.redirect.folders import claim_folder
 from app.redirect.road import road
 from app.secret_keys import SecretKeys
 from app.settings import Settings
+from app.site.script import Script
 
 Role = Literal["all", "redirect", "api"]
 
@@ -98,7 +99,7 @@ async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
             checks["api"] = partial(_api_ready, late, schema, database)
             inner = late
         checks["worker"] = partial(health.worker_beats, database)
-        watched = health.Health(inner, checks)
+        watched = Script(health.Health(inner, checks))
         yield clicks.app(watched) if clicks else watched
 
 

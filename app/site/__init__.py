@@ -1,0 +1,1 @@
+"""What marketing sites embed: the script `ff.js` and how it is served."""
