@@ -53,6 +53,7 @@ RULES: dict[str, dict[str, Any]] = {
     "lead": {"match": {"kind": "lead"}, "pay": {"flat": {"amount": 200, "currency": "eur"}}},
     "clicked": {"when": 'touch.kind == "click"', "pay": {"percent_bps": 1_700}},
     "base": {"pay": {"percent_bps": 1_111, "months": 3}},
+    "fifth": {"pay": {"percent_bps": 2_000}},
 }
 
 
