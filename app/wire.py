@@ -33,6 +33,8 @@ T = TypeVar("T")
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_ENDS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+"""The first and the last instant that Python knows; the driver takes them for infinity."""
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _SUFFIX_PATTERN: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 _SAMPLE_SUFFIX: Final = "01h45ytscbebyvny4gc8cr8ma2"
@@ -100,9 +102,11 @@ def _read_instant(value: object) -> datetime:
         return value
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            pass
+            instant = _ENDS[0]
+        if instant not in _ENDS:
+            return instant
     raise PydanticCustomError("instant_malformed", "Not an instant with an offset")
 
 
