@@ -80,8 +80,8 @@ async def verified(selling: Selling) -> None:
     assert found == []
 
 
-async def open_selling(api: Api, database: Database) -> Selling:
-    program = await make_program(api)
+async def open_selling(api: Api, database: Database, **program_changes: Any) -> Selling:
+    program = await make_program(api, **program_changes)
     (workspace,) = (await api.get("/workspaces"))["data"]
     return Selling(
         api=api,
