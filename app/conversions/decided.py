@@ -17,7 +17,7 @@ from app.conversions.canon import (
 )
 from app.conversions.facts import Counters, Known
 from app.conversions.identities import Someone
-from app.core.conversions import Conversion
+from app.core.conversions import Award, Conversion
 from app.core.events import Event
 from app.core.fold import ENGINE, Folded, History, fold
 from app.core.settle import settle
@@ -48,6 +48,10 @@ class Decided:
     standings: dict[UUID, Standing] = field(init=False)
     superseded: dict[UUID, UUID] = field(default_factory=dict)
     """Conversions that no longer stand, with what each turned out to be."""
+    passed: dict[UUID, Conversion] = field(default_factory=dict)
+    """Those of them that came within this batch."""
+    awarded: dict[UUID, tuple[Conversion, Award]] = field(default_factory=dict)
+    """By commission: the latest award of this batch, also if a later step dropped it."""
     waiting: frozenset[UUID] = frozenset()
     told: dict[UUID, UUID] = field(default_factory=dict)
     first_seen: dict[UUID, int] = field(default_factory=dict)
@@ -131,6 +135,12 @@ def _apply(
     batch.transfers += [(transfer, occurred_at) for transfer in settled.transfers]
     decided.changed |= dict.fromkeys(settled.changed, number)
     decided.standings = dict(settled.standings)
+    decided.awarded |= {
+        award.commission_id: (conversion, award)
+        for conversion in folded.conversions
+        for award in conversion.awards
+    }
+    decided.passed |= {old: before[old] for old in folded.superseded}
     decided.conversions = folded.conversions
     decided.superseded |= folded.superseded
     decided.changed |= dict.fromkeys(folded.superseded, number)

@@ -26,6 +26,8 @@ class Known:
     seen: dict[UUID, int] = field(default_factory=dict)
     """By event: the first decision that saw it."""
     conversions: dict[UUID, Conversion] = field(default_factory=dict)
+    former: set[UUID] = field(default_factory=set)
+    """Conversions that turned out to be others."""
     standings: dict[UUID, Standing] = field(default_factory=dict)
     """By commission, those of superseded conversions too."""
     paid: dict[UUID, int] = field(default_factory=dict)
@@ -81,9 +83,19 @@ async def fetch_parked(
     driver: "asyncpg.Connection[Any]", workspace: UUID, names: Iterable[str]
 ) -> Sequence[Mapping[str, Any]]:
     """Rows of events that wait for one of these payments and have no customer yet."""
+    # Materialized, so that the index on waits_for is used and never the whole backlog read.
     return await driver.fetch(
-        f"{_NEWS} AND e.state = 'parked' AND e.customer_id IS NULL AND e.waits_for && $2"
-        " ORDER BY e.received_at, e.id LIMIT 1000",
+        """
+        WITH waiting AS MATERIALIZED (
+          SELECT workspace_id, id, source, external_id, received_at, mapped, customer_id
+          FROM events WHERE state = 'parked' AND waits_for && $2
+        )
+        SELECT w.id, w.source, w.external_id, w.received_at, w.mapped, b.contact
+        FROM waiting w
+        LEFT JOIN event_bodies b ON b.workspace_id = w.workspace_id AND b.event_id = w.id
+        WHERE w.workspace_id = $1 AND w.customer_id IS NULL
+        ORDER BY w.received_at, w.id LIMIT 1000
+        """,
         workspace,
         sorted(names),
     )
@@ -109,11 +121,13 @@ async def known(
         person.seen[event.id] = row["decision_no"]
     awards = await _awards(driver, workspace, customers, found)
     for row in await driver.fetch(
-        "SELECT * FROM conversions WHERE workspace_id = $1 AND customer_id = ANY($2)"
-        " AND superseded_by IS NULL",
+        "SELECT * FROM conversions WHERE workspace_id = $1 AND customer_id = ANY($2)",
         workspace,
         customers,
     ):
+        if row["superseded_by"] is not None:
+            found[row["customer_id"]].former.add(row["id"])
+            continue
         conversion = _conversion(row, awards.get(row["id"], ()))
         found[row["customer_id"]].conversions[conversion.id] = conversion
     return found

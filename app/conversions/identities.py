@@ -16,13 +16,13 @@ class Someone:
     """One customer of a batch.
 
     id: the customer, the oldest if several turn out to be one. absorbed: the younger ones.
-    made: it is new. names: all names that its news bring. news: in order of receipt.
+    made: it is new. new_names: those of its news that nobody had. news: in order of receipt.
     """
 
     id: UUID
     made: bool
     absorbed: tuple[UUID, ...]
-    names: frozenset[str]
+    new_names: frozenset[str]
     news: tuple[Event, ...]
 
 
@@ -62,7 +62,7 @@ def sort_out(events: Sequence[Event], known: dict[str, UUID]) -> Sorted:
                 id=uuid7() if made else found[0],
                 made=made,
                 absorbed=tuple(found[1:]),
-                names=frozenset(clump.names),
+                new_names=frozenset(clump.names - known.keys()),
                 news=news,
             )
         )

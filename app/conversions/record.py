@@ -45,7 +45,7 @@ async def _write_events(driver: "asyncpg.Connection[Any]", batch: Batch) -> None
     for decided in batch.decided:
         rows += _event_rows(batch.workspace, decided)
     await bulk.update(driver, t.EventRow, rows, keys=("workspace_id", "id"))
-    await bulk.insert(
+    await bulk.upsert(
         driver,
         t.TouchRow,
         [

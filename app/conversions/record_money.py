@@ -19,55 +19,66 @@ _KEYS: Final = ("workspace_id", "id")
 
 
 async def write_conversions(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
-    rows = [
-        _conversion_row(batch.workspace, decided, conversion)
-        for decided in batch.decided
-        for conversion in decided.conversions
-        if conversion.id in decided.changed
-    ]
-    # Ones that stand no more leave first: another may come under a key of theirs.
-    await bulk.update(
-        driver,
-        t.Conversion,
-        [
-            {
-                "workspace_id": batch.workspace,
-                "id": old,
-                "superseded_by": new,
-                "decision_no": decided.changed[old],
-            }
-            for decided in batch.decided
-            for old, new in decided.superseded.items()
-        ],
-        keys=_KEYS,
-    )
-    columns = rows[0].keys() - {"workspace_id", "id"} if rows else ()
-    conflict = bulk.excluded(sorted(columns), target="workspace_id, id")
-    await bulk.insert(driver, t.Conversion, rows, conflict=conflict)
+    """Every conversion that changed, those too that came and went within the batch."""
+    made: list[Mapping[str, Any]] = []
+    changed: list[Mapping[str, Any]] = []
+    gone: list[Mapping[str, Any]] = []
+    for decided in batch.decided:
+        recorded = decided.known.conversions.keys() | decided.known.former
+        for conversion in decided.conversions:
+            if conversion.id in decided.changed:
+                row = _conversion_row(batch.workspace, decided, conversion, None)
+                (changed if conversion.id in recorded else made).append(row)
+        for old, new in decided.superseded.items():
+            if old not in recorded:
+                passed = decided.passed[old]
+                made.append(_conversion_row(batch.workspace, decided, passed, new))
+            else:
+                gone.append(_gone_row(batch.workspace, decided, old, new))
+    # Those that stand no more leave first: another may come under a key of theirs.
+    await bulk.update(driver, t.Conversion, gone, keys=_KEYS)
+    await bulk.update(driver, t.Conversion, changed, keys=_KEYS)
+    await bulk.insert(driver, t.Conversion, made)
 
 
 async def write_commissions(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
-    rows: list[Mapping[str, Any]] = []
+    """Every commission that changed, those too that came and went within the batch."""
+    made: list[Mapping[str, Any]] = []
+    changed: list[Mapping[str, Any]] = []
     dropped: list[Mapping[str, Any]] = []
     for decided in batch.decided:
-        awarded: set[UUID] = set()
-        for conversion in decided.conversions:
-            for award in conversion.awards:
-                awarded.add(award.commission_id)
-                if not decided.changed.keys().isdisjoint({conversion.id, award.commission_id}):
-                    rows.append(_commission_row(batch, decided, conversion, award))
+        recorded = decided.known.standings
+        for commission, (conversion, award) in decided.awarded.items():
+            if decided.changed.keys().isdisjoint({conversion.id, commission}):
+                continue
+            row = _commission_row(batch, decided, conversion, award)
+            if commission in recorded:
+                del row["recorded_at"], row["paid"]
+                changed.append(row)
+            else:
+                made.append(row)
         dropped += [
             _dropped_row(batch.workspace, decided, standing)
             for commission, standing in decided.standings.items()
-            if commission not in awarded and commission in decided.changed
+            if commission in decided.changed and commission not in decided.awarded
         ]
-    columns = rows[0].keys() - {"workspace_id", "id", "recorded_at", "paid"} if rows else ()
-    conflict = bulk.excluded(sorted(columns), target="workspace_id, id")
-    await bulk.insert(driver, t.Commission, rows, conflict=conflict)
     await bulk.update(driver, t.Commission, dropped, keys=_KEYS)
+    await bulk.update(driver, t.Commission, changed, keys=_KEYS)
+    await bulk.insert(driver, t.Commission, made)
 
 
-def _conversion_row(workspace: UUID, decided: Decided, conversion: Conversion) -> dict[str, Any]:
+def _gone_row(workspace: UUID, decided: Decided, old: UUID, new: UUID) -> dict[str, Any]:
+    return {
+        "workspace_id": workspace,
+        "id": old,
+        "superseded_by": new,
+        "decision_no": decided.changed[old],
+    }
+
+
+def _conversion_row(
+    workspace: UUID, decided: Decided, conversion: Conversion, superseded_by: UUID | None
+) -> dict[str, Any]:
     return {
         "workspace_id": workspace,
         "id": conversion.id,
@@ -87,7 +98,7 @@ def _conversion_row(workspace: UUID, decided: Decided, conversion: Conversion) -
         "reasons": json_text(conversion.reasons),
         "bound_at": conversion.bound_at,
         "hold_until": conversion.hold_until,
-        "superseded_by": None,
+        "superseded_by": superseded_by,
         "decision_no": decided.changed[conversion.id],
         "recorded_at": conversion.recorded_at,
     }
@@ -109,14 +120,14 @@ def _commission_row(
         "plan_version": award.plan_version,
         "rule_id": award.rule_id,
         "base": award.base,
-        "amount": award.amount,
-        "reversed": award.reversed,
+        "amount": standing.amount,
+        "reversed": standing.reversed,
         "paid": decided.known.paid.get(award.commission_id, 0),
         "currency": award.currency,
         "rate_bps": award.rate_bps,
         "status": _status(decided, standing),
         "hold_until": conversion.hold_until,
-        "superseded": False,
+        "superseded": standing.superseded,
         "explanation": json_text(award.reasons),
         "transfers": standing.transfers,
         "decision_no": decided.changed.get(conversion.id) or decided.changed[award.commission_id],

@@ -34,32 +34,26 @@ async def write_people(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
             await _absorb(driver, batch.workspace, absorbed, person.id)
         if not person.made and any(told[person.id].values()):
             await _retell(driver, batch.workspace, person.id, told[person.id])
-    names = list(_names(batch))
-    if not names:
-        return
-    await driver.execute(
-        """
-        INSERT INTO customer_names AS old (workspace_id, name, customer_id, namespace, external_id)
-        SELECT $1, * FROM unnest($2::text[], $3::uuid[], $4::text[], $5::text[])
-        ON CONFLICT (workspace_id, name) DO UPDATE
-        SET namespace = excluded.namespace, external_id = excluded.external_id
-        WHERE old.namespace IS NULL AND excluded.namespace IS NOT NULL
-        """,
-        batch.workspace,
-        *(list(column) for column in zip(*names, strict=True)),
-    )
+    await bulk.insert(driver, t.CustomerName, list(_new_names(batch)))
 
 
-def _names(batch: Batch) -> Iterator[tuple[str, UUID, str | None, str | None]]:
-    """Name, customer, and for an alias its namespace and id in clear."""
+def _new_names(batch: Batch) -> Iterator[dict[str, Any]]:
+    """Names that nobody had. An alias comes with its namespace and id in clear."""
     for decided in batch.decided:
         clear = {
             name: (namespace, external_id)
             for event in decided.person.news
             for name, namespace, external_id in batch.contacts[event.id].get("aliases", [])
         }
-        for name in sorted(decided.person.names):
-            yield (name, decided.person.id, *clear.get(name, (None, None)))
+        for name in sorted(decided.person.new_names):
+            namespace, external_id = clear.get(name, (None, None))
+            yield {
+                "workspace_id": batch.workspace,
+                "name": name,
+                "customer_id": decided.person.id,
+                "namespace": namespace,
+                "external_id": external_id,
+            }
 
 
 def _told(batch: Batch, decided: Decided) -> dict[str, str]:

@@ -88,6 +88,7 @@ def _united(person: Someone, recorded: dict[UUID, Known]) -> Known:
         united.states |= known.states
         united.seen |= known.seen
         united.conversions |= known.conversions
+        united.former |= known.former
         united.standings |= known.standings
         united.paid |= known.paid
     return united

@@ -1,6 +1,6 @@
-"""Many rows in one statement: arrays of columns, unnested by Postgres."""
+"""Many rows at once: by COPY, or as arrays of columns that Postgres unnests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -14,21 +14,31 @@ _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 async def insert(
+    driver: "asyncpg.Connection[Any]", model: type[Base], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows that all have the same keys, by COPY. JSON values come as text."""
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    records = [tuple(row.values()) for row in rows]
+    await driver.copy_records_to_table(_table(model).name, columns=columns, records=records)
+
+
+async def upsert(
     driver: "asyncpg.Connection[Any]",
     model: type[Base],
     rows: Sequence[Mapping[str, Any]],
     *,
-    conflict: str = "",
+    conflict: str,
 ) -> None:
-    """Insert rows that all have the same keys. conflict: the ON CONFLICT clause, if any.
+    """The same for rows that may be there. conflict: the ON CONFLICT clause.
 
-    JSON values come as text. A column of arrays can't be unnested and is not taken.
+    A column of arrays can't be unnested and is not taken.
     """
     if not rows:
         return
     columns = tuple(rows[0])
-    sql = _insert_sql(model, columns) + conflict
-    await driver.execute(sql, *_by_column(rows, columns))
+    await driver.execute(_insert_sql(model, columns) + conflict, *_by_column(rows, columns))
 
 
 async def update(
@@ -43,12 +53,6 @@ async def update(
         return
     columns = tuple(rows[0])
     await driver.execute(_update_sql(model, columns, keys), *_by_column(rows, columns))
-
-
-def excluded(columns: Iterable[str], *, target: str) -> str:
-    """`excluded(["a"], target="id")` → ` ON CONFLICT (id) DO UPDATE SET a = excluded.a`."""
-    sets = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    return f" ON CONFLICT ({target}) DO UPDATE SET {sets}"
 
 
 def _by_column(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> list[list[Any]]:

@@ -65,7 +65,7 @@ async def _raise_counters(
     for transfer in transfers:
         debits[transfer.debit] += transfer.amount
         credits_[transfer.credit] += transfer.amount
-    await bulk.insert(
+    await bulk.upsert(
         driver,
         t.Account,
         [
