@@ -18,6 +18,7 @@ from app.db.tables import Enrollment, Link, LinkClicks, Partner, Program
 from app.db.tx import Tx
 from app.errors import CodeTaken, FieldError, InvalidRequest, NotFound
 from app.ids import uuid7
+from app.utm import Utm
 from app.wire import Instant, LinkId, Out, PartnerId, ProgramId
 
 CODE_LENGTH: Final = 8
@@ -59,6 +60,10 @@ SubName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 SubValue = Annotated[str, StringConstraints(max_length=200)]
 Subs = Annotated[dict[SubName, SubValue], Field(max_length=20, examples=[{"placement": "footer"}])]
 """Sub-ids, added to the destination's query."""
+AssetId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,100}$"), Field(examples=["banner-300x250"])
+]
+"""The caller's own name of what a link stands on."""
 
 
 class LinkOut(Out):
@@ -73,6 +78,8 @@ class LinkOut(Out):
     fallback: str | None
     expires_at: Instant | None
     subs: dict[str, str]
+    utm: Utm
+    asset_id: str | None
     is_default: bool
     clicks: dict[str, int]
     created_at: Instant
@@ -90,6 +97,8 @@ class LinkOut(Out):
             fallback=row.fallback,
             expires_at=row.expires_at,
             subs=row.subs,
+            utm=row.utm,
+            asset_id=row.asset_id,
             is_default=row.is_default,
             clicks={
                 traffic.NAMES[int(number)]: count for number, count in (row.clicks or {}).items()
@@ -110,6 +119,8 @@ class NewLink:
     fallback: str | None = None
     expires_at: datetime | None = None
     subs: dict[str, str] = field(default_factory=dict)
+    utm: Utm = field(default_factory=dict)
+    asset_id: str | None = None
     is_default: bool = False
 
 
@@ -154,6 +165,9 @@ async def add(tx: Tx, workspace: UUID, new: NewLink) -> UUID:
         "click_parameter": program.click_parameter,
         "expires_at": new.expires_at,
         "subs": new.subs,
+        "utm": new.utm,
+        "program_utm": program.utm,
+        "asset_id": new.asset_id,
         "is_default": new.is_default,
     }
     for _ in range(1 if new.code else _TRIES):
@@ -178,7 +192,12 @@ def refuse_click_parameter(subs: dict[str, str], click_parameter: str) -> None:
 
 async def _program(tx: Tx, workspace: UUID, new: NewLink) -> Row[Any]:
     program = await tx.first(
-        select(Program.destination_hosts, Program.default_destination, Program.click_parameter)
+        select(
+            Program.destination_hosts,
+            Program.default_destination,
+            Program.click_parameter,
+            Program.utm,
+        )
         .where(
             Program.workspace_id == workspace,
             Program.id == new.program_id,

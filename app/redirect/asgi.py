@@ -109,7 +109,8 @@ class Redirect:
             return
         (_HEADED if traffic_class == HEAD else _REDIRECTED).inc()
         token = self._sign(number, click, target.link)
-        await _redirect(send, target.location(token, scope["query_string"]))
+        way = target.way(scope["query_string"])
+        await _redirect(send, way.before + token + way.after)
 
 
 async def _redirect(send: Send, location: bytes) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from app.redirect.link_row import LinkRow
 from app.redirect.metrics import FAILURES as FAILED
 from app.redirect.postgres import LINK_COLUMNS, connect, link_row
 from app.redirect.replica import Position, Replica
-from app.redirect.target import LinkRow, Target, is_web_address
+from app.redirect.target import Target, is_web_address
 
 if TYPE_CHECKING:
     from app.redirect.postgres import Connection

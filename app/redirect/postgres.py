@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from sqlalchemy import make_url
 
-from app.redirect.target import LinkRow
+from app.redirect.link_row import LinkRow
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
@@ -19,7 +19,8 @@ CONNECTION_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyn
 
 LINK_COLUMNS: Final = """
     id, host, code, destination, click_parameter, fallback, subs::text AS subs,
-    extract(epoch FROM expires_at)::float8 AS expires_at, archived_at IS NOT NULL AS archived
+    extract(epoch FROM expires_at)::float8 AS expires_at, archived_at IS NOT NULL AS archived,
+    (program_utm || utm)::text AS utm, partner_id, coalesce(asset_id, '') AS asset
 """
 
 
@@ -46,4 +47,5 @@ async def connect(url: str, *, timeout_s: float) -> AsyncIterator["Connection"]:
 
 def link_row(record: "Record") -> LinkRow:
     """A row of LINK_COLUMNS as the replica keeps it."""
-    return LinkRow(record["id"].bytes, *list(record.values())[1:])
+    row = LinkRow(*record.values())
+    return row._replace(id=record["id"].bytes, partner=record["partner_id"].bytes)

@@ -12,16 +12,17 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from app.redirect.target import LinkRow
+from app.redirect.link_row import LinkRow
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = f"""
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
     CREATE TABLE IF NOT EXISTS links (
         id BLOB PRIMARY KEY, host TEXT NOT NULL, code TEXT NOT NULL, destination TEXT NOT NULL,
         click_parameter TEXT NOT NULL, fallback TEXT, subs TEXT NOT NULL, expires_at REAL,
-        archived INTEGER NOT NULL, copy INTEGER NOT NULL, UNIQUE (host, code)
+        archived INTEGER NOT NULL, utm TEXT NOT NULL, partner BLOB NOT NULL, asset TEXT NOT NULL,
+        copy INTEGER NOT NULL, UNIQUE (host, code)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS position (
         source TEXT NOT NULL, number INTEGER NOT NULL, copy INTEGER NOT NULL

@@ -5,11 +5,13 @@ encoded anew before it is put into the query, so it can't end the URL, the line 
 """
 
 import json
-import re
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 from app.redirect import deep
+from app.redirect.labels import labels_of
+from app.redirect.link_row import LinkRow
 
 DEEP: Final = "to"
 """The request's parameter that names another page of the link's site; never passed on."""
@@ -17,31 +19,22 @@ MAX_QUERY_BYTES: Final = 2_048
 MAX_QUERY_KEYS: Final = 20
 _URL_CHARACTERS: Final = "!#$%&'()*+,-./:;=?@[]_~"
 _ENCODING: Final = "latin-1"  # any byte there and back, whatever the visitor's encoding was
-_ORIGIN: Final = re.compile(r"https?://[^/?#]*")
 _DEEP_QUERY: Final = f"{DEEP}=".encode()
+T = TypeVar("T")
 
 
-class LinkRow(NamedTuple):
-    """A link as the replica keeps it."""
+class Way(NamedTuple):
+    """Where one request is sent: `before`, its token, `after`."""
 
-    id: bytes
-    host: str
-    code: str
-    destination: str
-    click_parameter: str
-    fallback: str | None
-    subs: str
-    """JSON: {name: value}."""
-    expires_at: float | None
-    """Seconds since 1970."""
-    archived: bool
+    before: bytes
+    after: bytes
 
 
 class Target:
-    """A link ready to redirect: `target.location(token)`, or with the request's query."""
+    """A link ready to redirect: `target.way(query)`."""
 
     __slots__ = (
-        *("_base", "_click", "_end", "_origin", "_own", "_query"),
+        *("_click", "_end", "_own", "_page", "_plain", "_query", "_waiting"),
         *("expires_at", "fallback", "link"),
     )
 
@@ -51,44 +44,62 @@ class Target:
         """Seconds since 1970; an archived link has always been expired."""
         self.fallback = _clean(row.fallback).encode() if row.fallback else None
         rest, mark, fragment = _clean(row.destination).partition("#")
-        path, _, query = rest.partition("?")
-        # The token has one place. A parameter of its name in the destination would hide it.
-        pieces = [
-            piece for piece in query.split("&") if piece and _name(piece) != row.click_parameter
-        ]
-        own = {_name(piece).lower() for piece in pieces}
-        for name, value in sorted(json.loads(row.subs).items()):
-            if name.lower() not in own and name != row.click_parameter:
-                pieces.append(urlencode({name: value}))
-        self._own = own | {_name(piece).lower() for piece in pieces}
-        self._own |= {row.click_parameter.lower(), DEEP}
-        origin = _ORIGIN.match(path)
-        self._origin = origin[0].encode() if origin else b""
-        self._query = f"?{''.join(f'{piece}&' for piece in pieces)}".encode()
-        self._base = path.encode() + self._query
-        self._click = f"{quote(row.click_parameter, safe='')}=".encode()
-        self._end = (mark + fragment).encode()
+        self._page, _, query = rest.partition("?")
+        pieces = _pieces(row, query)
+        taken = {_name(piece).lower() for piece in pieces} | {row.click_parameter.lower(), DEEP}
+        labels = labels_of(row, pieces, taken)
+        pieces += [label.filled({}) for label in labels if not label.waits]
+        self._waiting = tuple(label for label in labels if label.waits)
+        self._own = _shared(frozenset(taken | {_name(piece).lower() for piece in pieces if piece}))
+        self._query = f"?{''.join(f'{piece}&' for piece in pieces if piece)}"
+        self._click = _shared(f"{quote(row.click_parameter, safe='')}=")
+        self._end = mark + fragment
+        self._plain = self._joined(self._page, [], self._end)
 
-    def location(self, token: bytes, query: bytes = b"") -> bytes:
-        """The address to send the visitor to. query: the request's own, raw."""
+    def way(self, query: bytes) -> Way:
+        """query: the request's own, raw. What doesn't depend on it is worked out already."""
         if not query:
-            return b"".join((self._base, self._click, token, self._end))
+            return self._plain
         pairs = _pairs(query)
-        passed = self._passed(pairs)
-        if _DEEP_QUERY in query and (path := _deep_path(pairs)) and self._origin:
+        if _DEEP_QUERY in query and (path := _deep_path(pairs)):
             # Another page: the destination's parameters stay, its place within the page doesn't.
-            return b"".join((self._origin, path, self._query, passed, self._click, token))
-        return b"".join((self._base, passed, self._click, token, self._end))
+            return self._joined(_origin(self._page) + path, pairs, "")
+        return self._joined(self._page, pairs, self._end)
 
-    def _passed(self, pairs: list[tuple[str, str]]) -> bytes:
-        """The request's parameters that neither the destination nor the link has, with a `&`."""
-        kept = [pair for pair in pairs if pair[0].lower() not in self._own]
-        return f"{urlencode(kept, encoding=_ENCODING)}&".encode() if kept else b""
+    def _joined(self, page: str, pairs: list[tuple[str, str]], end: str) -> Way:
+        own, labels = self._own, ""
+        if self._waiting:
+            asked = dict(reversed(pairs))
+            filled = [text for label in self._waiting if (text := label.filled(asked))]
+            labels = "".join(f"{text}&" for text in filled)
+            own = own | {_name(text) for text in filled}
+        kept = [pair for pair in pairs if pair[0].lower() not in own]
+        passed = f"{urlencode(kept, encoding=_ENCODING)}&" if kept else ""
+        before = f"{page}{self._query}{passed}{labels}{self._click}"
+        return Way(before.encode(), end.encode())
+
+
+@lru_cache(maxsize=4_096)
+def _shared(same: T) -> T:
+    """One object for all links in memory that have an equal one, as most have."""
+    return same
 
 
 def is_web_address(url: str) -> bool:
     """Whether a stored destination may be redirected to at all; creation has validated it."""
     return url.startswith(("https://", "http://"))
+
+
+def _pieces(row: LinkRow, query: str) -> list[str]:
+    """The link's parameters, encoded: first the destination's, which nothing overrides."""
+    # The token has one place. A parameter of its name in the destination would hide it.
+    pieces = [piece for piece in query.split("&") if piece and _name(piece) != row.click_parameter]
+    taken = {_name(piece).lower() for piece in pieces}
+    return pieces + [
+        urlencode({name: value})
+        for name, value in sorted(json.loads(row.subs).items())
+        if name.lower() not in taken and name != row.click_parameter
+    ]
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
@@ -101,12 +112,13 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     return pairs[:MAX_QUERY_KEYS]
 
 
-def _deep_path(pairs: list[tuple[str, str]]) -> bytes | None:
-    for name, value in pairs:
-        if name == DEEP:
-            path = deep.path_of(value)
-            return path.encode() if path else None
-    return None
+def _deep_path(pairs: list[tuple[str, str]]) -> str | None:
+    return next((deep.path_of(value) for name, value in pairs if name == DEEP), None)
+
+
+def _origin(page: str) -> str:
+    scheme, mark, rest = page.partition("://")
+    return scheme + mark + rest.partition("/")[0]
 
 
 def _clean(url: str) -> str:

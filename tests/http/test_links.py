@@ -84,6 +84,8 @@ async def test_a_code_is_taken_once_in_all_workspaces(
         {"host": "links.example.com"}, {"destination": 5}, {"destination": ""},
         {"subs": {"a b": "c"}}, {"subs": {"a": 1}}, {"subs": {"a": "x" * 201}},
         {"subs": {"click_id": "x"}}, {"subs": {f"s{i}": "" for i in range(21)}},
+        {"utm": {"source": "{nobody}"}}, {"utm": {"source": 1}}, {"utm": {"brand": "x"}},
+        {"utm": {"source": "x" * 201}}, {"asset_id": "a b"}, {"asset_id": ""},
         {"expires_at": "2030-01-01"}, {"expires_at": "2030-13-01T00:00:00Z"},
         {"expires_at": "0001-01-01T00:00:00+14:00"}, {"partner_id": "part_x"},
         {"partner_id": "prog_01h45ytscbebyvny4gc8cr8ma2"},
@@ -116,6 +118,46 @@ async def test_patch_changes_what_is_given_and_null_clears(api: Api, partner: An
     await api.patch(path, {"destination": None}, status=422)
     await api.patch(path, {"subs": {"click_id": "x"}}, status=422)
     await api.patch(path, {"code": "other"}, status=422)
+
+
+async def test_utm_templates_and_assets_are_kept_changed_and_cleared(
+    api: Api, partner: Any
+) -> None:
+    own = {"source": "{partner}", "content": "{sub1}"}
+    link = await make_link(api, partner, utm=own, asset_id="banner:300x250")
+    assert (link["utm"], link["asset_id"]) == (own, "banner:300x250")
+    path = f"/links/{link['id']}"
+    changed = await api.patch(path, {"utm": {"medium": "mail"}})
+    assert changed == {**link, "utm": {"medium": "mail"}}
+    cleared = await api.patch(path, {"utm": {}, "asset_id": None})
+    assert cleared == {**link, "utm": {}, "asset_id": None}
+    problem = await api.patch(path, {"utm": {"term": "{x}"}}, status=422)
+    assert problem["errors"][0] == {
+        "place": "body/utm/term",
+        "problem": "There is no placeholder {x}",
+        "remedy": "Use {partner}, {link}, {link_code}, {asset} or {sub1} to {sub5}.",
+    }
+
+
+async def test_links_carry_their_program_s_templates(
+    api: Api, partner: Any, database: Database
+) -> None:
+    program = f"/programs/{partner['enrollments'][0]['program_id']}"
+
+    async def carried() -> list[Any]:
+        async with database.read() as read:
+            links = (Link.partner_id == decode("part", partner["id"]),)
+            rows = await read.all(select(Link.program_utm).where(*links).order_by(Link.id))
+            return [row.program_utm for row in rows]
+
+    changed = await api.patch(program, {"utm": {"source": "partners"}})
+    assert changed["utm"] == {"source": "partners"}
+    link = await make_link(api, partner, utm={"source": "own"})
+    assert await carried() == [{"source": "partners"}] * 2
+    await api.patch(program, {"utm": {}, "click_parameter": "ref"})
+    assert await carried() == [{}, {}]
+    assert (await api.get(f"/links/{link['id']}"))["utm"] == {"source": "own"}
+    await api.patch(program, {"utm": {"source": "{oops}"}}, status=422)
 
 
 async def test_archiving_is_for_good_and_can_be_repeated(api: Api, partner: Any) -> None:

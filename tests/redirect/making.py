@@ -42,6 +42,8 @@ async def make_link(
     click_parameter: str = "click_id",
     fallback: str | None = None,
     subs: dict[str, str] | None = None,
+    utm: dict[str, str] | None = None,
+    program_utm: dict[str, str] | None = None,
     expires_at: datetime | None = None,
     archived_at: datetime | None = None,
 ) -> UUID:
@@ -66,8 +68,9 @@ async def make_link(
         )
         await connection.execute(
             "INSERT INTO links (id, workspace_id, program_id, partner_id, host, code, destination,"
-            " click_parameter, fallback, is_default, subs, expires_at, archived_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10, $11, $12)",
+            " click_parameter, fallback, is_default, subs, expires_at, archived_at, utm,"
+            " program_utm)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10, $11, $12, $13, $14)",
             link,
             workspace,
             program,
@@ -80,6 +83,8 @@ async def make_link(
             json.dumps(subs or {}),
             expires_at,
             archived_at,
+            json.dumps(utm or {}),
+            json.dumps(program_utm or {}),
         )
     return link
 

@@ -104,6 +104,15 @@ async def test_a_deep_link_shows_another_page_of_the_same_site(url: str, tmp_pat
         assert await opened("//evil.example") == "https://shop.example/landing"
 
 
+async def test_the_link_s_utm_templates_come_before_the_program_s(url: str, tmp_path: Path) -> None:
+    templates = {"source": "partners", "content": "{sub1}"}
+    await make_link(url, "spring", utm={"source": "own"}, program_utm=templates)
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+        location = (await road.get("/r/spring?sub1=footer")).headers["location"]
+        assert "?utm_source=own&sub1=footer&utm_content=footer&click_id=" in location
+
+
 async def test_other_methods_and_other_paths(url: str, tmp_path: Path) -> None:
     await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:

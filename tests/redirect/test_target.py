@@ -1,25 +1,43 @@
 import re
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.redirect.target import LinkRow, Target
+from app.redirect.link_row import LinkRow
+from app.redirect.target import Target
 
 TOKEN = b"T" * 60
+LINK = UUID("01932f2a-0000-7000-8000-00000000beef")
+PARTNER = UUID("01932f2a-0000-7000-8000-00000000cafe")
 
 
 def row(destination: str = "https://shop.example/a", **changes: Any) -> LinkRow:
-    base = LinkRow(b"i" * 16, "", "code", destination, "click_id", None, "{}", None, archived=False)
+    base = LinkRow(
+        id=LINK.bytes,
+        host="",
+        code="spring",
+        destination=destination,
+        click_parameter="click_id",
+        fallback=None,
+        subs="{}",
+        expires_at=None,
+        archived=False,
+        utm="{}",
+        partner=PARTNER.bytes,
+        asset="",
+    )
     return base._replace(**changes)
 
 
 def location(
     query: bytes = b"", destination: str = "https://shop.example/a", **changes: Any
 ) -> str:
-    return Target(row(destination, **changes)).location(TOKEN, query).decode()
+    way = Target(row(destination, **changes)).way(query)
+    return (way.before + TOKEN + way.after).decode()
 
 
 def test_the_token_goes_before_the_fragment() -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base, Json
@@ -34,6 +34,13 @@ class Link(Base):
     is_default: Mapped[bool] = mapped_column(default=False)
     subs: Mapped[Json] = mapped_column(default=dict)
     """Sub-ids, {name: value}, added to the destination's query."""
+    utm: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    """Its own UTM templates, {field: template}; they come before the program's."""
+    program_utm: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    """Copied from the program, as the click parameter."""
+    asset_id: Mapped[str | None]
+    """The banner, mail or page that the link stands on, by the caller's own name; so clicks on
+    the link are the asset's clicks."""
     expires_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,6 +27,8 @@ class Program(Base):
     default_destination: Mapped[str]
     click_parameter: Mapped[str] = mapped_column(default="click_id")
     """Query parameter that carries the click token to the destination."""
+    utm: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    """UTM templates of its links, {field: template}."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     archived_at: Mapped[datetime | None]
 

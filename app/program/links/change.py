@@ -9,17 +9,23 @@ from app import destinations
 from app.db.tables import Link, Program
 from app.db.tx import Tx
 from app.errors import Conflict, NotFound
-from app.tracking_links import Subs, refuse_click_parameter
+from app.tracking_links import AssetId, Subs, refuse_click_parameter
+from app.utm import Utm
 from app.wire import In, Instant
 
 
 class LinkUpdate(In):
-    """What is absent stays; `null` clears fallback and expires_at. A code never changes."""
+    """What is absent stays; `null` clears fallback, expires_at and asset_id.
+
+    A code never changes.
+    """
 
     destination: str = ""
     fallback: str | None = None
     expires_at: Instant | None = None
     subs: Subs = {}  # noqa: RUF012 (pydantic copies defaults)
+    utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
+    asset_id: AssetId | None = None
 
 
 async def change(tx: Tx, workspace: UUID, link_id: UUID, wanted: LinkUpdate) -> None:

@@ -13,7 +13,8 @@ from app.errors import CodeTaken, Conflict, DestinationNotAllowed, NotFound
 from app.openapi import documented
 from app.pages import Order, PageDep, page
 from app.program.links.change import LinkUpdate, archive, change
-from app.tracking_links import BaseUrl, Code, LinkOut, NewLink, Subs, add, select_links
+from app.tracking_links import AssetId, BaseUrl, Code, LinkOut, NewLink, Subs, add, select_links
+from app.utm import Utm
 from app.wire import In, Instant, LinkId, Listed, PartnerId, ProgramId
 
 router: Final = APIRouter(prefix="/links", tags=["Links"])
@@ -35,6 +36,8 @@ class LinkCreate(In):
     fallback: str | None = Field(None, examples=["https://shop.example.com/"])
     expires_at: Instant | None = None
     subs: Subs = {}  # noqa: RUF012 (pydantic copies defaults)
+    utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
+    asset_id: AssetId | None = None
 
 
 @router.post("", status_code=201, responses=documented(NotFound, CodeTaken, DestinationNotAllowed))
@@ -51,6 +54,8 @@ async def create_link(body: LinkCreate, caller: Writer, tx: TxDep, base_url: Bas
             fallback=body.fallback,
             expires_at=body.expires_at,
             subs=body.subs,
+            utm=body.utm,
+            asset_id=body.asset_id,
         ),
     )
     return await _shown(tx, caller, link_id, base_url)

@@ -10,6 +10,7 @@ from app.db.tables import Link, Program, ProgramState
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, NotFound
 from app.program.programs.create import ClickParameter, Hosts, Url, normal_hosts
+from app.utm import Utm
 from app.wire import In, Name
 
 Status = Literal["active", "paused"]
@@ -22,6 +23,7 @@ class ProgramUpdate(In):
     destination_hosts: Hosts = []  # noqa: RUF012 (pydantic copies defaults)
     default_destination: Url = ""
     click_parameter: ClickParameter = ""
+    utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
     status: Status = "active"
 
 
@@ -35,20 +37,30 @@ async def change(tx: Tx, workspace: UUID, program_id: UUID, wanted: ProgramUpdat
         raise Conflict("The program is archived.")
     fields = wanted.model_fields_set
     values: dict[str, Any] = {
-        name: getattr(wanted, name) for name in ("name", "click_parameter") if name in fields
+        name: getattr(wanted, name) for name in ("name", "click_parameter", "utm") if name in fields
     }
     if fields & {"destination_hosts", "default_destination"}:
         values |= await _new_destinations(tx, program, wanted)
     if values:
         await tx.execute(update(Program).where(Program.id == program_id).values(**values))
-    if values.get("click_parameter", program.click_parameter) != program.click_parameter:
-        await tx.execute(
-            update(Link)
-            .where(Link.workspace_id == workspace, Link.program_id == program_id)
-            .values(click_parameter=wanted.click_parameter)
-        )
+    await _copy_to_links(tx, program, values)
     if "status" in fields:
         await _set_state(tx, workspace, program_id, wanted.status)
+
+
+async def _copy_to_links(tx: Tx, program: Row[Any], values: dict[str, Any]) -> None:
+    """What links carry of their program, in one statement, since each change is fed to all."""
+    copied = {
+        column: values[name]
+        for name, column in (("click_parameter", "click_parameter"), ("utm", "program_utm"))
+        if name in values and values[name] != getattr(program, name)
+    }
+    if copied:
+        await tx.execute(
+            update(Link)
+            .where(Link.workspace_id == program.workspace_id, Link.program_id == program.id)
+            .values(**copied)
+        )
 
 
 async def archive(tx: Tx, workspace: UUID, program_id: UUID) -> None:

@@ -12,6 +12,7 @@ from app.db.tables import PlanVersion, Program, ProgramState
 from app.db.tx import Tx
 from app.ids import uuid7
 from app.terms import PlanDocument
+from app.utm import Utm
 from app.wire import Currency, In, Name
 
 MAX_HOSTS: Final = 50
@@ -39,6 +40,7 @@ class ProgramCreate(In):
     destination_hosts: Hosts
     default_destination: Url
     click_parameter: ClickParameter = "click_id"
+    utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
     plan: PlanDocument
 
 
@@ -66,6 +68,7 @@ async def create(tx: Tx, workspace: UUID, new: ProgramCreate) -> NewProgram:
                 new.default_destination, hosts, "body/default_destination"
             ),
             click_parameter=new.click_parameter,
+            utm=new.utm,
         )
     )
     await tx.execute(

@@ -14,6 +14,7 @@ from app.pages import Order, PageDep, page
 from app.program.programs.change import ProgramUpdate, archive, change
 from app.program.programs.create import ProgramCreate, create
 from app.terms import PlanDocument
+from app.utm import Utm
 from app.wire import Currency, Instant, Listed, Out, PlanId, ProgramId
 
 router: Final = APIRouter(prefix="/programs", tags=["Programs and plans"])
@@ -32,6 +33,7 @@ class ProgramOut(Out):
     destination_hosts: list[str]
     default_destination: str
     click_parameter: str
+    utm: Utm
     status: Literal["active", "paused", "archived"]
     plan_id: PlanId
     plan_version: int
@@ -48,6 +50,7 @@ class ProgramOut(Out):
             destination_hosts=row.destination_hosts,
             default_destination=row.default_destination,
             click_parameter=row.click_parameter,
+            utm=row.utm,
             status=row.status,
             plan_id=row.plan_id,
             plan_version=row.plan_version,
