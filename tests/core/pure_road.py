@@ -121,7 +121,7 @@ class PureRoad:
         for customer in gone:
             self.customers.pop(customer, None)
         self.names = {n: person.id if c in gone else c for n, c in self.names.items()}
-        self.names |= dict.fromkeys(person.names, person.id)
+        self.names |= dict.fromkeys(person.new_names, person.id)
         self.customers[person.id] = Known(
             events={event.id: event for event in decided.events},
             conversions={conversion.id: conversion for conversion in decided.conversions},
