@@ -95,12 +95,14 @@ class Redirect:
         traffic_class = classify(scope["method"], headers)
         number = CLASSES[traffic_class]
         click = uuid7().bytes
+        way = target.way(scope["query_string"])
         row = pack(
             number,
             click,
             target.link,
             headers.get(b"user-agent", b""),
             headers.get(b"referer", b""),
+            way.subs,
         )
         if not await self._journal.record(row):
             UNRECORDED.inc()
@@ -109,7 +111,6 @@ class Redirect:
             return
         (_HEADED if traffic_class == HEAD else _REDIRECTED).inc()
         token = self._sign(number, click, target.link)
-        way = target.way(scope["query_string"])
         await _redirect(send, way.before + token + way.after)
 
 

@@ -31,10 +31,13 @@ _REFUSED: Final = (
 # A UUIDv7 begins with 48 bits of milliseconds; Postgres reads hexadecimal as bits.
 _STORE: Final = """
     WITH stored AS (
-        INSERT INTO clicks (id, link_id, agent_id, referrer_id, traffic_class)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[])
+        INSERT INTO clicks (id, link_id, agent_id, referrer_id, traffic_class, subs)
+        SELECT * FROM unnest(
+            $1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[], $6::text[]
+        )
         ON CONFLICT (id) DO UPDATE
-            SET agent_id = excluded.agent_id, referrer_id = excluded.referrer_id
+            SET agent_id = excluded.agent_id, referrer_id = excluded.referrer_id,
+                subs = excluded.subs
             WHERE clicks.recovered AND clicks.agent_id IS NULL
         RETURNING id, link_id, traffic_class, recovered
     ), counted AS (
@@ -95,6 +98,7 @@ class ClickStore:
             [agents[row.agent] for row in rows],
             [referrers[page] for page in pages],
             [row.traffic_class for row in rows],
+            [_text(row.subs) or None for row in rows],
         )
         DRAINED.inc(len(rows))
 
@@ -170,5 +174,6 @@ def _as_json(row: JournalRow) -> bytes:
             "traffic_class": row.traffic_class,
             "agent": row.agent.decode("latin-1"),
             "referrer": row.referrer.decode("latin-1"),
+            "subs": row.subs.decode("latin-1"),
         }
     )

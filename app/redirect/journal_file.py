@@ -16,6 +16,9 @@ REFERRER_BYTES: Final = 1_024
 PATTERN: Final = "journal-*.sqlite"
 _FORMAT: Final = 1
 _HEAD: Final = Struct(">B16s16sHH")
+_SUBS: Final = Struct(">H")
+_WITH_SUBS: Final = 0x80
+"""Set in the class number where sub-ids end the row; most clicks have none and pay no byte."""
 
 
 class JournalRow(NamedTuple):
@@ -26,6 +29,8 @@ class JournalRow(NamedTuple):
     link: bytes
     agent: bytes
     referrer: bytes
+    subs: bytes = b""
+    """The visitor's own sub-ids as a query in ASCII: `sub1=footer&sub2=42`."""
 
 
 class Commit(NamedTuple):
@@ -36,10 +41,15 @@ class Commit(NamedTuple):
     rows: bytes
 
 
-def pack(class_number: int, click: bytes, link: bytes, agent: bytes, referrer: bytes) -> bytes:
+def pack(
+    class_number: int, click: bytes, link: bytes, agent: bytes, referrer: bytes, subs: bytes = b""
+) -> bytes:
     """A row's bytes; agent and referrer are cut to what a dictionary should keep."""
     agent, referrer = agent[:AGENT_BYTES], referrer[:REFERRER_BYTES]
-    return _HEAD.pack(class_number, click, link, len(agent), len(referrer)) + agent + referrer
+    if not subs:
+        return _HEAD.pack(class_number, click, link, len(agent), len(referrer)) + agent + referrer
+    head = _HEAD.pack(class_number | _WITH_SUBS, click, link, len(agent), len(referrer))
+    return b"".join((head, agent, referrer, _SUBS.pack(len(subs)), subs))
 
 
 def unpack(rows: bytes) -> list[JournalRow]:
@@ -50,9 +60,16 @@ def unpack(rows: bytes) -> list[JournalRow]:
             number, click, link, agent_bytes, referrer_bytes = _HEAD.unpack_from(rows, at)
             agent_at = at + _HEAD.size
             referrer_at = agent_at + agent_bytes
-            at = referrer_at + referrer_bytes
-            row = JournalRow(number, click, link, rows[agent_at:referrer_at], rows[referrer_at:at])
-            found.append(row)
+            end = at = referrer_at + referrer_bytes
+            subs = b""
+            if number & _WITH_SUBS:
+                subs_at = end + _SUBS.size
+                at = subs_at + _SUBS.unpack_from(rows, end)[0]
+                subs = rows[subs_at:at]
+                if not subs:
+                    raise ValueError("a journal row announces sub-ids and has none")
+            agent, referrer = rows[agent_at:referrer_at], rows[referrer_at:end]
+            found.append(JournalRow(number & ~_WITH_SUBS, click, link, agent, referrer, subs))
     except StructError as error:
         raise ValueError("a journal row is cut off") from error
     if at != len(rows):

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
+from app.core import utm
 from app.redirect import deep
 from app.redirect.labels import labels_of
 from app.redirect.link_row import LinkRow
@@ -17,6 +18,8 @@ DEEP: Final = "to"
 """The request's parameter that names another page of the link's site; never passed on."""
 MAX_QUERY_BYTES: Final = 2_048
 MAX_QUERY_KEYS: Final = 20
+MAX_SUB_BYTES: Final = 100
+"""Longer sub-ids are passed on but not recorded: cut ones would be taken for others."""
 _URL_CHARACTERS: Final = "!#$%&'()*+,-./:;=?@[]_~"
 _ENCODING: Final = "latin-1"  # any byte there and back, whatever the visitor's encoding was
 _DEEP_QUERY: Final = f"{DEEP}=".encode()
@@ -28,6 +31,8 @@ class Way(NamedTuple):
 
     before: bytes
     after: bytes
+    subs: bytes
+    """The sub-ids that the request brought, as a query in ASCII: `sub1=footer&sub2=42`."""
 
 
 class Target:
@@ -76,7 +81,7 @@ class Target:
         kept = [pair for pair in pairs if pair[0].lower() not in own]
         passed = f"{urlencode(kept, encoding=_ENCODING)}&" if kept else ""
         before = f"{page}{self._query}{passed}{labels}{self._click}"
-        return Way(before.encode(), end.encode())
+        return Way(before.encode(), end.encode(), _subs(kept) if kept else b"")
 
 
 @lru_cache(maxsize=4_096)
@@ -110,6 +115,16 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
         query.decode(_ENCODING), keep_blank_values=True, encoding=_ENCODING, separator="&"
     )
     return pairs[:MAX_QUERY_KEYS]
+
+
+def _subs(kept: list[tuple[str, str]]) -> bytes:
+    """What is recorded with the click: of each sub-id the first, in their order."""
+    brought = {
+        name: value
+        for name, value in reversed(kept)
+        if name in utm.SUBS and 0 < len(value) <= MAX_SUB_BYTES
+    }
+    return urlencode(sorted(brought.items()), encoding=_ENCODING).encode() if brought else b""
 
 
 def _deep_path(pairs: list[tuple[str, str]]) -> str | None:

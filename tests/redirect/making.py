@@ -141,7 +141,7 @@ def token_of(location: str, parameter: str = "click_id") -> ClickToken:
 async def clicks_in(url: str) -> list["asyncpg.Record"]:
     async with connected(url) as connection:
         return await connection.fetch(
-            "SELECT c.id, c.link_id, c.traffic_class, c.recovered, a.text AS agent,"
+            "SELECT c.id, c.link_id, c.traffic_class, c.recovered, c.subs, a.text AS agent,"
             " r.text AS referrer FROM clicks c LEFT JOIN agents a ON a.id = c.agent_id"
             " LEFT JOIN referrers r ON r.id = c.referrer_id ORDER BY c.id"
         )

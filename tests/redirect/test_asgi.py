@@ -104,6 +104,17 @@ async def test_a_deep_link_shows_another_page_of_the_same_site(url: str, tmp_pat
         assert await opened("//evil.example") == "https://shop.example/landing"
 
 
+async def test_a_visitor_s_sub_ids_are_recorded_with_the_click(url: str, tmp_path: Path) -> None:
+    await make_link(url, "spring", subs={"sub2": "own"})
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+        long = f"sub4={'x' * 101}"
+        for query in (f"sub3=c%20d&sub1=a&sub2=evil&sub6=f&sub1=b&{long}", "x=1", ""):
+            await road.get(f"/r/spring?{query}")
+        found = [click["subs"] for click in await drained(url, 3)]
+        assert found == ["sub1=a&sub3=c+d", None, None]
+
+
 async def test_the_link_s_utm_templates_come_before_the_program_s(url: str, tmp_path: Path) -> None:
     templates = {"source": "partners", "content": "{sub1}"}
     await make_link(url, "spring", utm={"source": "own"}, program_utm=templates)

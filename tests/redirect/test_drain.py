@@ -69,10 +69,10 @@ async def test_a_recovered_click_gets_what_it_lacks_and_is_not_counted_again(url
             LINK,
         )
     async with store(url) as clicks:
-        await clicks.store([row(click, b"first")])
+        await clicks.store([row(click, b"first")._replace(subs=b"sub1=a")])
         await clicks.store([row(click, b"second")])
     (found,) = await clicks_in(url)
-    assert (found["agent"], found["recovered"]) == ("first", True)
+    assert (found["agent"], found["subs"], found["recovered"]) == ("first", "sub1=a", True)
     assert await counted_in(url) == 0
 
 

@@ -28,9 +28,10 @@ ROW = pack(1, b"c" * 16, b"l" * 16, b"agent", b"referrer")
 
 rows = st.builds(
     JournalRow,
-    st.integers(0, 255),
+    st.integers(0, 127),
     st.binary(min_size=16, max_size=16),
     st.binary(min_size=16, max_size=16),
+    st.binary(max_size=50),
     st.binary(max_size=50),
     st.binary(max_size=50),
 )

@@ -46,6 +46,10 @@ class Click(Base):
     """Number of the class in `core.traffic.CLASSES`."""
     recovered: Mapped[bool] = mapped_column(server_default=text("false"))
     """Made from a token that came with a conversion; the drain fills in the rest if it can."""
+    subs: Mapped[str | None]
+    """The visitor's own sub-ids as a query: `sub1=footer&sub2=42`; the link's own are on the link.
+    Kept here, not in a dictionary: some networks send a new one with each click, and what visitors
+    make up must go with its partition. A click without any pays nothing."""
 
 
 class LinkClicks(Base):
