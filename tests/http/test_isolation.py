@@ -70,6 +70,8 @@ CASES: dict[str, Case] = {
     "GET /v1/links/{link_id}": Case(),
     "PATCH /v1/links/{link_id}": Case({"subs": {"stolen": "1"}}),
     "DELETE /v1/links/{link_id}": Case(),
+    "GET /v1/links/{link_id}/qr": Case(),
+    "GET /v1/links/{link_id}/share": Case(),
     # Events belong to whoever sends them: the same ids elsewhere are other customers and sales.
     "POST /v1/track/lead": Case(LEAD, status=200),
     "POST /v1/track/sale": Case({**SALE, "program_id": "{program}"}),

@@ -12,6 +12,7 @@ from app.problems import MEDIA_TYPE
 from tests.http.test_isolation import routes
 
 FILE = Path(__file__).parents[2] / "openapi.yaml"
+IMAGES = {"GET /v1/links/{link_id}/qr": {"image/svg+xml", "image/png"}}
 KEYLESS = {"POST /v1/webhooks/{source_id}"}
 
 
@@ -38,7 +39,9 @@ def test_every_operation_has_a_summary_and_what_it_answers(app: FastAPI) -> None
         assert operation["tags"], name
         good = [one for status, one in operation["responses"].items() if status < "300"]
         assert good, name
-        assert "schema" in good[0]["content"]["application/json"], name
+        content = good[0]["content"]
+        assert content.keys() == IMAGES.get(name, {"application/json"}), name
+        assert all("schema" in one for one in content.values()), name
 
 
 def test_operations_have_names_of_their_own(app: FastAPI) -> None:

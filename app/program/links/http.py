@@ -1,24 +1,41 @@
 """`/v1/links`: tracking links of partners, with their clicks."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
 from app.db.tables import Link
 from app.db.tx import Read
 from app.errors import CodeTaken, Conflict, DestinationNotAllowed, NotFound
+from app.ids import encode
 from app.openapi import documented
 from app.pages import Order, PageDep, page
 from app.program.links.change import LinkUpdate, archive, change
+from app.program.links.share import (
+    MEDIA_TYPES,
+    ImageFormat,
+    Scale,
+    ShareOut,
+    Text,
+    kit,
+    qr_image,
+)
 from app.tracking_links import AssetId, BaseUrl, Code, LinkOut, NewLink, Subs, add, select_links
 from app.utm import Utm
 from app.wire import In, Instant, LinkId, Listed, PartnerId, ProgramId
 
 router: Final = APIRouter(prefix="/links", tags=["Links"])
 _ORDER: Final = Order("link", Link.created_at, Link.id, Link.workspace_id)
+_IMAGES: Final[dict[str, Any]] = {
+    "description": "The image.",
+    "content": {
+        "image/svg+xml": {"schema": {"type": "string"}},
+        "image/png": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
 Reader = Annotated[Caller, Depends(needs(Scope.LINKS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.LINKS_WRITE))]
 
@@ -108,6 +125,29 @@ async def archive_link(link_id: LinkId, caller: Writer, tx: TxDep, base_url: Bas
     """Archive a link; its code stays taken."""
     await archive(tx, caller.workspace_id, link_id)
     return await _shown(tx, caller, link_id, base_url)
+
+
+@router.get("/{link_id}/qr", response_class=Response, responses={200: _IMAGES})
+async def get_link_qr(
+    link_id: LinkId,
+    caller: Reader,
+    read: ReadDep,
+    base_url: BaseUrl,
+    image: Annotated[ImageFormat, Query(alias="format")] = "svg",
+    scale: Scale = 10,
+) -> Response:
+    """The link's short URL as a QR code."""
+    link = await _shown(read, caller, link_id, base_url)
+    return Response(qr_image(link.short_url, image, scale), media_type=MEDIA_TYPES[image])
+
+
+@router.get("/{link_id}/share")
+async def get_link_share(
+    link_id: LinkId, caller: Reader, read: ReadDep, base_url: BaseUrl, text: Text = ""
+) -> ShareOut:
+    """The share kit: the short URL, ready posts and a mail, a snippet, QR codes."""
+    link = await _shown(read, caller, link_id, base_url)
+    return kit(link.short_url, f"{base_url}/v1/links/{encode('link', link_id)}/qr", text)
 
 
 async def _shown(read: Read, caller: Caller, link_id: LinkId, base_url: BaseUrl) -> LinkOut:
