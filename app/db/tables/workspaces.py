@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,6 +29,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
     __table_args__ = (
+        CheckConstraint("kind IN ('secret', 'publishable')", name="kind"),
         Index("uq_api_keys_digest", "digest", unique=True),
         Index("ix_api_keys_workspace_id_created_at", "workspace_id", "created_at", "id"),
     )
@@ -40,6 +41,9 @@ class ApiKey(Base):
     """The key's first characters, to tell keys apart in a list."""
     digest: Mapped[bytes] = mapped_column(BYTEA)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    kind: Mapped[str] = mapped_column(server_default=text("'secret'"))
+    origins: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'"))
+    """Where a publishable key works, as browsers write origins."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
