@@ -37,7 +37,10 @@ from app.program.partners.http import router as partners_router
 from app.program.plans.http import router as plans_router
 from app.program.programs.http import router as programs_router
 from app.program.workspaces.http import router as workspaces_router
+from app.publishable import CrossOrigin, new_buckets
 from app.queries import refuse_unknown
+from app.redirect.record import Recorder
+from app.redirect.track import router as clicks_router
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
@@ -48,6 +51,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     plans_router,
     partners_router,
     links_router,
+    clicks_router,
     track_router,
     sources_router,
     webhooks_router,
@@ -67,9 +71,16 @@ _log: Final = structlog.get_logger()
 
 
 def build(
-    database: Database, settings: Settings, keys: SecretKeys, ready: Callable[[], bool]
+    database: Database,
+    settings: Settings,
+    keys: SecretKeys,
+    ready: Callable[[], bool],
+    recorder: Recorder | None = None,
 ) -> FastAPI:
-    """The API on these pools. ready: whether the schema is in place; until then /v1 is 503."""
+    """The API on these pools. ready: whether the schema is in place; until then /v1 is 503.
+
+    recorder: the journal's, for told clicks; only what asks for none can do without.
+    """
     app = FastAPI(
         title="Finderfee",
         version=__version__,
@@ -84,11 +95,14 @@ def build(
     app.state.settings = settings
     app.state.secret_keys = keys
     app.state.tracker = Tracker(database, keys)
+    app.state.recorder = recorder
+    app.state.buckets = new_buckets()
     app.state.receiver = Receiver(database, keys)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown)])
     app.add_middleware(Limits)
     app.add_middleware(_Gate, ready=ready)
+    app.add_middleware(CrossOrigin)
     _use_own_document(app)
     return app
 

@@ -18,6 +18,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import func, insert, or_, select
 
+from app import publishable
 from app.db.engine import Database
 from app.db.tables import ApiKey, Workspace
 from app.db.tx import Read, Tx
@@ -25,6 +26,7 @@ from app.errors import MissingScope, Unauthorized
 from app.ids import uuid7
 
 Mode = Literal["live", "test"]
+KeyKind = Literal["secret", "publishable"]
 
 MIN_KEY_LENGTH: Final = 32
 MAX_KEY_LENGTH: Final = 200
@@ -47,18 +49,24 @@ class Scope(StrEnum):
     CONVERSIONS_WRITE = "conversions:write"
     COMMISSIONS_READ = "commissions:read"
     PAYOUTS_WRITE = "payouts:write"
+    CLICKS_WRITE = "clicks:write"
     ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. first: of the workspace that the first start made; it may make workspaces."""
+    """Who asks. first: of the workspace that the first start made; it may make workspaces.
+
+    origins: where a publishable key works; a secret key has none.
+    """
 
     workspace_id: UUID
     key_id: UUID
     mode: Mode
     scopes: frozenset[str]
     first: bool
+    publishable: bool = False
+    origins: tuple[str, ...] = ()
 
     def may(self, scope: Scope) -> bool:
         noun, _, verb = scope.partition(":")
@@ -78,8 +86,8 @@ class NewKey:
     digest: bytes
 
 
-def new_key(mode: Mode) -> NewKey:
-    """`ff_live_`, 32 random characters (190 bits) and a checksum of 6.
+def new_key(mode: Mode | Literal["pub"]) -> NewKey:
+    """`ff_live_`, `ff_test_` or `ff_pub_`, 32 random characters (190 bits) and a checksum of 6.
 
     The checksum serves scanners for leaked secrets and clients that look for typing errors. The
     server does not refuse by it, since the first key may have any form (`given_key`).
@@ -116,16 +124,31 @@ async def issue(
     expires_at: datetime | None = None,
 ) -> UUID:
     """Store the key's digest; from the commit on it is in force."""
+    return await _store(tx, workspace, key, name=name, scopes=sorted(scopes), expires_at=expires_at)
+
+
+async def issue_publishable(
+    tx: Tx,
+    workspace: UUID,
+    key: NewKey,
+    *,
+    name: str,
+    origins: Collection[str],
+    expires_at: datetime | None = None,
+) -> UUID:
+    """Store a key that may stand in the source of these origins' pages; it can only tell clicks."""
+    limits = {"kind": "publishable", "origins": list(dict.fromkeys(origins))}
+    scopes = [Scope.CLICKS_WRITE]
+    return await _store(
+        tx, workspace, key, name=name, scopes=scopes, expires_at=expires_at, **limits
+    )
+
+
+async def _store(tx: Tx, workspace: UUID, key: NewKey, **columns: Any) -> UUID:
     key_id = uuid7()
     await tx.execute(
         insert(ApiKey).values(
-            id=key_id,
-            workspace_id=workspace,
-            name=name,
-            hint=key.hint,
-            digest=key.digest,
-            scopes=sorted(scopes),
-            expires_at=expires_at,
+            id=key_id, workspace_id=workspace, hint=key.hint, digest=key.digest, **columns
         )
     )
     return key_id
@@ -157,6 +180,7 @@ _BEARER: Final = HTTPBearer(
 
 
 async def _authenticate(
+    request: Request,
     database: Annotated[Database, Depends(get_database)],
     token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
 ) -> Caller:
@@ -167,13 +191,24 @@ async def _authenticate(
         found = await find_caller(read, key)
     if found is None:
         raise Unauthorized
+    if found.publishable:
+        origin, buckets = request.headers.get("origin"), request.app.state.buckets
+        publishable.admit(found.key_id, origin, found.origins, buckets)
     return found
 
 
 async def find_caller(read: Read, key: str) -> Caller | None:
     """Whose key it is, if it is in force now."""
     row = await read.first(
-        select(ApiKey.id, ApiKey.workspace_id, ApiKey.scopes, Workspace.mode, Workspace.first)
+        select(
+            ApiKey.id,
+            ApiKey.workspace_id,
+            ApiKey.scopes,
+            ApiKey.kind,
+            ApiKey.origins,
+            Workspace.mode,
+            Workspace.first,
+        )
         .join(Workspace, Workspace.id == ApiKey.workspace_id)
         .where(
             ApiKey.digest == _digest(key),
@@ -189,6 +224,8 @@ async def find_caller(read: Read, key: str) -> Caller | None:
         mode=row.mode,
         scopes=frozenset(row.scopes),
         first=row.first,
+        publishable=row.kind == "publishable",
+        origins=tuple(row.origins),
     )
 
 

@@ -58,6 +58,10 @@ class MissingScope(Problem):
     status, code, title = 403, "missing_scope", "The key lacks a scope"
 
 
+class OriginNotAllowed(Problem):
+    status, code, title = 403, "origin_not_allowed", "The key does not work on this site"
+
+
 class NotFound(Problem):
     status, code, title = 404, "not_found", "There is no such object in this workspace"
 
@@ -84,6 +88,14 @@ class DestinationNotAllowed(Problem):
 
 class PlanInvalid(Problem):
     status, code, title = 422, "plan_invalid", "The plan has errors"
+
+
+class LinkEnded(Problem):
+    status, code, title = 410, "link_ended", "The link is expired or archived"
+
+
+class RateLimited(Problem):
+    status, code, title = 429, "rate_limited", "Too many requests with this key; try again shortly"
 
 
 class RequestTimeout(Problem):

@@ -9,7 +9,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import asyncpg
 import structlog
@@ -26,7 +26,6 @@ from app.db.where import database_url
 from app.late import Late, nothing_here
 from app.redirect.folders import claim_folder
 from app.redirect.road import road
-from app.secret_keys import SecretKeys
 from app.settings import Settings
 from app.site.script import Script
 
@@ -81,35 +80,36 @@ async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
         running.push_async_callback(database.close)
         checks: dict[str, health.Check] = {}
         inner: ASGIApp = nothing_here
-        clicks = None
+        # In every role: the API journals the clicks that it is told of.
+        folder = claim_folder(settings.data_dir)
+        clicks = await running.enter_async_context(
+            road(settings, database_url=url, keys=keys, folder=folder)
+        )
         if role != "api":
-            folder = claim_folder(settings.data_dir)
-            clicks = await running.enter_async_context(
-                road(settings, database_url=url, keys=keys, folder=folder)
-            )
             checks["redirect"] = health.of(clicks.ready)
         if role != "redirect":
             group = await running.enter_async_context(asyncio.TaskGroup())
             schema, late = Schema(url), Late()
+            recorder = clicks.recorder()
             tasks = [
                 group.create_task(schema.ask()),
-                group.create_task(_build(late, database, settings, keys, schema)),
+                group.create_task(_build(late, database, settings, keys, schema.ready, recorder)),
             ]
             running.callback(lambda: [task.cancel() for task in tasks])
             checks["api"] = partial(_api_ready, late, schema, database)
             inner = late
         checks["worker"] = partial(health.worker_beats, database)
         watched = Script(health.Health(inner, checks))
-        yield clicks.app(watched) if clicks else watched
+        yield watched if role == "api" else clicks.app(watched)
 
 
-async def _build(
-    late: Late, database: Database, settings: Settings, keys: SecretKeys, schema: Schema
-) -> None:
+async def _build(late: Late, *parts: Any) -> None:
+    """parts: what `api.build` takes."""
+
     def build() -> ASGIApp:
         from app import api  # noqa: PLC0415 (slow to import: not before the redirects answer)
 
-        return api.build(database, settings, keys, schema.ready)
+        return api.build(*parts)
 
     late.put(await asyncio.to_thread(build))
 

@@ -14,6 +14,7 @@ from app.redirect.drain import drain_own, keep_emptying_orphans
 from app.redirect.feed import follow
 from app.redirect.folders import refuse_network
 from app.redirect.journal import Journal
+from app.redirect.record import Recorder
 from app.redirect.watch import keep_running
 from app.secret_keys import SecretKeys
 from app.settings import Settings
@@ -33,6 +34,10 @@ class Road:
         return Redirect(
             inner, directory=self.directory, journal=self.journal, click_keys=self.click_keys
         )
+
+    def recorder(self) -> Recorder:
+        """For clicks that are told instead of made."""
+        return Recorder(self.journal, self.click_keys)
 
     def ready(self) -> bool:
         """Whether visitors can be sent on with their clicks safe; needs no Postgres."""

@@ -1,18 +1,31 @@
 """The API on the worker's database, and callers with workspaces of their own."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from fastapi import FastAPI
 
 from app.api import build
 from app.db.engine import Database
+from app.redirect.journal import Journal
+from app.redirect.record import Recorder
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 from tests.http.client import Api, new_workspace
 
 
 @pytest.fixture(scope="session")
-def app(database: Database) -> FastAPI:
-    return build(database, Settings(), SecretKeys(["a key for tests, 32 characters long"]), _ready)
+async def journal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Journal]:
+    """Where the API writes the clicks that it is told of; nothing drains it here."""
+    journal = Journal(tmp_path_factory.mktemp("journal"), max_bytes=2_000_000_000)
+    yield journal
+    await journal.close()
+
+
+@pytest.fixture(scope="session")
+def app(database: Database, journal: Journal) -> FastAPI:
+    keys = SecretKeys(["a key for tests, 32 characters long"])
+    return build(database, Settings(), keys, _ready, Recorder(journal, keys.click_keys))
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ CASES: dict[str, Case] = {
     "DELETE /v1/links/{link_id}": Case(),
     "GET /v1/links/{link_id}/qr": Case(),
     "GET /v1/links/{link_id}/share": Case(),
+    "POST /v1/track/click": Case({"link_id": "{link}"}),
     # Events belong to whoever sends them: the same ids elsewhere are other customers and sales.
     "POST /v1/track/lead": Case(LEAD, status=200),
     "POST /v1/track/sale": Case({**SALE, "program_id": "{program}"}),

@@ -3,16 +3,27 @@
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlalchemy import Row, Select, select
 
-from app.auth import Caller, ReadDep, Scope, TxDep, issue, needs, new_key
+from app.auth import (
+    Caller,
+    KeyKind,
+    ReadDep,
+    Scope,
+    TxDep,
+    issue,
+    issue_publishable,
+    needs,
+    new_key,
+)
 from app.db.tables import ApiKey
 from app.db.tx import Read
 from app.errors import Conflict, NotFound
 from app.openapi import documented
 from app.pages import Order, PageDep, page
 from app.program.keys.revoke import revoke
+from app.publishable import Origin
 from app.wire import In, Instant, KeyId, Listed, Name, Out
 
 router: Final = APIRouter(prefix="/keys", tags=["Workspaces and keys"])
@@ -21,11 +32,29 @@ Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 
 
 class KeyCreate(In):
-    """scopes: `:write` includes `:read` of the same noun, `admin` everything."""
+    """A secret key needs scopes: `:write` includes `:read` of the same noun, `admin` everything.
+
+    A publishable key may stand in a page's source: it can do `POST /v1/track/click` and nothing
+    else, from the origins that are named, so it needs these and takes no scopes.
+    """
 
     name: Name
-    scopes: list[Scope] = Field(min_length=1, max_length=20, examples=[["links:write"]])
+    kind: KeyKind = "secret"
+    scopes: list[Scope] = Field(default=[], max_length=20, examples=[["links:write"]])
+    origins: list[Origin] = Field(default=[], max_length=20)
     expires_at: Instant | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind == "secret" and not self.scopes:
+            raise ValueError("a secret key needs scopes")
+        if self.kind == "secret" and self.origins:
+            raise ValueError("only a publishable key has origins")
+        if self.kind == "publishable" and not self.origins:
+            raise ValueError("a publishable key needs origins")
+        if self.kind == "publishable" and self.scopes:
+            raise ValueError("a publishable key has its one scope already; leave scopes out")
+        return self
 
 
 class KeyOut(Out):
@@ -34,7 +63,9 @@ class KeyOut(Out):
     id: KeyId
     name: str
     hint: str = Field(examples=["ff_live_7yZ4"])
+    kind: str
     scopes: list[str]
+    origins: list[str]
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None
@@ -45,7 +76,9 @@ class KeyOut(Out):
             id=row.id,
             name=row.name,
             hint=row.hint,
+            kind=row.kind,
             scopes=row.scopes,
+            origins=row.origins,
             created_at=row.created_at,
             expires_at=row.expires_at,
             revoked_at=row.revoked_at,
@@ -61,15 +94,26 @@ class KeyCreated(KeyOut):
 @router.post("", status_code=201)
 async def create_key(body: KeyCreate, caller: Admin, tx: TxDep) -> KeyCreated:
     """Make a key; the answer is the only one that shows it."""
-    key = new_key(caller.mode)
-    key_id = await issue(
-        tx,
-        caller.workspace_id,
-        key,
-        name=body.name,
-        scopes=set(body.scopes),
-        expires_at=body.expires_at,
-    )
+    if body.kind == "publishable":
+        key = new_key("pub")
+        key_id = await issue_publishable(
+            tx,
+            caller.workspace_id,
+            key,
+            name=body.name,
+            origins=body.origins,
+            expires_at=body.expires_at,
+        )
+    else:
+        key = new_key(caller.mode)
+        key_id = await issue(
+            tx,
+            caller.workspace_id,
+            key,
+            name=body.name,
+            scopes=set(body.scopes),
+            expires_at=body.expires_at,
+        )
     shown = await _shown(tx, caller, key_id)
     return KeyCreated(**dict(shown), key=key.key)
 
