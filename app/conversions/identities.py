@@ -1,14 +1,19 @@
 """Whose event is it: names → customers, found, made or joined, for a batch at once."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
 from app.core.events import Event
 from app.ids import uuid7
+
+_PERSON: Final = "a:"
+"""How `identity.person_name` begins; no payment's key does."""
+_CUSTOMER: Final = "customer:"
 
 
 @dataclass(slots=True)
@@ -17,6 +22,7 @@ class Someone:
 
     id: the customer, the oldest if several turn out to be one. absorbed: the younger ones.
     made: it is new. new_names: those of its news that nobody had. news: in order of receipt.
+    joined: until one of the news it was a known customer and somebody else.
     """
 
     id: UUID
@@ -24,6 +30,7 @@ class Someone:
     absorbed: tuple[UUID, ...]
     new_names: frozenset[str]
     news: tuple[Event, ...]
+    joined: bool
 
 
 @dataclass(slots=True)
@@ -36,34 +43,45 @@ class Sorted:
 
 @dataclass(slots=True)
 class _Clump:
-    """Names and events that belong together."""
+    """Names and events that belong together.
+
+    waiting: events that came before anybody's name. joined: it was two, each somebody's.
+    """
 
     names: set[str] = field(default_factory=set)
-    events: dict[UUID, Event] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    waiting: list[Event] = field(default_factory=list)
+    joined: bool = False
+
+    def take(self, other: "_Clump") -> None:
+        self.names |= other.names
+        self.events += other.events
+        self.waiting += other.waiting
+        self.joined |= other.joined
 
 
-def sort_out(events: Sequence[Event], known: dict[str, UUID]) -> Sorted:
+def sort_out(events: Sequence[Event], known: Mapping[str, UUID]) -> Sorted:
     """Group a batch's events by whom they are about.
 
     known: customers by name. An event without a person belongs to whoever else has one of its
-    payments; if nobody has, it is an orphan.
+    payments; it counts as received when the event was that told so, since it has an effect only
+    then. If nobody has, it is an orphan.
     """
     people: list[Someone] = []
     orphans: list[Event] = []
     for clump in _clumps(events, known):
-        news = tuple(sorted(clump.events.values(), key=lambda e: (e.received_at, e.id)))
-        found = sorted({known[name] for name in clump.names if name in known})
-        if not found and not any(event.people for event in news):
-            orphans.extend(news)
+        orphans += clump.waiting
+        if not clump.events:
             continue
-        made = not found
+        found = sorted({known[name] for name in clump.names if name in known})
         people.append(
             Someone(
-                id=uuid7() if made else found[0],
-                made=made,
+                id=found[0] if found else uuid7(),
+                made=not found,
                 absorbed=tuple(found[1:]),
                 new_names=frozenset(clump.names - known.keys()),
-                news=news,
+                news=tuple(sorted(clump.events, key=_receipt)),
+                joined=len(found) > 1 or (bool(found) and clump.joined),
             )
         )
     return Sorted(tuple(people), tuple(orphans))
@@ -85,20 +103,30 @@ async def known_names(
     return {row["name"]: row["customer_id"] for row in rows}
 
 
-def _clumps(events: Sequence[Event], known: dict[str, UUID]) -> list[_Clump]:
-    """Union of events by shared names; two names of one known customer are shared too."""
+def _clumps(events: Sequence[Event], known: Mapping[str, UUID]) -> list[_Clump]:
+    """Unions by shared names, in order of receipt; all names of a known customer are shared."""
     clumps: dict[str, _Clump] = {}
-    for event in events:
-        labels = {*event.people, *event.payments}
-        labels |= {f"customer:{known[name]}" for name in labels if name in known}
-        joined = _Clump(set(labels), {event.id: event})
+    for event in sorted(events, key=_receipt):
+        names = {*event.people, *event.payments}
+        labels = names | {f"{_CUSTOMER}{known[name]}" for name in names if name in known}
+        joined = _Clump(labels, waiting=[event])
         met = {id(clumps[label]): clumps[label] for label in labels if label in clumps}
+        joined.joined = sum(bool(other.events) for other in met.values()) > 1
         for other in met.values():
-            joined.names |= other.names
-            joined.events |= other.events
+            joined.take(other)
+        if any(name.startswith((_PERSON, _CUSTOMER)) for name in joined.names):
+            joined.events += [
+                replace(waited, received_at=max(waited.received_at, event.received_at))
+                for waited in joined.waiting
+            ]
+            joined.waiting = []
         for name in joined.names:
             clumps[name] = joined
-    distinct = {id(clump): clump for clump in clumps.values()}
-    for clump in distinct.values():
-        clump.names = {name for name in clump.names if not name.startswith("customer:")}
-    return list(distinct.values())
+    distinct = list({id(clump): clump for clump in clumps.values()}.values())
+    for clump in distinct:
+        clump.names = {name for name in clump.names if not name.startswith(_CUSTOMER)}
+    return distinct
+
+
+def _receipt(event: Event) -> tuple[datetime, UUID]:
+    return (event.received_at, event.id)

@@ -16,6 +16,7 @@ from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
 from app.conversions.record import write
+from app.core.events import Event
 from app.core.steps import next_step
 from app.core.world import World
 from app.db.tx import Tx
@@ -28,13 +29,27 @@ async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
     process answers others meanwhile.
     """
     driver = await tx.driver()
+    settled, postponed = await _decide_together(driver, workspace, ids)
+    for event in postponed:
+        settled += (await _decide_together(driver, workspace, [event]))[0]
+    return settled
+
+
+async def _decide_together(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, ids: Sequence[UUID]
+) -> tuple[int, list[UUID]]:
+    """One batch: how many it settled, and the events left out of it, in order of receipt.
+
+    Left out are those of a known customer that turns out to be somebody else too: until the event
+    that says so they are two, each with closes of its own, so their events are decided one by one.
+    """
     counters = await facts.counters(driver, workspace)
     news = facts.News()
     news.add(await facts.fetch_news(driver, workspace, ids))
     if not news.events:
-        return 0
+        return 0, []
     sorted_out = await _whose(driver, workspace, news)
-    people = sorted_out.people
+    people, postponed = together(sorted_out.people, set(ids))
     recorded = await facts.known(
         driver, workspace, [c for p in people for c in (p.id, *p.absorbed) if not p.made]
     )
@@ -45,21 +60,37 @@ async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
         batch.decided.append(_decide_one(batch, person, known, world))
         await asyncio.sleep(0)
     await write(driver, batch)
-    return len(batch.orphans) + sum(len(person.news) for person in people)
+    settled = len(batch.orphans) + sum(len(person.news) for person in people)
+    return settled, postponed
+
+
+def together(people: Sequence[Someone], asked: set[UUID]) -> tuple[list[Someone], list[UUID]]:
+    """Who can be decided in one batch, and the events of the others, in order of receipt.
+
+    asked: the events of the batch; what was parked before comes along with one of them.
+    """
+    at_once: list[Someone] = []
+    apart: list[Event] = []
+    for person in people:
+        of_batch = [event for event in person.news if event.id in asked]
+        if person.joined and len(of_batch) > 1:
+            apart += of_batch
+        else:
+            at_once.append(person)
+    apart.sort(key=lambda event: (event.received_at, event.id))
+    return at_once, [event.id for event in apart]
 
 
 async def _whose(
     driver: "asyncpg.Connection[Any]", workspace: UUID, news: facts.News
 ) -> identities.Sorted:
     """Whose the events are, with every parked event that they set free."""
-    latest = max(event.received_at for event in news.events)
     names = identities.names_of(news.events)
     asked: set[str] = set()
     while names - asked:
         freed = await facts.fetch_parked(driver, workspace, names - asked)
         asked |= names
-        # What they say takes effect only now: it must not reach behind a close.
-        news.add({**row, "received_at": max(row["received_at"], latest)} for row in freed)
+        news.add(freed)
         names = identities.names_of(news.events)
     known = await identities.known_names(driver, workspace, names)
     return identities.sort_out(news.events, known)

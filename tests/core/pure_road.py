@@ -46,17 +46,27 @@ class PureRoad:
             return
         self._told |= fresh.keys()
         news = list(fresh.values())
+        at = now or news[-1].received_at
+        for event in self._decide(news, at):
+            self._decide([event], at)
+
+    def _decide(self, news: list[Event], now: datetime) -> list[Event]:
+        """One batch, as `road` decides it; gives the events that it leaves for one by one."""
+        asked = {event.id: event for event in news}
         sorted_out = self._whose(news)
-        self.parked += sorted_out.orphans
-        counters = Counters(
-            now or news[-1].received_at, self.decisions, len(self.transfers), self._chain_hash
-        )
+        people, postponed = road.together(sorted_out.people, set(asked))
+        decided = {event.id for person in people for event in person.news}
+        orphans = {event.id: event for event in sorted_out.orphans}
+        self.parked = [e for e in self.parked if e.id not in decided and e.id not in orphans]
+        self.parked += orphans.values()
+        counters = Counters(now, self.decisions, len(self.transfers), self._chain_hash)
         batch = Batch(workspace=self.workspace, counters=counters, orphans=sorted_out.orphans)
-        for person in sorted_out.people:
+        for person in people:
             known = road._united(person, self.customers)
             self._keep(road._decide_one(batch, person, known, self.world))
         self.transfers += [transfer for transfer, _ in batch.transfers]
         self.decisions, self._chain_hash = counters.decision_no, counters.chain_hash
+        return [asked[i] for i in postponed]
 
     def mature(self, now: datetime) -> None:
         """Make payable what closed before now."""
@@ -102,16 +112,13 @@ class PureRoad:
         return moved(self.transfers)
 
     def _whose(self, news: list[Event]) -> identities.Sorted:
-        """As `road` does: what was parked joins in, received with the latest that freed it."""
+        """As `road` does: what was parked joins in."""
         events = {event.id: event for event in news}
         names, asked = identities.names_of(news), set[str]()
         while names - asked:
             found = [event for event in self.parked if not names.isdisjoint(event.payments)]
             asked |= names
-            self.parked = [event for event in self.parked if event not in found]
-            latest = max(event.received_at for event in news)
-            for event in found:
-                events[event.id] = replace(event, received_at=max(event.received_at, latest))
+            events |= {event.id: event for event in found}
             names |= identities.names_of(found)
         return identities.sort_out(list(events.values()), self.names)
 
