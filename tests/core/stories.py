@@ -6,8 +6,7 @@ pools of times, people and payments make ties, joins and merged sales frequent.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,34 +26,17 @@ from app.core.events import (
     Tie,
     Touch,
 )
-from app.core.plans import Plan, parse
-from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
-
-START = datetime(2026, 1, 10, 12, tzinfo=UTC)
-HEARD = START + timedelta(days=100)
-"""After all that happens in a story."""
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-PROGRAMS = tuple(UUID(int=0xA0 + n) for n in range(2))
-PARTNERS = tuple(UUID(int=0xB0 + n) for n in range(3))
-LINKS = {
-    UUID(int=0xC0 + 3 * p + q): (program, partner)
-    for p, program in enumerate(PROGRAMS)
-    for q, partner in enumerate(PARTNERS)
-}
-UNKNOWN_LINK = UUID(int=0xCF)
-CURRENCIES = ("eur", "jpy", "kwd")
-"""Two, no and three decimals."""
-
-RULES: dict[str, dict[str, Any]] = {
-    "new": {"match": {"new": True, "kind": "sale"}, "pay": {"percent_bps": 3_000}},
-    "early": {"match": {"kind": "renewal"}, "pay": {"percent_bps": 500, "months": 2}},
-    "flat": {"pay": {"flat": {"amount": 777, "currency": "jpy"}}, "match": {"countries": ["DE"]}},
-    "lead": {"match": {"kind": "lead"}, "pay": {"flat": {"amount": 200, "currency": "eur"}}},
-    "clicked": {"when": 'touch.kind == "click"', "pay": {"percent_bps": 1_700}},
-    "base": {"pay": {"percent_bps": 1_111, "months": 3}},
-    "fifth": {"pay": {"percent_bps": 2_000}},
-}
+from app.core.world import World
+from tests.core.made_worlds import (
+    CURRENCIES,
+    HEARD,
+    LINKS,
+    PROGRAMS,
+    START,
+    UNKNOWN_LINK,
+    terms,
+    worlds,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +46,7 @@ class Story:
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 (Hypothesis calls it)
         """Short enough to read when a property fails."""
-        printer.text("\n".join(("", *map(brief, self.events), *_terms(self.world))))
+        printer.text("\n".join(("", *map(brief, self.events), *terms(self.world))))
 
 
 def brief(event: Event) -> str:
@@ -86,20 +68,6 @@ def brief(event: Event) -> str:
 
 def _days(at: datetime) -> str:
     return f"{(at - START) / timedelta(days=1):+.6f}".rstrip("0")
-
-
-def _terms(world: World) -> Iterable[str]:
-    for i, program in world.programs.items():
-        for version in program.plans:
-            p = version.plan
-            rules = " ".join(rule.id for rule in p.rules)
-            yield (
-                f"  program {i.int:x} v{version.version} hold={p.hold_days} late={p.late_days}"
-                f" {p.model} window={p.window_days} rules={rules} states={len(program.states)}"
-            )
-    for (program_id, partner), enrollment in world.enrollments.items():
-        if len(enrollment.states) > 1:
-            yield f"  {partner.int:x} in {program_id.int:x} is paused for a while"
 
 
 def heard(
@@ -129,98 +97,6 @@ def stories(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> Story:
     if not told.events:
         told.person_news()
     return Story(draw(worlds(hold_days=hold_days)), tuple(told.events.values()))
-
-
-@st.composite
-def worlds(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> World:
-    """Two programs with up to two plan versions, three partners in both, now and then paused."""
-    programs = {}
-    for n, program in enumerate(PROGRAMS):
-        versions = [
-            PlanFact(
-                id=UUID(int=0xD0 + 2 * n + v),
-                version=v + 1,
-                effective_from=START + timedelta(days=20) if v else None,
-                plan=draw(_plans(hold_days)),
-            )
-            for v in range(draw(st.sampled_from((1, 1, 2))))
-        ]
-        programs[program] = ProgramFact(program, draw(_states()), tuple(versions))
-    enrollments = {
-        (program, partner): EnrollmentFact(program, partner, "AT", draw(_states()))
-        for program in PROGRAMS
-        for partner in PARTNERS
-    }
-    return World({i: LinkFact(i, *whose) for i, whose in LINKS.items()}, programs, enrollments)
-
-
-def world_of(*plans: Plan) -> World:
-    """A world without accidents: each program has one plan and all partners, always active."""
-    active = (Dated(LONG_AGO, "active"),)
-    programs = {
-        program: ProgramFact(program, active, (PlanFact(UUID(int=0xD0 + 2 * n), 1, None, plan),))
-        for n, (program, plan) in enumerate(zip(PROGRAMS, plans, strict=False))
-    }
-    return World(
-        links={i: LinkFact(i, *whose) for i, whose in LINKS.items() if whose[0] in programs},
-        programs=programs,
-        enrollments={
-            (program, partner): EnrollmentFact(program, partner, "", active)
-            for program in programs
-            for partner in PARTNERS
-        },
-    )
-
-
-@lru_cache(maxsize=1_000)
-def plan_with(
-    *rules: str,
-    hold_days: int = 30,
-    late_days: int = 1,
-    model: str = "last_click",
-    window: int = 60,
-) -> Plan:
-    """A plan of named rules of the pool."""
-    return parse(
-        {
-            "hold_days": hold_days,
-            "late_days": late_days,
-            "attribution": {"model": model, "window_days": window},
-            "combine": "first_match",
-            "rules": [{"id": rule, **RULES[rule]} for rule in rules],
-        }
-    )
-
-
-@st.composite
-def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
-    return plan_with(
-        *draw(
-            st.sampled_from(
-                (
-                    ("base",),
-                    ("new", "lead", "early"),
-                    ("flat", "clicked"),
-                    ("lead", "clicked", "base"),
-                    ("new", "base", "early"),
-                )
-            )
-        ),
-        hold_days=draw(st.sampled_from(hold_days)),
-        late_days=draw(st.sampled_from((1, 2))),
-        model=draw(st.sampled_from(("last_click", "first_click"))),
-        window=draw(st.sampled_from((5, 60))),
-    )
-
-
-def _states() -> st.SearchStrategy[tuple[Dated, ...]]:
-    always = (Dated(LONG_AGO, "active"),)
-    interrupted = (
-        *always,
-        Dated(START + timedelta(hours=12), "paused"),
-        Dated(START + timedelta(days=40), "active"),
-    )
-    return st.sampled_from((always, always, always, always, interrupted))
 
 
 class _Teller:

@@ -18,8 +18,8 @@ from app.core.events import (
     Tie,
     Touch,
 )
+from tests.core.made_worlds import LINKS, PARTNERS, PROGRAMS, START
 from tests.core.pure_road import PureRoad
-from tests.core.stories import LINKS, PARTNERS, PROGRAMS, START
 
 ANA, BO, CY = PARTNERS
 FIRST, SECOND = PROGRAMS

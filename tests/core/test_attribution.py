@@ -9,7 +9,7 @@ from app.core.attribution import Attribution, Binding, Occasion, by_binding, by_
 from app.core.conversions import Conversion, Credit
 from app.core.events import ClickTouch, Event, InvalidToken, Named, Touch
 from app.core.world import Dated, World
-from tests.core.stories import LINKS, LONG_AGO, PARTNERS, PROGRAMS, START, plan_with, world_of
+from tests.core.made_worlds import LINKS, LONG_AGO, PARTNERS, PROGRAMS, START, plan_with, world_of
 
 ANA, BO, CY = PARTNERS
 FIRST, SECOND = PROGRAMS

@@ -10,8 +10,8 @@ import pytest
 from app.core.conversions import Conversion
 from app.core.plans import Plan
 from app.core.world import PlanFact, World
+from tests.core.made_worlds import PARTNERS, plan_with, world_of
 from tests.core.pure_road import PureRoad, owed
-from tests.core.stories import PARTNERS, plan_with, world_of
 from tests.core.telling import (
     ANA,
     BO,

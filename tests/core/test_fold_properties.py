@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from app.core.conversions import Conversion
 from app.core.events import Event, Named
 from app.core.fold import History, fold
+from tests.core.made_worlds import HEARD, START
 from tests.core.pure_road import WORKSPACE, PureRoad, owed
-from tests.core.stories import HEARD, START, Story, heard, stories
+from tests.core.stories import Story, heard, stories
 
 ALL_ARE_ONE = Event(
     id=UUID(int=0),

@@ -4,8 +4,8 @@ from collections import Counter
 
 from app.core.status import status_of
 from app.core.transfers import AccountRef, Transfer
+from tests.core.made_worlds import plan_with, world_of
 from tests.core.pure_road import PureRoad, moved
-from tests.core.stories import plan_with, world_of
 from tests.core.telling import ANA, BO, FIRST, click, day, named, refund, sale, tell
 
 Row = tuple[str, str, int]

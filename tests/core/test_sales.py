@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.core.events import Body, Event, Payment, Refund, RefundTotal, Tie
 from app.core.money import share
 from app.core.sales import Sale, group, key_rank, refunded
-from tests.core.stories import START
+from tests.core.made_worlds import START
 
 INVOICE, INTENT, SESSION, CHARGE = (
     f"src::{kind}:1" for kind in ("invoice", "payment_intent", "session", "charge")

@@ -10,8 +10,8 @@ from app.core.conversions import Award
 from app.core.settle import settle
 from app.core.status import status_of
 from app.core.transfers import AccountRef, Standing, Transfer, difference, mature, supersede
+from tests.core.made_worlds import PARTNERS, PROGRAMS
 from tests.core.pure_road import moved
-from tests.core.stories import PARTNERS, PROGRAMS
 from tests.core.test_attribution import conversion_at
 
 NEW = Standing(
