@@ -20,6 +20,8 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's own word)
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Something broke on our side"
+    max_errors: ClassVar[int] = 20
+    """How many errors an answer tells at most."""
 
     def __init__(
         self,
@@ -84,6 +86,11 @@ class CodeTaken(Problem):
 
 class DestinationNotAllowed(Problem):
     status, code, title = 422, "destination_not_allowed", "The program does not allow this host"
+
+
+class RowsRefused(Problem):
+    status, code, title = 422, "rows_refused", "Some rows can't be made, so none was"
+    max_errors = 1_000
 
 
 class PlanInvalid(Problem):

@@ -4,6 +4,7 @@ ASGI, outside of FastAPI. The body is collected here, so what lies behind it get
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -25,7 +26,9 @@ MAX_BODY_BYTES: Final = 64_000
 MAX_WEBHOOK_BYTES: Final = 2_000_000
 BODY_TIMEOUT_S: Final = 20.0
 MAX_DEPTH: Final = 32
+MAX_BULK_BYTES: Final = 1_000_000
 WEBHOOKS: Final = "/v1/webhooks/"
+_LIMITS: Final[Mapping[str, int]] = {"/v1/links/bulk": MAX_BULK_BYTES}
 _BODYLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_PLACE: Final = 200
 _JSON_TYPES: Final = ("", "application/json")
@@ -60,7 +63,7 @@ class Limits:
 
     async def _checked(self, scope: Scope, receive: Receive) -> Receive:
         is_webhook = scope["path"].startswith(WEBHOOKS)
-        limit = MAX_WEBHOOK_BYTES if is_webhook else MAX_BODY_BYTES
+        limit = MAX_WEBHOOK_BYTES if is_webhook else _LIMITS.get(scope["path"], MAX_BODY_BYTES)
         try:
             async with asyncio.timeout(self._body_timeout_s):
                 body = await _collect(scope, receive, limit)

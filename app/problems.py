@@ -15,7 +15,7 @@ from app.core.money import MAX_AMOUNT
 from app.errors import FieldError, Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
-MAX_ERRORS: Final = 20
+MAX_ERRORS: Final = Problem.max_errors
 _MAX_PLACE: Final = 200
 
 _REMEDIES: Final[Mapping[str, str]] = {
@@ -86,7 +86,7 @@ def body_of(problem: Problem) -> dict[str, Any]:
     if problem.errors:
         body["errors"] = [
             {"place": error.place, "problem": error.problem, "remedy": error.remedy}
-            for error in problem.errors[:MAX_ERRORS]
+            for error in problem.errors[: problem.max_errors]
         ]
     return body
 

@@ -1,6 +1,5 @@
-"""A tracking link: how it is written down, and how the API shows it."""
+"""A tracking link on the wire: what may be asked for, and how it is shown."""
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
@@ -10,18 +9,13 @@ from fastapi import Depends, Request
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row, Select, func, select
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 
-from app import destinations
 from app.core import traffic
-from app.db.tables import Enrollment, Link, LinkClicks, Partner, Program
-from app.db.tx import Tx
-from app.errors import CodeTaken, FieldError, InvalidRequest, NotFound
-from app.ids import uuid7
+from app.db.tables import Link, LinkClicks
 from app.utm import Utm
 from app.wire import Instant, LinkId, Out, PartnerId, ProgramId
 
-CODE_LENGTH: Final = 8
 RESERVED: Final = frozenset(
     {
         *(
@@ -40,8 +34,6 @@ RESERVED: Final = frozenset(
     }
 )
 """Names that a custom domain may need for itself."""
-_ALPHABET: Final = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
-_TRIES: Final = 5
 
 
 def _not_reserved(value: str) -> str:
@@ -147,85 +139,3 @@ def select_links(workspace: UUID) -> Select[Any]:
     return select(*Link.__table__.columns, clicks.label("clicks")).where(
         Link.workspace_id == workspace
     )
-
-
-async def add(tx: Tx, workspace: UUID, new: NewLink) -> UUID:
-    """Write a link down. NotFound, CodeTaken, or what `destinations.checked` raises."""
-    program = await _program(tx, workspace, new)
-    refuse_click_parameter(new.subs, program.click_parameter)
-    values = {
-        "workspace_id": workspace,
-        "program_id": new.program_id,
-        "partner_id": new.partner_id,
-        "destination": program.default_destination
-        if new.destination is None
-        else destinations.checked(new.destination, program.destination_hosts, "body/destination"),
-        "fallback": new.fallback
-        and destinations.checked(new.fallback, program.destination_hosts, "body/fallback"),
-        "click_parameter": program.click_parameter,
-        "expires_at": new.expires_at,
-        "subs": new.subs,
-        "utm": new.utm,
-        "program_utm": program.utm,
-        "asset_id": new.asset_id,
-        "is_default": new.is_default,
-    }
-    for _ in range(1 if new.code else _TRIES):
-        code = new.code or "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
-        link_id = await tx.scalar(
-            insert(Link)
-            .values(id=uuid7(), code=code, **values)
-            .on_conflict_do_nothing(index_elements=["host", "code"])
-            .returning(Link.id)
-        )
-        if link_id is not None:
-            return UUID(str(link_id))
-    raise CodeTaken(errors=[FieldError("body/code", "Taken", "Choose another code.")])
-
-
-def refuse_click_parameter(subs: dict[str, str], click_parameter: str) -> None:
-    """A sub-id must not take the click id's name."""
-    if click_parameter in subs:
-        place, remedy = f"body/subs/{click_parameter}", "Choose another name."
-        raise InvalidRequest(errors=[FieldError(place, "Carries the click id", remedy)])
-
-
-async def _program(tx: Tx, workspace: UUID, new: NewLink) -> Row[Any]:
-    program = await tx.first(
-        select(
-            Program.destination_hosts,
-            Program.default_destination,
-            Program.click_parameter,
-            Program.utm,
-        )
-        .where(
-            Program.workspace_id == workspace,
-            Program.id == new.program_id,
-            Program.archived_at.is_(None),
-        )
-        # Shared: a change of the program's hosts waits until this link can be seen. Likewise
-        # below, whoever archives the partner.
-        .with_for_update(read=True)
-    )
-    if program is None:
-        raise _not_found("body/program_id", "No program with this id that is not archived")
-    enrolled = await tx.first(
-        select(Enrollment.partner_id)
-        .join(Partner, Partner.id == Enrollment.partner_id)
-        .where(
-            Partner.archived_at.is_(None),
-            Enrollment.workspace_id == workspace,
-            Enrollment.program_id == new.program_id,
-            Enrollment.partner_id == new.partner_id,
-        )
-        .with_for_update(read=True, of=Partner)
-    )
-    if enrolled is None:
-        raise _not_found(
-            "body/partner_id", "No partner with this id in the program that is not archived"
-        )
-    return program
-
-
-def _not_found(place: str, problem: str) -> NotFound:
-    return NotFound(problem, errors=[FieldError(place, problem, "Send an id that the API gave.")])

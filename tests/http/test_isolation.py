@@ -66,6 +66,7 @@ CASES: dict[str, Case] = {
     "DELETE /v1/partners/{partner_id}": Case(),
     "POST /v1/partners/{partner_id}/enrollments": Case({"program_id": "{program}"}),
     "POST /v1/links": Case(LINK),
+    "POST /v1/links/bulk": Case({"links": [LINK]}, status=422),
     "GET /v1/links": Case(status=200, query="?partner_id={partner}"),
     "GET /v1/links/{link_id}": Case(),
     "PATCH /v1/links/{link_id}": Case({"subs": {"stolen": "1"}}),

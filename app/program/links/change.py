@@ -6,10 +6,11 @@ from uuid import UUID
 from sqlalchemy import Row, func, select, update
 
 from app import destinations
+from app.add_links import refuse_click_parameter
 from app.db.tables import Link, Program
 from app.db.tx import Tx
 from app.errors import Conflict, NotFound
-from app.tracking_links import AssetId, Subs, refuse_click_parameter
+from app.tracking_links import AssetId, Subs
 from app.utm import Utm
 from app.wire import In, Instant
 
@@ -38,7 +39,7 @@ async def change(tx: Tx, workspace: UUID, link_id: UUID, wanted: LinkUpdate) -> 
         if values.get(name) is not None:
             hosts = link.destination_hosts
             values[name] = destinations.checked(values[name], hosts, f"body/{name}")
-    refuse_click_parameter(wanted.subs, link.click_parameter)
+    refuse_click_parameter(wanted.subs, link.click_parameter, "body")
     if values:
         await tx.execute(update(Link).where(Link.id == link_id).values(**values))
 

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
+from app.add_links import MAX_LINKS, add, add_all
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
 from app.db.tables import Link
 from app.db.tx import Read
-from app.errors import CodeTaken, Conflict, DestinationNotAllowed, NotFound
+from app.errors import CodeTaken, Conflict, DestinationNotAllowed, NotFound, RowsRefused
 from app.ids import encode
 from app.openapi import documented
 from app.pages import Order, PageDep, page
@@ -23,9 +24,9 @@ from app.program.links.share import (
     kit,
     qr_image,
 )
-from app.tracking_links import AssetId, BaseUrl, Code, LinkOut, NewLink, Subs, add, select_links
+from app.tracking_links import AssetId, BaseUrl, Code, LinkOut, NewLink, Subs, select_links
 from app.utm import Utm
-from app.wire import In, Instant, LinkId, Listed, PartnerId, ProgramId
+from app.wire import In, Instant, LinkId, Listed, Out, PartnerId, ProgramId
 
 router: Final = APIRouter(prefix="/links", tags=["Links"])
 _ORDER: Final = Order("link", Link.created_at, Link.id, Link.workspace_id)
@@ -57,25 +58,34 @@ class LinkCreate(In):
     asset_id: AssetId | None = None
 
 
+class LinksCreate(In):
+    """The body may have 1,000,000 bytes."""
+
+    links: Annotated[list[LinkCreate], Field(min_length=1, max_length=MAX_LINKS)]
+
+
+class LinksMadeOut(Out):
+    """The links in the order of the request."""
+
+    data: list[LinkOut]
+
+
 @router.post("", status_code=201, responses=documented(NotFound, CodeTaken, DestinationNotAllowed))
 async def create_link(body: LinkCreate, caller: Writer, tx: TxDep, base_url: BaseUrl) -> LinkOut:
     """Make a link. It works at once; custom domains come later."""
-    link_id = await add(
-        tx,
-        caller.workspace_id,
-        NewLink(
-            program_id=body.program_id,
-            partner_id=body.partner_id,
-            destination=body.destination,
-            code=body.code,
-            fallback=body.fallback,
-            expires_at=body.expires_at,
-            subs=body.subs,
-            utm=body.utm,
-            asset_id=body.asset_id,
-        ),
-    )
+    link_id = await add(tx, caller.workspace_id, _new_link(body))
     return await _shown(tx, caller, link_id, base_url)
+
+
+@router.post("/bulk", status_code=201, responses=documented(RowsRefused))
+async def create_links(
+    body: LinksCreate, caller: Writer, tx: TxDep, base_url: BaseUrl
+) -> LinksMadeOut:
+    """Make up to 1,000 links at once: all, or none and every row that stands in the way."""
+    ids = await add_all(tx, caller.workspace_id, [_new_link(row) for row in body.links])
+    rows = await tx.all(select_links(caller.workspace_id).where(Link.id.in_(ids)))
+    by_id = {row.id: row for row in rows}
+    return LinksMadeOut(data=[LinkOut.of(by_id[link_id], base_url) for link_id in ids])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,20 @@ async def get_link_share(
     """The share kit: the short URL, ready posts and a mail, a snippet, QR codes."""
     link = await _shown(read, caller, link_id, base_url)
     return kit(link.short_url, f"{base_url}/v1/links/{encode('link', link_id)}/qr", text)
+
+
+def _new_link(body: LinkCreate) -> NewLink:
+    return NewLink(
+        program_id=body.program_id,
+        partner_id=body.partner_id,
+        destination=body.destination,
+        code=body.code,
+        fallback=body.fallback,
+        expires_at=body.expires_at,
+        subs=body.subs,
+        utm=body.utm,
+        asset_id=body.asset_id,
+    )
 
 
 async def _shown(read: Read, caller: Caller, link_id: LinkId, base_url: BaseUrl) -> LinkOut:

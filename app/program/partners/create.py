@@ -6,11 +6,12 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.add_links import add
 from app.db.tables import Enrollment, EnrollmentState, Partner, PartnerMember, Program
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, NotFound
 from app.ids import uuid7
-from app.tracking_links import NewLink, add
+from app.tracking_links import NewLink
 from app.wire import Country, Email, ExternalId, In, Name, PartnerId, ProgramId
 
 
