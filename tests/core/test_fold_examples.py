@@ -142,6 +142,37 @@ def _dated(old: Plan, new: Plan, *, since: float) -> World:
     return replace(world, programs={FIRST: replace(program, plans=(*program.plans, newer))})
 
 
+def test_a_backlog_is_cut_where_its_own_news_closes_what_was_open() -> None:
+    """A late sale binds the customer to a program by whose terms the open sale has closed."""
+    plans = plan_with("fifth", hold_days=90), plan_with("fifth", hold_days=0)
+    backlog = (
+        sale("0", 10_00, click(-4, BO, SECOND), days=-3),
+        lead(click(-9, CY, SECOND), days=-5),
+    )
+    earned = []
+    for at_once in (True, False):
+        road = road_with(*plans)
+        tell(road, sale("1", 100_00, click(-1, ANA, FIRST)), at=0)
+        news = [replace(e, received_at=day(10 + n)) for n, e in enumerate(backlog)]
+        for batch in (news,) if at_once else ([event] for event in news):
+            road.receive(*batch, now=day(20))
+        earned.append(earners(road))
+    assert earned == [{"lead": "cy", "0": "bo", "1": "bo"}] * 2
+
+
+def test_the_country_is_the_last_one_known_by_the_sale() -> None:
+    told = (
+        replace(lead(days=-9), country="FR"),
+        replace(lead(days=-1, name="demo"), country="DE"),
+        replace(lead(days=1, name="later"), country="AT"),
+        sale("1", 10_000, click(-10, ANA), currency="jpy"),
+    )
+    for order in permutations(told):
+        road = road_with(plan_with("flat", hold_days=30))
+        tell(road, *order, at=2)
+        assert left(road) == {("ana", "pending"): 777}
+
+
 def test_a_key_learned_later_supersedes_and_the_invoices_figures_win() -> None:
     messages = (
         sale("1", 100_00, click(-1, ANA), session=True),

@@ -10,22 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.conversions import Conversion
-from app.core.events import Event, Named
 from app.core.fold import History, fold
-from tests.core.made_worlds import HEARD, START
+from tests.core.made_worlds import HEARD
 from tests.core.pure_road import WORKSPACE, PureRoad, owed
 from tests.core.stories import Story, heard, stories
 
-ALL_ARE_ONE = Event(
-    id=UUID(int=0),
-    source="api",
-    external_id="all are one",
-    kind="named",
-    occurred_at=START,
-    received_at=HEARD,
-    body=Named(),
-    people=("a:ann", "a:ben", "a:cat"),
-)
 CLOSED = HEARD + timedelta(days=200)
 """After everything that was heard by HEARD has closed."""
 
@@ -83,7 +72,7 @@ def test_a_backlog_across_closes_is_decided_at_once_as_one_by_one(
     every = data.draw(st.sampled_from((timedelta(hours=7), timedelta(days=9))), label="every")
     at_once, one_by_one = PureRoad(story.world), PureRoad(story.world)
     for road in (at_once, one_by_one):
-        road.receive(*heard((ALL_ARE_ONE, *story.events[:split])))
+        road.receive(*heard(story.events[:split]))
     backlog = heard(story.events[split:], since=HEARD + timedelta(hours=4), every=every)
     at_once.receive(*backlog, now=CLOSED)
     for event in backlog:

@@ -110,6 +110,7 @@ def test_the_newest_total_wins_and_objects_and_total_count_once() -> None:
 def test_a_refund_that_failed_after_the_total_is_taken_off_it() -> None:
     seen, failed = refund(30_00), refund(30_00, counts=False, second=2)
     assert back(total(50_00, second=1), seen, failed) == 20_00
+    assert back(total(50_00, second=2), seen, failed) == 20_00
     assert back(total(50_00, second=3), seen, failed) == 50_00
 
 
