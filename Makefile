@@ -4,6 +4,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # With a database of your own nothing is added to it but a workspace and a key.
 DEMO := $(if $(DATABASE_URL)$(FINDERFEE_DATABASE_URL),,--demo)
+# The sites' script is tested in a real browser, where there is one.
+BROWSER := $(and $(shell command -v chromium),$(shell command -v chromedriver))
 
 .PHONY: help run test check bench lock openapi clean
 .DEFAULT_GOAL := help
@@ -15,7 +17,8 @@ run: .venv/.stamp ## serve on PORT (8000) with an embedded Postgres and demo dat
 	@exec $(BIN)/python -m app serve $(DEMO)
 
 test: .venv/.stamp ## all tests, on an embedded Postgres or on TEST_DATABASE_URL
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 $(if $(BROWSER),,--ignore=tests/browser)
+	@$(if $(BROWSER),:,echo "LEFT OUT: tests/browser, which need chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
 
 check: .venv/.stamp ## format, lint, types, import contracts, house rules, openapi.yaml, migrations
 	$(BIN)/ruff format --check .

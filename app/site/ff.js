@@ -44,7 +44,7 @@
   const merge = () => {
     const oldest = Date.now() / 1000 - days * 86400;
     const stored = (read() || "").split("~").map((part) => {
-      const [id, since] = part.split(".");
+      const [id, since = ""] = part.split(".");
       return [id, parseInt(since, 36)];
     });
     const known = stored.filter(([id, since]) => isId(id) && since > oldest);
@@ -77,16 +77,19 @@
     const pass = (given, change) => {
       if ((!given || isId(given)) && (given || "") != last) change();
     };
-    each('a[href^="https://buy.stripe.com/"],a[data-finderfee]', (link) => {
+    each('a[href^="https://buy.stripe.com/"],a[data-finderfee][href]', (link) => {
+      const name = "client_reference_id";
       const url = new URL(link.href);
-      pass(url.searchParams.get("client_reference_id"), () => {
-        url.searchParams.set("client_reference_id", last);
+      const query = url.searchParams;
+      pass(query.get(name), () => {
+        last ? query.set(name, last) : query.delete(name);
         link.href = url;
       });
     });
     each("stripe-buy-button,stripe-pricing-table", (element) => {
-      pass(element.getAttribute("client-reference-id"), () => {
-        element.setAttribute("client-reference-id", last);
+      const name = "client-reference-id";
+      pass(element.getAttribute(name), () => {
+        last ? element.setAttribute(name, last) : element.removeAttribute(name);
       });
     });
   };
