@@ -1,7 +1,7 @@
 """Credits and terms → awards: what the rules are told of a sale, and what they give for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -89,13 +89,13 @@ def awards_for(
 
     An award's reasons are the whole story: how the partner was credited, then how it was paid.
     """
-    facts = _facts(conversion, sold, buyer, touch_at)
     awards: list[Award] = []
     reasons: list[Reason] = []
     for credit in conversion.credits:
         assert conversion.program_id is not None
         enrollment = world.enrollments[conversion.program_id, credit.partner_id]
-        ruling = rule_on(terms.plan, replace(facts, partner_country=enrollment.country))
+        facts = _facts(conversion, sold, buyer, touch_at, enrollment.country)
+        ruling = rule_on(terms.plan, facts)
         reasons.extend(ruling.reasons)
         amount = share_bps(ruling.amount, credit.bps)
         if amount > 0:
@@ -131,7 +131,11 @@ def _award(
 
 
 def _facts(
-    conversion: Conversion, sold: Sold | None, buyer: Buyer, touch_at: datetime | None
+    conversion: Conversion,
+    sold: Sold | None,
+    buyer: Buyer,
+    touch_at: datetime | None,
+    partner_country: str,
 ) -> SaleFacts:
     at = conversion.occurred_at
     first_paid_at = buyer.first_paid_at or at
@@ -149,7 +153,7 @@ def _facts(
         customer_country=buyer.country_at(at),
         customer_sales=buyer.paid,
         customer_months=months_between(first_paid_at, at),
-        partner_country="",
+        partner_country=partner_country,
         touch_kind="click" if touch_at else "",
         touch_code="",
         touch_at=touch_at,

@@ -173,11 +173,13 @@ def _open(
         else None,
         recorded_at=recorded_at,
     )
+    reasons = answer.reasons
     if plan:
-        awards, reasons = awards_for(conversion, sold, plan, buyer, world, answer.touch_at)
-        conversion = replace(conversion, awards=awards, reasons=(*answer.reasons, *reasons))
+        awards, tried = awards_for(conversion, sold, plan, buyer, world, answer.touch_at)
+        reasons = (*reasons, *tried)
+        conversion = replace(conversion, awards=awards, reasons=reasons)
     if sold and not sold.lines_complete:
-        conversion = replace(conversion, reasons=(*conversion.reasons, because("lines_incomplete")))
+        conversion = replace(conversion, reasons=(*reasons, because("lines_incomplete")))
     return _refresh(conversion, draft.sale)
 
 
@@ -186,7 +188,7 @@ def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
 
     What is taken back is proportional to what was earned, rounded once on the cumulative figure.
     """
-    if sale is None:
+    if sale is None or not (sale.refunds or sale.totals or conversion.refunded):
         return conversion
     gross, currency = conversion.gross, conversion.currency
     refunded = sales.refunded(sale, gross=gross, currency=currency)
