@@ -26,6 +26,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "currency_unknown": "Send an ISO 4217 code in lower case, like `usd`.",
     "country_unknown": "Send an ISO 3166-1 code of two upper-case letters, like `DE`.",
     "email_malformed": "Send one address, like ana@example.com.",
+    "code_reserved": "Choose another code; add a letter or a digit to it.",
     "placeholder_unknown": "Use {partner}, {link}, {link_code}, {asset} or {sub1} to {sub5}.",
     "int_type": "Send a JSON integer: no quotes, no fraction, no exponent.",
     "int_parsing": "Send a whole number.",

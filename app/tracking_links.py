@@ -44,9 +44,16 @@ def _not_reserved(value: str) -> str:
 
 Code = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,64}$"),
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,62}[A-Za-z0-9]$"),
     AfterValidator(_not_reserved),
-    Field(examples=["ana-spring"]),
+    Field(
+        description="3 to 64 letters (A to Z), digits, hyphens and underscores; the first and the"
+        " last is a letter or a digit. Case counts: `Spring` and `spring` are two codes. Unique in"
+        " all workspaces, for good. Not one of these words, in whatever case: "
+        + ", ".join(sorted(RESERVED))
+        + ".",
+        examples=["ana-spring"],
+    ),
 ]
 SubName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 SubValue = Annotated[str, StringConstraints(max_length=200)]

@@ -4,12 +4,14 @@ from datetime import date
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import insert, select
 
 from app.core.traffic import CLASSES
 from app.db.engine import Database
 from app.db.tables import Link, LinkChange, LinkClicks
 from app.ids import decode, uuid7
+from app.tracking_links import RESERVED
 from tests.http.client import Api, make_link, make_partner, make_program
 
 
@@ -76,11 +78,30 @@ async def test_a_code_is_taken_once_in_all_workspaces(
     await make_link(stranger, other, code=code.upper())
 
 
+@pytest.mark.parametrize("word", sorted(RESERVED))
+async def test_reserved_words_are_no_codes_in_any_case(api: Api, partner: Any, word: str) -> None:
+    program_id = partner["enrollments"][0]["program_id"]
+    for code in (word, word.upper()):
+        body = {"program_id": program_id, "partner_id": partner["id"], "code": code}
+        problem = await api.post("/links", body, status=422)
+        assert problem["errors"][0]["problem"] == "This word is reserved"
+
+
+def test_what_the_document_says_of_codes_is_what_counts(app: FastAPI) -> None:
+    link = app.openapi()["components"]["schemas"]["LinkCreate"]["properties"]["code"]["anyOf"][0]
+    assert (link["pattern"], link["type"]) == (
+        r"^[A-Za-z0-9][A-Za-z0-9_-]{1,62}[A-Za-z0-9]$",
+        "string",
+    )
+    assert all(word in link["description"] for word in RESERVED)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"code": "ab"}, {"code": "a" * 65}, {"code": "a b"}, {"code": "a/b"}, {"code": "äöü"},
-        {"code": "abc\n"}, {"code": "Admin"}, {"code": ""}, {"code": 123},
+        {"code": "abc\n"}, {"code": "Admin"}, {"code": "-abc"}, {"code": "abc_"},
+        {"code": ""}, {"code": 123},
         {"host": "links.example.com"}, {"destination": 5}, {"destination": ""},
         {"subs": {"a b": "c"}}, {"subs": {"a": 1}}, {"subs": {"a": "x" * 201}},
         {"subs": {"click_id": "x"}}, {"subs": {f"s{i}": "" for i in range(21)}},
