@@ -18,8 +18,9 @@ from app.conversions.canon import (
 from app.conversions.facts import Counters, Known
 from app.conversions.identities import Someone
 from app.core.conversions import Award, Conversion
+from app.core.drafts import History
 from app.core.events import Event
-from app.core.fold import ENGINE, Folded, History, fold
+from app.core.fold import ENGINE, Folded, fold
 from app.core.settle import settle
 from app.core.transfers import Standing, Transfer
 from app.core.world import World

@@ -111,7 +111,9 @@ def _clumps(events: Sequence[Event], known: Mapping[str, UUID]) -> list[_Clump]:
         labels = names | {f"{_CUSTOMER}{known[name]}" for name in names if name in known}
         joined = _Clump(labels, waiting=[event])
         met = {id(clumps[label]): clumps[label] for label in labels if label in clumps}
-        joined.joined = sum(bool(other.events) for other in met.values()) > 1
+        # Whoever is known without news in this batch is somebody too.
+        unmet = [label for label in labels - clumps.keys() if label.startswith(_CUSTOMER)]
+        joined.joined = len(unmet) + sum(bool(other.events) for other in met.values()) > 1
         for other in met.values():
             joined.take(other)
         if any(name.startswith((_PERSON, _CUSTOMER)) for name in joined.names):

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from app.conversions.canon import Json, event_of, outcome_digest, world_of
 from app.core.conversions import Conversion
+from app.core.drafts import History
 from app.core.events import Event
-from app.core.fold import ENGINE, History, fold
+from app.core.fold import ENGINE, fold
 from app.core.settle import settle
 from app.core.transfers import Standing, Transfer, mature
 from app.core.world import PlanFact

@@ -11,30 +11,16 @@ from typing import Final
 from uuid import UUID
 
 from app.core import attribution, identity, sales
-from app.core.awards import Buyer, Sold, awards_for
+from app.core.awards import Buyer, awards_for
 from app.core.conversions import Conversion
-from app.core.events import Event, Lead
+from app.core.drafts import Draft, History, leads_among, sales_among
+from app.core.events import Event
 from app.core.money import share
 from app.core.reasons import because
 from app.core.world import World
 
 ENGINE: Final = 1
 """Raised by any change that alters a decision of the frozen corpus; old ones stay runnable."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """All that is known of one customer at one decision.
-
-    events: every one, old and new. prior: its conversions as recorded, superseded ones left out.
-    as_of: receipt of the earliest news; what closed before it is closed. now: when it is recorded.
-    """
-
-    workspace: UUID
-    events: tuple[Event, ...]
-    prior: tuple[Conversion, ...]
-    as_of: datetime
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +36,11 @@ class Folded:
     told: Mapping[UUID, UUID]
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A lead or sale before it is attributed.
-
-    key: what it goes by; keys: all that it could go by. event: the message that tells it; about:
-    all messages about it. prior: it as recorded, of which final has closed.
-    """
-
-    key: str
-    keys: tuple[str, ...]
-    event: Event
-    about: tuple[UUID, ...]
-    prior: tuple[Conversion, ...]
-    final: Conversion | None
-    sale: sales.Sale | None = None
-    sold: Sold | None = None
-
-    @property
-    def at(self) -> datetime:
-        return self.final.occurred_at if self.final else self.event.occurred_at
-
-    @property
-    def order(self) -> tuple[datetime, str, str, str, str]:
-        """The event's; then the key, for what closed as two and is one."""
-        return (self.at, *self.event.order[1:], self.key)
-
-    @property
-    def recorded_at(self) -> datetime | None:
-        return min((c.recorded_at for c in self.prior), default=None)
-
-
 def fold(history: History, world: World) -> Folded:
     """Decide a customer anew from all that is known."""
     events = sorted(history.events, key=lambda event: event.order)
     groups = sales.group(events)
-    drafts = [*_leads(events, history), *_sales(groups, history)]
+    drafts = [*leads_among(events, history), *sales_among(groups, history)]
     drafts.sort(key=lambda draft: draft.order)
     conversions = _decide(drafts, events, history, world)
     return Folded(
@@ -101,13 +56,8 @@ def fold(history: History, world: World) -> Folded:
     )
 
 
-def is_closed(conversion: Conversion, as_of: datetime) -> bool:
-    """Whether what was received at as_of comes too late to change it."""
-    return conversion.hold_until is not None and conversion.hold_until < as_of
-
-
 def _decide(
-    drafts: Sequence[_Draft], events: Sequence[Event], history: History, world: World
+    drafts: Sequence[Draft], events: Sequence[Event], history: History, world: World
 ) -> tuple[Conversion, ...]:
     closed = _closed_binding(drafts)
     opened: attribution.Binding | None = None
@@ -141,7 +91,7 @@ def _decide(
 
 
 def _open(
-    draft: _Draft,
+    draft: Draft,
     answer: attribution.Attribution,
     binding: attribution.Binding | None,
     buyer: Buyer,
@@ -214,43 +164,7 @@ def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
 _REFUND_REASONS: Final = frozenset({"refunded", "refund_currency_differs"})
 
 
-def _leads(events: Sequence[Event], history: History) -> list[_Draft]:
-    """One lead per source and event name: the earliest, unless another has closed already."""
-    named: dict[tuple[str, str], list[Event]] = {}
-    for event in events:
-        if isinstance(event.body, Lead):
-            named.setdefault((event.source, event.body.event_name), []).append(event)
-    drafts: list[_Draft] = []
-    for same in named.values():
-        by_key = {f"{event.source}:{event.external_id}": event for event in same}
-        keys, about = tuple(by_key), tuple(event.id for event in same)
-        prior = tuple(c for c in history.prior if c.key in by_key)
-        finals = [c for c in prior if is_closed(c, history.as_of)]
-        drafts += [_Draft(f.key, keys, by_key[f.key], about, (f,), f) for f in finals]
-        if not finals:
-            drafts.append(_Draft(keys[0], keys, same[0], about, prior, None))
-    return drafts
-
-
-def _sales(groups: Sequence[sales.Sale], history: History) -> list[_Draft]:
-    """One sale per payment, under its best key, or under the key that it closed with."""
-    drafts: list[_Draft] = []
-    for sale in groups:
-        if not sale.payments:
-            continue
-        event, payment = sale.told_by
-        sold = Sold.of(payment)
-        about = tuple(told.id for told in sale.messages)
-        prior = tuple(c for c in history.prior if c.key in sale.keys)
-        finals = [c for c in prior if is_closed(c, history.as_of)]
-        # More than one: they closed before anyone knew that they are one payment. They stand.
-        drafts += [_Draft(f.key, sale.keys, event, about, (f,), f, sale, sold) for f in finals]
-        if not finals:
-            drafts.append(_Draft(sale.keys[0], sale.keys, event, about, prior, None, sale, sold))
-    return drafts
-
-
-def _closed_binding(drafts: Sequence[_Draft]) -> attribution.Binding | None:
+def _closed_binding(drafts: Sequence[Draft]) -> attribution.Binding | None:
     """What the earliest closed conversion with credits made of the customer."""
     for draft in drafts:
         if draft.final is not None and draft.final.credits:
@@ -279,7 +193,7 @@ _TOUCHED: Final = {"touch_counted": "at", "bound": "touch_at"}
 
 
 def _superseded(
-    drafts: Sequence[_Draft], conversions: Sequence[Conversion], history: History
+    drafts: Sequence[Draft], conversions: Sequence[Conversion], history: History
 ) -> dict[UUID, UUID]:
     """Recorded conversions that no longer stand, each with the one that it turned out to be."""
     standing = {conversion.id for conversion in conversions}
@@ -291,7 +205,7 @@ def _superseded(
     return {old.id: by_key[old.key] for old in history.prior if old.id not in standing}
 
 
-def _told(drafts: Sequence[_Draft], conversions: Sequence[Conversion]) -> dict[UUID, UUID]:
+def _told(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> dict[UUID, UUID]:
     told: dict[UUID, UUID] = {}
     for draft, conversion in zip(drafts, conversions, strict=True):
         for event_id in draft.about:

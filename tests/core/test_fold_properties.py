@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.conversions import Conversion
-from app.core.fold import History, fold
+from app.core.drafts import History
+from app.core.fold import fold
 from tests.core.made_worlds import HEARD
 from tests.core.pure_road import WORKSPACE, PureRoad, owed
 from tests.core.stories import Story, heard, stories

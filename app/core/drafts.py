@@ -1,0 +1,98 @@
+"""Leads and sales among a customer's events, before anyone is credited for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.core import sales
+from app.core.awards import Sold
+from app.core.conversions import Conversion
+from app.core.events import Event, Lead
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known of one customer at one decision.
+
+    events: every one, old and new. prior: its conversions as recorded, superseded ones left out.
+    as_of: receipt of the earliest news; what closed before it is closed. now: when it is recorded.
+    """
+
+    workspace: UUID
+    events: tuple[Event, ...]
+    prior: tuple[Conversion, ...]
+    as_of: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A lead or sale before it is attributed.
+
+    key: what it goes by; keys: all that it could go by. event: the message that tells it; about:
+    all messages about it. prior: it as recorded, of which final has closed.
+    """
+
+    key: str
+    keys: tuple[str, ...]
+    event: Event
+    about: tuple[UUID, ...]
+    prior: tuple[Conversion, ...]
+    final: Conversion | None
+    sale: sales.Sale | None = None
+    sold: Sold | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.final.occurred_at if self.final else self.event.occurred_at
+
+    @property
+    def order(self) -> tuple[datetime, str, str, str, str]:
+        """The event's; then the key, for what closed as two and is one."""
+        return (self.at, *self.event.order[1:], self.key)
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        return min((c.recorded_at for c in self.prior), default=None)
+
+
+def leads_among(events: Sequence[Event], history: History) -> list[Draft]:
+    """One lead per source and event name: the earliest, unless another has closed already."""
+    named: dict[tuple[str, str], list[Event]] = {}
+    for event in events:
+        if isinstance(event.body, Lead):
+            named.setdefault((event.source, event.body.event_name), []).append(event)
+    drafts: list[Draft] = []
+    for same in named.values():
+        by_key = {f"{event.source}:{event.external_id}": event for event in same}
+        keys, about = tuple(by_key), tuple(event.id for event in same)
+        prior = tuple(c for c in history.prior if c.key in by_key)
+        finals = [c for c in prior if is_closed(c, history.as_of)]
+        drafts += [Draft(f.key, keys, by_key[f.key], about, (f,), f) for f in finals]
+        if not finals:
+            drafts.append(Draft(keys[0], keys, same[0], about, prior, None))
+    return drafts
+
+
+def sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
+    """One sale per payment, under its best key, or under the key that it closed with."""
+    drafts: list[Draft] = []
+    for sale in groups:
+        if not sale.payments:
+            continue
+        event, payment = sale.told_by
+        sold = Sold.of(payment)
+        about = tuple(told.id for told in sale.messages)
+        prior = tuple(c for c in history.prior if c.key in sale.keys)
+        finals = [c for c in prior if is_closed(c, history.as_of)]
+        # More than one: they closed before anyone knew that they are one payment. They stand.
+        drafts += [Draft(f.key, sale.keys, event, about, (f,), f, sale, sold) for f in finals]
+        if not finals:
+            drafts.append(Draft(sale.keys[0], sale.keys, event, about, prior, None, sale, sold))
+    return drafts
+
+
+def is_closed(conversion: Conversion, as_of: datetime) -> bool:
+    """Whether what was received at as_of comes too late to change it."""
+    return conversion.hold_until is not None and conversion.hold_until < as_of
