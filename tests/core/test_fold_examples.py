@@ -294,3 +294,5 @@ def test_the_earliest_lead_counts_after_a_join() -> None:
         assert (only.key, only.occurred_at) == ("src:lead:a:ann:lead", day(0))
         assert earners(road) == {"lead": "bo", "1": "bo"}
         assert left(road) == {("bo", "pending"): 2_00 + 20_00}
+        # A lead is no purchase.
+        assert conversion(road, "1").new
