@@ -18,7 +18,7 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
-from app import health, logs, secret_keys
+from app import collector, health, logs, secret_keys
 from app.children import on_stop
 from app.db.engine import Database
 from app.db.migrate import is_current
@@ -112,6 +112,7 @@ async def _build(late: Late, *parts: Any) -> None:
         return api.build(*parts)
 
     late.put(await asyncio.to_thread(build))
+    collector.calm()
 
 
 async def _api_ready(late: Late, schema: Schema, database: Database) -> bool:
@@ -120,6 +121,7 @@ async def _api_ready(late: Late, schema: Schema, database: Database) -> bool:
 
 async def serve(settings: Settings, role: Role, listening: socket.socket) -> None:
     async with application(settings, role) as app:
+        collector.calm()
         config = uvicorn.Config(
             app,
             loop="uvloop",

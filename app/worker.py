@@ -22,7 +22,7 @@ from prometheus_client import Counter
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
-from app import logs, secret_keys
+from app import collector, logs, secret_keys
 from app.children import on_stop
 from app.conversions import inbox
 from app.db.engine import Database
@@ -137,6 +137,7 @@ async def work(settings: Settings) -> None:
     """Run the tables until told to stop."""
     stop = asyncio.Event()
     on_stop(stop.set)
+    collector.calm()
     database = Database(database_url(settings))
     context = Context(settings, database, secret_keys.load(settings), stop)
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import asyncpg
 import uvloop
 
+from app import collector
 from app.conversions import inbox
 from app.db.engine import Database
 from bench.rivals import one_by_one
@@ -87,5 +88,6 @@ async def _timed(run: Callable[[], Awaitable[None]]) -> float:
 
 
 def main(url: str) -> list[Row]:
+    collector.calm()  # as the worker does
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(measure(url))

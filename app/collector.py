@@ -1,0 +1,16 @@
+"""Python's cycle collector, set for processes that make many small values that die at once.
+
+Nothing on the roads makes cycles; reference counts free it all. By default the collector still
+walks the living every few hundred values: 10 to 15 % of a decision's time were seen there.
+"""
+
+import gc
+from typing import Final
+
+_THRESHOLDS: Final = (50_000, 20, 50)
+
+
+def calm() -> None:
+    """Leave what is loaded now out of every later walk, and walk seldom."""
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
