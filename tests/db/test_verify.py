@@ -4,12 +4,15 @@ import asyncio
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from app import commands
 from app.conversions.providers.mapping import Alias
 from app.conversions.verify import Verdict, verify
 from app.db.engine import Database
 from app.ids import encode
 from app.ledger.mature import GRACE_S, mature_workspace
+from app.settings import Settings
 from tests.making import Shop, ago, lead, make_shop, percent, refund, sale
 
 
@@ -93,6 +96,17 @@ async def test_the_changed_commission_is_the_one_named(shop: Shop) -> None:
     )
     verdict = await verify(shop.database)
     assert _places(verdict) == {f"commission {encode('com', commission.id)}"}
+
+
+async def test_the_command_names_the_cent_and_exits_1(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(database_url=SecretStr(shop.database.url), secret_keys=("-" * 32,))
+    assert await asyncio.to_thread(commands.verify, settings) == 0
+    assert "all hold" in capsys.readouterr().out
+    await _as_owner(shop.database, "UPDATE commissions SET amount = amount + 1 WHERE reversed = 0")
+    assert await asyncio.to_thread(commands.verify, settings) == 1
+    assert "amount is 1001, should be 1000" in capsys.readouterr().out
 
 
 def _places(verdict: Verdict) -> set[str]:
