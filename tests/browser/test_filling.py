@@ -71,7 +71,13 @@ def test_the_parameter_is_the_program_s(browser: Chrome, site: Site) -> None:
 
 
 def test_embedded_twice_it_runs_once(browser: Chrome, site: Site) -> None:
-    site.head = f'<script src="{site.script}" data-keep="1"></script>'
-    site.body = '<a id="finderfee">an element of that name hides nothing</a>'
-    land(browser, site, 1)
-    assert land(browser, site, 2) == [token(2)]
+    site.head = f'<script src="{site.script}" data-param="first"></script>'
+    browser.get(f"{site.origin}/?click_id={token(1)}&first={token(2)}")
+    assert click_ids(browser) == [token(2)]
+
+
+def test_an_element_named_finderfee_is_not_taken_for_the_script(
+    browser: Chrome, site: Site
+) -> None:
+    site.head = "<script>document.documentElement.id = 'finderfee'</script>"
+    assert land(browser, site, 1) == [token(1)]
