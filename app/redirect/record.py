@@ -22,12 +22,16 @@ class Recorder:
         self._journal = journal
         self._sign = Signer(click_keys[0]).text
 
-    async def record(self, link: UUID, agent: bytes, referrer: bytes) -> str:
-        """The click's token, once the click is on disk. Unavailable if it may not be."""
+    async def record(self, link: UUID, *, agent: bytes, referrer: bytes, subs: bytes = b"") -> str:
+        """The click's token, once the click is on disk. Unavailable if it may not be.
+
+        subs: the visitor's own sub-ids, as `target.subs_in` finds them.
+        """
         # Only the agent can tell: the request's other headers are the teller's. None told, none
         # judged.
         traffic_class = classify("GET", {b"user-agent": agent}) if agent else HUMAN
         number, click = CLASSES[traffic_class], uuid7().bytes
-        if not await self._journal.record(pack(number, click, link.bytes, agent, referrer)):
+        row = pack(number, click, link.bytes, agent, referrer, subs)
+        if not await self._journal.record(row):
             raise Unavailable("The click could not be written down.", retry_after_s=_RETRY_AFTER_S)
         return self._sign(number, click, link.bytes).decode()

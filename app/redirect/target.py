@@ -5,6 +5,7 @@ encoded anew before it is put into the query, so it can't end the URL, the line 
 """
 
 import json
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
@@ -93,6 +94,11 @@ def _shared(same: T) -> T:
 def is_web_address(url: str) -> bool:
     """Whether a stored destination may be redirected to at all; creation has validated it."""
     return url.startswith(("https://", "http://"))
+
+
+def subs_in(query: bytes, own: Collection[str]) -> bytes:
+    """The sub-ids that a query brings, as `Way.subs` has them. own: names that the link has."""
+    return _subs([pair for pair in _pairs(query) if pair[0] not in own])
 
 
 def _pieces(row: LinkRow, query: str) -> list[str]:

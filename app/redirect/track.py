@@ -5,12 +5,12 @@ answer leaves.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Self, cast
+from typing import Annotated, Any, Final, Self, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field, IPvAnyAddress, StringConstraints, model_validator
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from app.auth import Caller, Scope, get_database, needs
 from app.db.engine import Database
@@ -18,6 +18,7 @@ from app.db.tables import Link
 from app.errors import FieldError, LinkEnded, NotFound, OriginNotAllowed, RateLimited
 from app.openapi import documented
 from app.redirect.record import Recorder
+from app.redirect.target import subs_in
 from app.wire import In, LinkId, Out
 
 router: Final = APIRouter(prefix="/track", tags=["Clicks"])
@@ -28,15 +29,16 @@ Text = Annotated[str, StringConstraints(max_length=2_048)]
 class ClickIn(In):
     """One of `code` and `link_id`; the rest is what is known of the visitor.
 
-    url: the page that was opened. ip, url: taken, and not kept. user_agent: the visitor's, not
-    the server's own; with a publishable key the request's own header counts instead.
+    url: the page that was opened; of it the sub-ids (`sub1` to `sub5`) are kept. ip: not kept in
+    any form. user_agent: the visitor's, not the server's own; with a publishable key the request's
+    own header counts instead.
     """
 
     code: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         default=None, examples=["ana-spring"]
     )
     link_id: LinkId | None = None
-    url: Text | None = Field(default=None, examples=["https://shop.example/pricing"])
+    url: Text | None = Field(default=None, examples=["https://shop.example/pricing?sub1=footer"])
     referrer: Text | None = Field(default=None, examples=["https://blog.example/review"])
     ip: IPvAnyAddress | None = Field(default=None, examples=["203.0.113.7"])
     user_agent: Text | None = Field(default=None, examples=["Mozilla/5.0 (X11; Linux x86_64)"])
@@ -71,15 +73,21 @@ async def track_click(
     """
     link = await _open_link(get_database(request), caller.workspace_id, body)
     agent = request.headers.get("user-agent") if caller.publishable else body.user_agent
-    token = await recorder.record(link, _bytes(agent), _bytes(body.referrer))
+    query = _bytes(body.url).partition(b"#")[0].partition(b"?")[2]
+    token = await recorder.record(
+        UUID(bytes=link.id.bytes),
+        agent=_bytes(agent),
+        referrer=_bytes(body.referrer),
+        subs=subs_in(query, link.subs),
+    )
     return ClickOut(click_id=token)
 
 
-async def _open_link(database: Database, workspace: UUID, body: ClickIn) -> UUID:
-    """The link's id; NotFound, or LinkEnded for one that is expired or archived."""
+async def _open_link(database: Database, workspace: UUID, body: ClickIn) -> Row[Any]:
+    """Its id and subs; NotFound, or LinkEnded for one that is expired or archived."""
     named = Link.id == body.link_id if body.link_id is not None else Link.code == body.code
     query = (
-        select(Link.id, Link.expires_at, Link.archived_at)
+        select(Link.id, Link.subs, Link.expires_at, Link.archived_at)
         .where(Link.workspace_id == workspace, named)
         # Of several hosts' links with this code the one that serves all hosts.
         .order_by(Link.host, Link.id)
@@ -93,7 +101,7 @@ async def _open_link(database: Database, workspace: UUID, body: ClickIn) -> UUID
     ended = found.expires_at is not None and found.expires_at <= datetime.now(UTC)
     if ended or found.archived_at is not None:
         raise LinkEnded
-    return UUID(bytes=found.id.bytes)
+    return found
 
 
 def _bytes(text: str | None) -> bytes:

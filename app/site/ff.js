@@ -104,8 +104,8 @@
       headers: { Authorization: "Bearer " + key, "Content-Type": "application/json" },
       body: JSON.stringify({
         code: query.get(code),
-        url: location.origin + location.pathname,
-        referrer: document.referrer,
+        url: location.href.slice(0, 2000),
+        referrer: document.referrer.slice(0, 2000),
       }),
     })
       .then((answer) => answer.json())

@@ -70,6 +70,29 @@ async def test_a_told_click_is_on_disk_and_has_a_token_of_its_link(
         assert b"203.0.113.7" not in file.read_bytes(), file
 
 
+@pytest.mark.parametrize(
+    ("url", "subs"),
+    [
+        ("https://shop.example/?ref=a&sub2=b%20c&sub1=footer&x=1#sub3=x", b"sub1=footer&sub2=b+c"),
+        ("https://shop.example/?sub1=first&sub1=second&sub9=no", b"sub1=first"),
+        ("/pricing?sub1=%C3%BC", b"sub1=%C3%BC"),
+        ("/pricing?sub1=ü", b"sub1=%C3%BC"),
+        ("https://shop.example/?sub5=the-link-has-its-own", b""),
+        ("https://[not a page?sub1=kept", b"sub1=kept"),
+        ("https://shop.example/?sub1=" + "x" * 2_000, b""),
+        ("", b""),
+    ],
+)  # fmt: skip
+async def test_of_the_page_the_sub_ids_are_kept(
+    api: Api, app: FastAPI, link: Any, journal: Journal, url: str, subs: bytes
+) -> None:
+    await api.patch(f"/links/{link['id']}", {"subs": {"sub5": "own"}})
+    told = {"link_id": link["id"], "url": url}
+    token = read_token(app, await api.post("/track/click", told, status=200))
+    (row,) = written(journal, token)
+    assert row.subs == subs
+
+
 async def test_without_an_agent_nobody_is_judged_by_the_server_s_own(
     api: Api, app: FastAPI, link: Any, journal: Journal
 ) -> None:
