@@ -1,13 +1,14 @@
 """One sale is one payment: messages that name the same payment are read as one sale."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from app.core.events import Event, Payment, Refund, RefundTotal, Tie
 
 _RANK: Final = {"invoice": 0, "payment_intent": 1, "charge": 2, "session": 3}
+_OF_ONE_CHARGE: Final = frozenset({"payment_intent", "charge"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Sale:
     payments: tuple[tuple[Event, Payment], ...]
     refunds: tuple[tuple[Event, Refund], ...]
     totals: tuple[tuple[Event, RefundTotal], ...]
+    named_together: tuple[tuple[str, ...], ...]
+    """Ids that one message named, for each message."""
 
     @property
     def messages(self) -> tuple[Event, ...]:
@@ -35,33 +38,60 @@ class Sale:
 
 def group(events: Iterable[Event]) -> tuple[Sale, ...]:
     """Sales among a customer's events, which come in deciding order."""
-    relevant = [e for e in events if isinstance(e.body, Payment | Tie | Refund | RefundTotal)]
-    leaders = _leaders(relevant)
+    relevant = [
+        event
+        for event in events
+        if event.payments and isinstance(event.body, Payment | Tie | Refund | RefundTotal)
+    ]
+    leaders = _leaders([event.payments for event in relevant])
     members: dict[str, list[Event]] = defaultdict(list)
     for event in relevant:
-        if event.payments:
-            members[_find(leaders, event.payments[0])].append(event)
+        members[_find(leaders, event.payments[0])].append(event)
     return tuple(_sale(component) for component in members.values())
 
 
 def refunded(sale: Sale, *, gross: int, currency: str) -> int:
     """Cumulative gross refunded, minor units, between 0 and gross.
 
+    Several charges may have paid one invoice: each has its own refunds, and they sum. Another
+    currency counts nothing.
+    """
+    charges = _leaders([_charge_ids(keys) for keys in sale.named_together])
+    refunds: dict[str, list[tuple[Event, Refund]]] = defaultdict(list)
+    totals: dict[str, list[tuple[Event, RefundTotal]]] = defaultdict(list)
+    for event, refund in sale.refunds:
+        if refund.currency == currency:
+            refunds[_charge_of(charges, event)].append((event, refund))
+    for event, total in sale.totals:
+        if total.currency == currency:
+            totals[_charge_of(charges, event)].append((event, total))
+    returned = sum(_returned(refunds[c], totals[c]) for c in refunds.keys() | totals.keys())
+    return min(gross, returned)
+
+
+def key_rank(key: str) -> tuple[int, str]:
+    """Which of a sale's ids names it: invoice, payment intent, charge, session."""
+    return (_RANK.get(_type(key), len(_RANK)), key)
+
+
+def _returned(
+    refunds: Sequence[tuple[Event, Refund]], totals: Sequence[tuple[Event, RefundTotal]]
+) -> int:
+    """What went back of one charge.
+
     The larger of what the refund objects sum to, each in its newest state, and what the newest
-    cumulative figure says, less objects that failed since. Another currency counts nothing.
+    cumulative figure says, less objects that failed since.
     """
     newest: dict[str, tuple[Event, Refund]] = {}
     # Of two states in one second the failed one is the later: money that went back can bounce,
     # a refund that failed stays failed.
     for event, refund in sorted(
-        sale.refunds, key=lambda seen: (seen[0].occurred_at, not seen[1].counts)
+        refunds, key=lambda seen: (seen[0].occurred_at, not seen[1].counts)
     ):
-        if refund.currency == currency:
-            newest[refund.refund_id] = (event, refund)
+        newest[refund.refund_id] = (event, refund)
     by_objects = sum(refund.amount for _, refund in newest.values() if refund.counts)
-    totals = [(e, t) for e, t in sale.totals if t.currency == currency]
-    dated = [(e, t) for e, t in totals if t.dated]
-    by_total = max((t.amount for _, t in totals if not t.dated), default=0)
+    by_total = max((total.amount for _, total in totals if not total.dated), default=0)
+    dated = [(event, total) for event, total in totals if total.dated]
     if dated:
         # Of equal instants the larger figure: it has seen more refunds.
         event, total = max(dated, key=lambda told: (told[0].occurred_at, told[1].amount))
@@ -71,12 +101,18 @@ def refunded(sale: Sale, *, gross: int, currency: str) -> int:
             if not refund.counts and seen.occurred_at >= event.occurred_at
         )
         by_total = max(by_total, total.amount - failed_since)
-    return min(gross, max(by_objects, by_total, 0))
+    return max(by_objects, by_total, 0)
 
 
-def key_rank(key: str) -> tuple[int, str]:
-    """Which of a sale's ids names it: invoice, payment intent, charge, session."""
-    return (_RANK.get(key.split(":", 3)[2], len(_RANK)), key)
+def _charge_ids(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The ids among them that stand for one charge, not for the whole invoice or session."""
+    return tuple(key for key in keys if _type(key) in _OF_ONE_CHARGE)
+
+
+def _charge_of(charges: dict[str, str], event: Event) -> str:
+    """Which charge a refund is about; empty: the sale as a whole."""
+    ids = _charge_ids(event.payments)
+    return _find(charges, ids[0]) if ids else ""
 
 
 def _sale(component: list[Event]) -> Sale:
@@ -86,17 +122,18 @@ def _sale(component: list[Event]) -> Sale:
         payments=tuple((e, e.body) for e in component if isinstance(e.body, Payment)),
         refunds=tuple((e, e.body) for e in component if isinstance(e.body, Refund)),
         totals=tuple((e, e.body) for e in component if isinstance(e.body, RefundTotal)),
+        named_together=tuple(event.payments for event in component),
     )
 
 
-def _leaders(events: list[Event]) -> dict[str, str]:
-    """Union-find over payment keys: ids that one message names together are one payment."""
+def _leaders(named_together: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Union-find over keys: ids that one message names together are one."""
     leaders: dict[str, str] = {}
-    for event in events:
-        for key in event.payments:
+    for keys in named_together:
+        for key in keys:
             leaders.setdefault(key, key)
-        for key in event.payments[1:]:
-            leaders[_find(leaders, key)] = _find(leaders, event.payments[0])
+        for key in keys[1:]:
+            leaders[_find(leaders, key)] = _find(leaders, keys[0])
     return leaders
 
 
@@ -105,3 +142,8 @@ def _find(leaders: dict[str, str], key: str) -> str:
         leaders[key] = leaders[leaders[key]]
         key = leaders[key]
     return key
+
+
+def _type(key: str) -> str:
+    """`stripe::charge:ch_1` → `charge`."""
+    return key.split(":", 3)[2]

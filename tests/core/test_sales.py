@@ -171,3 +171,30 @@ def test_reversing_grows_with_the_refund_and_ends_at_the_amount(
     assert share(amount, gross, gross) == amount
     # Rounded once: never further from the exact share than half a unit.
     assert abs(2 * share(amount, less, gross) * gross - 2 * amount * less) <= gross
+
+
+def test_refunds_of_two_charges_of_one_invoice_sum() -> None:
+    other = "src::charge:2"
+    messages = [
+        event(paid(3), INVOICE, name="invoice"),
+        event(Tie(), INVOICE, CHARGE, kind="tie", name="one"),
+        event(Tie(), INVOICE, other, kind="tie", name="two"),
+        event(RefundTotal(10_00, "eur"), CHARGE, kind="refund_total", second=1, name="t1"),
+        event(RefundTotal(25_00, "eur"), other, kind="refund_total", second=2, name="t2"),
+        event(Refund("r1", 10_00, "eur", counts=True), CHARGE, kind="refund", second=1, name="r1"),
+    ]
+    for order in permutations(messages):
+        (sale,) = group(sorted(order, key=lambda e: e.order))
+        assert refunded(sale, gross=100_00, currency="eur") == 35_00
+        assert refunded(sale, gross=30_00, currency="eur") == 30_00
+
+
+def test_a_refund_and_a_total_that_name_one_charge_differently_are_one() -> None:
+    messages = [
+        event(paid(3), INVOICE, name="invoice"),
+        event(Tie(), INVOICE, INTENT, kind="tie", name="one"),
+        event(Refund("r1", 10_00, "eur", counts=True), INTENT, kind="refund", second=1, name="r1"),
+        event(RefundTotal(10_00, "eur"), CHARGE, INTENT, kind="refund_total", second=2, name="t"),
+    ]
+    (sale,) = group(messages)
+    assert refunded(sale, gross=100_00, currency="eur") == 10_00
