@@ -35,22 +35,37 @@ class Known:
 
 @dataclass(slots=True)
 class Counters:
-    """The lane's counters, read under its lock. now: Postgres' clock after the lock."""
+    """The lane's counters, read under its lock.
+
+    now: Postgres' clock after the lock. waiting_since: the earliest receipt of an event that is
+    yet to be decided; events that failed before, and so wait for another try, apart.
+    """
 
     now: datetime
     decision_no: int
     transfer_no: int
     chain_hash: bytes
+    waiting_since: datetime | None = None
 
 
-async def counters(driver: "asyncpg.Connection[Any]", workspace: UUID) -> Counters:
+async def counters(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, ids: Sequence[UUID]
+) -> Counters:
+    """The lane's counters. ids: events that are about to be decided, so not counted as waiting."""
     row = await driver.fetchrow(
-        "SELECT clock_timestamp() AS now, decision_no, transfer_no, chain_hash"
-        " FROM lanes WHERE workspace_id = $1",
+        """
+        SELECT clock_timestamp() AS now, decision_no, transfer_no, chain_hash, (
+          SELECT received_at FROM events
+          WHERE workspace_id = $1 AND state = 'received' AND attempts = 0 AND id <> ALL($2)
+          ORDER BY received_at LIMIT 1
+        ) AS waiting_since
+        FROM lanes WHERE workspace_id = $1
+        """,
         workspace,
+        ids,
     )
     assert row is not None, workspace
-    return Counters(row["now"], row["decision_no"], row["transfer_no"], row["chain_hash"])
+    return Counters(**row)
 
 
 @dataclass(slots=True)
@@ -99,6 +114,35 @@ async def fetch_parked(
         workspace,
         sorted(names),
     )
+
+
+async def waiting(
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    customers: Sequence[UUID],
+    *,
+    until: datetime,
+    but: Sequence[UUID],
+) -> list[UUID]:
+    """Other events received before an instant, not decided yet, that name one of the customers."""
+    rows = await driver.fetch(
+        """
+        WITH names AS (
+          SELECT array_agg(name) AS known FROM customer_names
+          WHERE workspace_id = $1 AND customer_id = ANY($2)
+        )
+        SELECT e.id FROM events e, names n
+        WHERE e.workspace_id = $1 AND e.state = 'received' AND e.attempts = 0
+          AND e.received_at < $3 AND e.id <> ALL($4)
+          AND (e.mapped->'people' ?| n.known OR e.mapped->'payments' ?| n.known)
+        ORDER BY e.received_at, e.id LIMIT 1000
+        """,
+        workspace,
+        customers,
+        until,
+        but,
+    )
+    return [row["id"] for row in rows]
 
 
 async def known(

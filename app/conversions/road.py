@@ -43,7 +43,7 @@ async def _decide_together(
     Left out are those of a known customer that turns out to be somebody else too: until the event
     that says so they are two, each with closes of its own, so their events are decided one by one.
     """
-    counters = await facts.counters(driver, workspace)
+    counters = await facts.counters(driver, workspace, ids)
     news = facts.News()
     news.add(await facts.fetch_news(driver, workspace, ids))
     if not news.events:
@@ -55,6 +55,9 @@ async def _decide_together(
     )
     knowns = [_united(person, recorded) for person in people]
     world = await _world(driver, workspace, people, knowns)
+    overtaken = await _overtaken(driver, workspace, ids, counters, people, knowns)
+    if overtaken:
+        return await _decide_together(driver, workspace, [*ids, *overtaken])
     batch = Batch(workspace, counters, sorted_out.orphans, news.contacts)
     for person, known in zip(people, knowns, strict=True):
         batch.decided.append(_decide_one(batch, person, known, world))
@@ -62,6 +65,38 @@ async def _decide_together(
     await write(driver, batch)
     settled = len(batch.orphans) + sum(len(person.news) for person in people)
     return settled, postponed
+
+
+async def _overtaken(
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    ids: Sequence[UUID],
+    counters: facts.Counters,
+    people: Sequence[Someone],
+    knowns: Sequence[Known],
+) -> list[UUID]:
+    """Events received earlier that wait still, if something of their customer closed since.
+
+    `/v1/track` decides in the request while webhooks wait for the worker. Mostly that is no harm;
+    but what was received before a close must not be decided after what was received behind it.
+    """
+    since = counters.waiting_since
+    if since is None:
+        return []
+    behind = [
+        (person, person.news[-1].received_at)
+        for person, known in zip(people, knowns, strict=True)
+        if any(
+            # While nobody earns, it closes for each program at another time.
+            c.hold_until is None or since <= c.hold_until < person.news[-1].received_at
+            for c in known.conversions.values()
+        )
+    ]
+    if not behind:
+        return []
+    customers = [c for person, _ in behind for c in (person.id, *person.absorbed)]
+    until = max(received for _, received in behind)
+    return await facts.waiting(driver, workspace, customers, until=until, but=ids)
 
 
 def together(people: Sequence[Someone], asked: set[UUID]) -> tuple[list[Someone], list[UUID]]:

@@ -1,5 +1,8 @@
 """Road 2 on a real Postgres: what is said becomes conversions, commissions and balances."""
 
+from datetime import timedelta
+
+from app.conversions import road
 from app.conversions.providers.mapping import Alias
 from app.db.engine import Database
 from tests.making import ago, lead, make_shop, percent, refund, sale
@@ -86,3 +89,26 @@ async def test_poisoned_event_leaves_the_others_settled(database: Database) -> N
         i: "received" if i == ids[2] else "applied" for i in ids
     }
     assert await shop.balance("ana") == {"pending": 8_00}
+
+
+async def test_earlier_receipt_is_not_overtaken_across_a_close(database: Database) -> None:
+    """A webhook waits for the worker, the sale closes, and a request decides a later touch."""
+    shop = await make_shop(database, percent(2000, hold_days=0, late_days=0), ["ana", "bo", "cy"])
+    at = ago(days=5)
+    await shop.tell(sale("u1", "i1", 100_00, at=at, clicks=[shop.click("ana", ago(days=8))]))
+    waits, late = await shop.say(
+        lead("u1", name="waits", at=at, clicks=[shop.click("bo", ago(days=7))]),
+        lead("u1", name="late", at=at, clicks=[shop.click("cy", ago(days=6))]),
+    )
+    # The sale closed between the two receipts.
+    (closed,) = await shop.conversions()
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        move = "UPDATE events SET received_at = $2 WHERE id = $1"
+        await driver.execute(move, waits, closed.hold_until - timedelta(milliseconds=1))
+        await driver.execute(move, late, closed.hold_until + timedelta(milliseconds=1))
+    async with database.lane(shop.workspace) as tx:
+        assert await road.decide(tx, shop.workspace, [late]) == 2
+    assert await shop.balance("ana") == {}
+    assert await shop.balance("bo") == {"pending": 20_00}
+    assert await shop.balance("cy") == {}
