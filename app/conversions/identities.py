@@ -95,8 +95,16 @@ async def known_names(
     driver: "asyncpg.Connection[Any]", workspace: UUID, names: Iterable[str]
 ) -> dict[str, UUID]:
     """The customers behind names; names that nobody has are left out."""
+    # One look-up a name by the primary key. Given the names as a list, a planner that has no
+    # statistics yet reads all names of the workspace instead.
     rows = await driver.fetch(
-        "SELECT name, customer_id FROM customer_names WHERE workspace_id = $1 AND name = ANY($2)",
+        """
+        SELECT k.name, n.customer_id FROM unnest($2::text[]) AS k (name)
+        CROSS JOIN LATERAL (
+          SELECT customer_id FROM customer_names
+          WHERE workspace_id = $1 AND name = k.name LIMIT 1
+        ) n
+        """,
         workspace,
         sorted(names),
     )
