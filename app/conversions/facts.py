@@ -13,6 +13,8 @@ from app.conversions.canon import credits_of, event_of, reasons_of
 from app.core.conversions import Award, Conversion
 from app.core.events import Event
 from app.core.transfers import Standing
+from app.db import bulk
+from app.db import tables as t
 from app.ledger.standings import standing_of
 
 
@@ -85,13 +87,26 @@ class News:
 async def fetch_news(
     driver: "asyncpg.Connection[Any]", workspace: UUID, ids: Sequence[UUID]
 ) -> Sequence[Mapping[str, Any]]:
-    """Rows of the events of a batch that are yet to be decided, in order of receipt."""
-    return await driver.fetch(
-        f"{_NEWS} AND e.id = ANY($2) AND e.decision_no IS NULL"
-        " AND e.state IN ('received', 'parked') ORDER BY e.received_at, e.id",
-        workspace,
-        ids,
+    """Rows of the events of a batch that are yet to be decided, each with its contact."""
+    rows = await bulk.fetch(
+        driver,
+        t.EventRow,
+        workspace=workspace,
+        key="id",
+        keys=ids,
+        columns=f"{_EVENT_COLUMNS}, decision_no, state",
     )
+    due = [r for r in rows if r["decision_no"] is None and r["state"] in ("received", "parked")]
+    contacts = await bulk.fetch(
+        driver,
+        t.EventBody,
+        workspace=workspace,
+        key="event_id",
+        keys=[row["id"] for row in due],
+        columns="event_id, contact",
+    )
+    by_event = {row["event_id"]: row["contact"] for row in contacts}
+    return [{**row, "contact": by_event.get(row["id"])} for row in due]
 
 
 async def fetch_parked(
@@ -152,22 +167,21 @@ async def known(
     found: dict[UUID, Known] = defaultdict(Known)
     if not customers:
         return found
-    for row in await driver.fetch(
-        f"SELECT {_EVENT_COLUMNS}, customer_id, state, conversion_id, decision_no"
-        " FROM events"
-        " WHERE workspace_id = $1 AND customer_id = ANY($2)",
-        workspace,
-        customers,
+    for row in await bulk.fetch(
+        driver,
+        t.EventRow,
+        workspace=workspace,
+        key="customer_id",
+        keys=customers,
+        columns=f"{_EVENT_COLUMNS}, customer_id, state, conversion_id, decision_no",
     ):
         person, event = found[row["customer_id"]], _event(row)
         person.events[event.id] = event
         person.states[event.id] = (row["state"], row["conversion_id"])
         person.seen[event.id] = row["decision_no"]
     awards = await _awards(driver, workspace, customers, found)
-    for row in await driver.fetch(
-        "SELECT * FROM conversions WHERE workspace_id = $1 AND customer_id = ANY($2)",
-        workspace,
-        customers,
+    for row in await bulk.fetch(
+        driver, t.Conversion, workspace=workspace, key="customer_id", keys=customers
     ):
         if row["superseded_by"] is not None:
             found[row["customer_id"]].former.add(row["id"])
@@ -178,12 +192,6 @@ async def known(
 
 
 _EVENT_COLUMNS: Final = "id, source, external_id, received_at, mapped"
-_NEWS: Final = """
-SELECT e.id, e.source, e.external_id, e.received_at, e.mapped, b.contact
-FROM events e
-LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
-WHERE e.workspace_id = $1
-"""
 
 
 def _event(row: Mapping[str, Any]) -> Event:
@@ -206,11 +214,10 @@ async def _awards(
 ) -> dict[UUID, tuple[Award, ...]]:
     """Awards that stand, by conversion; the standings of all commissions go into found."""
     awards: dict[UUID, tuple[Award, ...]] = {}
-    for row in await driver.fetch(
-        "SELECT * FROM commissions WHERE workspace_id = $1 AND customer_id = ANY($2) ORDER BY id",
-        workspace,
-        customers,
-    ):
+    rows = await bulk.fetch(
+        driver, t.Commission, workspace=workspace, key="customer_id", keys=customers
+    )
+    for row in sorted(rows, key=lambda row: row["id"]):
         person = found[row["customer_id"]]
         person.standings[row["id"]] = standing_of(row)
         person.paid[row["id"]] = row["paid"]

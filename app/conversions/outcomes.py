@@ -3,13 +3,20 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from app.db import bulk
+from app.db import tables as t
 from app.db.tx import Read
 from app.ledger.http import CommissionSummary
 from app.sentences import ReasonOut
 from app.wire import ConversionId, Out
+
+_COLUMNS: Final = (
+    "id, source, type, external_id, state, reasons, attempts, conflicts, occurred_at,"
+    " received_at, conversion_id, customer_id"
+)
 
 
 class OutcomeOut(Out):
@@ -31,35 +38,32 @@ class EventOutcome:
 async def outcomes(read: Read, workspace: UUID, events: Sequence[UUID]) -> dict[UUID, EventOutcome]:
     """By event id, as things stand now. The event's own reasons come first."""
     driver = await read.driver()
-    rows = await driver.fetch(
-        """
-        SELECT e.id, e.source, e.type, e.external_id, e.state, e.reasons, e.attempts, e.conflicts,
-          e.occurred_at, e.received_at, e.conversion_id, e.customer_id,
-          c.reasons AS conversion_reasons
-        FROM events e
-        LEFT JOIN conversions c ON c.workspace_id = e.workspace_id AND c.id = e.conversion_id
-        WHERE e.workspace_id = $1 AND e.id = ANY($2)
-        """,
-        workspace,
-        events,
+    rows = await bulk.fetch(
+        driver, t.EventRow, workspace=workspace, key="id", keys=events, columns=_COLUMNS
     )
+    about = sorted({row["conversion_id"] for row in rows if row["conversion_id"]})
+    conversions = await bulk.fetch(
+        driver, t.Conversion, workspace=workspace, key="id", keys=about, columns="id, reasons"
+    )
+    earned = await bulk.fetch(
+        driver, t.Commission, workspace=workspace, key="conversion_id", keys=about
+    )
+    reasons = {row["id"]: row["reasons"] for row in conversions}
     commissions: dict[UUID, list[CommissionSummary]] = defaultdict(list)
-    for commission in await driver.fetch(
-        "SELECT * FROM commissions WHERE workspace_id = $1 AND conversion_id = ANY($2)"
-        " AND NOT superseded ORDER BY id",
-        workspace,
-        [row["conversion_id"] for row in rows if row["conversion_id"]],
-    ):
-        commissions[commission["conversion_id"]].append(CommissionSummary.of(commission))
-    return {row["id"]: EventOutcome(row, _outcome(row, commissions)) for row in rows}
+    for row in sorted(earned, key=lambda row: row["id"]):
+        if not row["superseded"]:
+            commissions[row["conversion_id"]].append(CommissionSummary.of(row))
+    return {row["id"]: EventOutcome(row, _outcome(row, reasons, commissions)) for row in rows}
 
 
 def _outcome(
-    row: Mapping[str, Any], commissions: Mapping[UUID, list[CommissionSummary]]
+    row: Mapping[str, Any],
+    reasons: Mapping[UUID, list[Any]],
+    commissions: Mapping[UUID, list[CommissionSummary]],
 ) -> OutcomeOut:
-    told = [*row["reasons"], *(row["conversion_reasons"] or [])]
+    about = row["conversion_id"]
     return OutcomeOut(
-        conversion_id=row["conversion_id"],
-        commissions=commissions.get(row["conversion_id"], []),
-        reasons=ReasonOut.all_of(told),
+        conversion_id=about,
+        commissions=commissions.get(about, []),
+        reasons=ReasonOut.all_of([*row["reasons"], *reasons.get(about, [])]),
     )

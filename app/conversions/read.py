@@ -11,7 +11,8 @@ from pydantic import Field
 from sqlalchemy import Select, select
 
 from app.auth import Caller, ReadDep, Scope, needs
-from app.db.tables import Conversion
+from app.db import bulk
+from app.db.tables import Commission, Conversion
 from app.db.tx import Read
 from app.errors import NotFound
 from app.ledger.http import CommissionSummary
@@ -137,18 +138,12 @@ async def get_conversion(
 async def conversions(read: Read, workspace: UUID, ids: Sequence[UUID]) -> list[ConversionOut]:
     """Conversions whole, in the order of their ids given."""
     driver = await read.driver()
-    rows = {
-        row["id"]: row
-        for row in await driver.fetch(
-            "SELECT * FROM conversions WHERE workspace_id = $1 AND id = ANY($2)", workspace, ids
-        )
-    }
+    found = await bulk.fetch(driver, Conversion, workspace=workspace, key="id", keys=ids)
+    rows = {row["id"]: row for row in found}
     commissions: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in await driver.fetch(
-        "SELECT * FROM commissions WHERE workspace_id = $1 AND conversion_id = ANY($2)"
-        " ORDER BY superseded, id",
-        workspace,
-        ids,
-    ):
+    earned = await bulk.fetch(
+        driver, Commission, workspace=workspace, key="conversion_id", keys=ids
+    )
+    for row in sorted(earned, key=lambda row: (row["superseded"], row["id"])):
         commissions[row["conversion_id"]].append(row)
     return [ConversionOut.of(rows[i], commissions[i]) for i in ids if i in rows]
