@@ -1,16 +1,19 @@
-"""Sales decided per second: our batch road beside one transaction per sale, interleaved."""
+"""Sales decided per second, three ways in turn: our road in batches, the same road with one
+transaction per sale, and a plain one that writes less, eight connections at once.
+"""
 
 import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 import uvloop
 
 from app import collector
-from app.conversions import inbox
+from app.conversions import inbox, road
 from app.db.engine import Database
 from bench.rivals import one_by_one
 from bench.rivals.one_by_one import PlainSale
@@ -18,6 +21,7 @@ from tests.making import Shop, ago, make_shop, percent, sale
 
 ROUNDS = 5
 OURS = 3_000
+ALONE = 300
 PLAIN = 600
 PARTNERS = 50
 
@@ -38,22 +42,46 @@ async def measure(url: str) -> list[Row]:
     shop = await make_shop(database, percent(2000), partners)
     pool = await one_by_one.prepare(url)
     ours: list[float] = []
+    alone: list[float] = []
     plain: list[float] = []
     await _decide_ours(shop, "warm", partners, 200)
     for n in range(ROUNDS):
         ours.append(await _decide_ours(shop, f"r{n}", partners, OURS))
+        alone.append(await _decide_alone(shop, f"a{n}", partners))
         plain.append(await _decide_plain(pool, shop, f"r{n}", partners))
     balance = sum([(await shop.balance(partner)).get("pending", 0) for partner in partners])
-    assert balance == 2_00 * (ROUNDS * OURS + 200), balance
+    assert balance == 2_00 * (ROUNDS * (OURS + ALONE) + 200), balance
     await pool.close()
     await database.close()
     return [
         Row("batch road", statistics.median(ours), tuple(ours)),
-        Row("one transaction per sale", statistics.median(plain), tuple(plain)),
+        Row("plain, eight connections", statistics.median(plain), tuple(plain)),
+        Row("our road, one transaction per sale", statistics.median(alone), tuple(alone)),
     ]
 
 
 async def _decide_ours(shop: Shop, label: str, partners: list[str], count: int) -> float:
+    await _store(shop, label, partners, count)
+
+    async def settle() -> None:
+        while await inbox.settle(shop.database, shop.workspace):
+            pass
+
+    return count / await _timed(settle)
+
+
+async def _decide_alone(shop: Shop, label: str, partners: list[str]) -> float:
+    ids = await _store(shop, label, partners, ALONE)
+
+    async def settle() -> None:
+        for event in ids:
+            async with shop.database.lane(shop.workspace) as tx:
+                await road.decide(tx, shop.workspace, [event])
+
+    return ALONE / await _timed(settle)
+
+
+async def _store(shop: Shop, label: str, partners: list[str], count: int) -> list[UUID]:
     requests = [
         sale(
             f"{label}-{n}", f"{label}-{n}", 10_00,
@@ -61,14 +89,10 @@ async def _decide_ours(shop: Shop, label: str, partners: list[str], count: int) 
         )
         for n in range(count)
     ]  # fmt: skip
+    stored: list[UUID] = []
     for start in range(0, count, 500):
-        await shop.say(*requests[start : start + 500])
-
-    async def settle() -> None:
-        while await inbox.settle(shop.database, shop.workspace):
-            pass
-
-    return count / await _timed(settle)
+        stored += await shop.say(*requests[start : start + 500])
+    return stored
 
 
 async def _decide_plain(
