@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sqlalchemy import Row, select, tuple_
 
 from app import destinations
 from app.db import bulk
-from app.db.tables import Enrollment, Link, Partner, Program
+from app.db.tables import Domain, Enrollment, Link, Partner, Program
 from app.db.tx import Tx
 from app.errors import CodeTaken, FieldError, InvalidRequest, NotFound, Problem, RowsRefused
 from app.ids import uuid7
@@ -61,15 +62,17 @@ async def _outcomes(
     tx: Tx, workspace: UUID, news: Sequence[NewLink], places: Sequence[str]
 ) -> list[UUID | Problem]:
     """The id of each link that was written, the problem of each that was not."""
-    programs = await _programs(tx, workspace, news)
-    enrolled = await _enrolled(tx, workspace, news)
+    grounds = _Grounds(
+        programs=await _programs(tx, workspace, news),
+        enrolled=await _enrolled(tx, workspace, news),
+        domains=await _domains(tx, workspace, news),
+    )
     drafts: list[Draft | Problem] = []
     for row, (new, place) in enumerate(zip(news, places, strict=True)):
         if row % _ROWS_A_TURN == _ROWS_A_TURN - 1:
             await asyncio.sleep(0)  # redirects are answered by the same loop
         try:
-            program = programs.get(new.program_id)
-            drafts.append(_draft(new, program, place, is_enrolled=_pair(new) in enrolled))
+            drafts.append(_draft(new, grounds, place))
         except Problem as problem:
             drafts.append(problem)
     fixed = {new.code for new in news if new.code}
@@ -82,10 +85,20 @@ async def _outcomes(
     ]
 
 
-def _draft(new: NewLink, program: Row[Any] | None, place: str, *, is_enrolled: bool) -> Draft:
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """What links stand on. domains: verified ones as (program, host)."""
+
+    programs: dict[UUID, Row[Any]]
+    enrolled: frozenset[tuple[UUID, UUID]]
+    domains: frozenset[tuple[UUID, str]]
+
+
+def _draft(new: NewLink, grounds: _Grounds, place: str) -> Draft:
+    program = grounds.programs.get(new.program_id)
     if program is None:
         raise _not_found(f"{place}/program_id", "No program with this id that is not archived")
-    if not is_enrolled:
+    if _pair(new) not in grounds.enrolled:
         problem = "No partner with this id in the program that is not archived"
         raise _not_found(f"{place}/partner_id", problem)
     refuse_click_parameter(new.subs, program.click_parameter, place)
@@ -94,7 +107,7 @@ def _draft(new: NewLink, program: Row[Any] | None, place: str, *, is_enrolled: b
         "id": uuid7(),
         "program_id": new.program_id,
         "partner_id": new.partner_id,
-        "host": "",
+        "host": _host(new, grounds, place),
         "code": new.code or _random_code(),
         "destination": program.default_destination
         if new.destination is None
@@ -108,6 +121,18 @@ def _draft(new: NewLink, program: Row[Any] | None, place: str, *, is_enrolled: b
         "asset_id": new.asset_id,
         "is_default": new.is_default,
     }
+
+
+def _host(new: NewLink, grounds: _Grounds, place: str) -> str:
+    """Its domain in normal form; empty for a link on every host."""
+    if new.host is None:
+        return ""
+    host = destinations.normal_host(new.host, f"{place}/host")
+    if (new.program_id, host) not in grounds.domains:
+        problem = "Not a verified domain of this program"
+        remedy = "Claim it with POST /v1/domains and verify it, or leave it out."
+        raise InvalidRequest(errors=[FieldError(f"{place}/host", problem, remedy)])
+    return host
 
 
 async def _programs(tx: Tx, workspace: UUID, news: Sequence[NewLink]) -> dict[UUID, Row[Any]]:
@@ -150,13 +175,31 @@ async def _enrolled(
     return frozenset((row.program_id, row.partner_id) for row in rows)
 
 
+async def _domains(tx: Tx, workspace: UUID, news: Sequence[NewLink]) -> frozenset[tuple[UUID, str]]:
+    programs = {new.program_id for new in news if new.host is not None}
+    if not programs:
+        return frozenset()
+    rows = await tx.all(
+        select(Domain.program_id, Domain.host)
+        .where(
+            Domain.workspace_id == workspace,
+            Domain.program_id.in_(programs),
+            Domain.verified_at.is_not(None),
+            Domain.archived_at.is_(None),
+        )
+        .order_by(Domain.id)
+        .with_for_update(read=True)  # whoever archives one counts its links first
+    )
+    return frozenset((row.program_id, row.host) for row in rows)
+
+
 async def _insert(tx: Tx, drafts: list[Draft], fixed: set[str]) -> set[UUID]:
     """The ids of those whose code was free. A random one that is taken is drawn again."""
     driver = await tx.driver()
     written: set[UUID] = set()
     for _ in range(_TRIES):
         # Sorted: a taken code waits for whoever is just taking it, and never in a circle.
-        left = sorted((one for one in drafts if one["id"] not in written), key=_by_code)
+        left = sorted((one for one in drafts if one["id"] not in written), key=_by_key)
         await bulk.upsert(driver, Link, left, conflict=" ON CONFLICT (host, code) DO NOTHING")
         found = await driver.fetch(
             "SELECT id FROM links WHERE id = ANY($1)", [one["id"] for one in left]
@@ -174,8 +217,8 @@ def _random_code() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
 
 
-def _by_code(draft: Draft) -> str:
-    return str(draft["code"])
+def _by_key(draft: Draft) -> tuple[str, str]:
+    return draft["host"], draft["code"]
 
 
 def _pair(new: NewLink) -> tuple[UUID, UUID]:

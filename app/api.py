@@ -31,6 +31,8 @@ from app.conversions.track import router as track_router
 from app.db.engine import Database
 from app.ledger.http import router as money_router
 from app.limits import Limits
+from app.outgoing import Outgoing
+from app.program.domains.http import router as domains_router
 from app.program.keys.http import router as keys_router
 from app.program.links.http import router as links_router
 from app.program.partners.http import router as partners_router
@@ -50,6 +52,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     programs_router,
     plans_router,
     partners_router,
+    domains_router,
     links_router,
     clicks_router,
     track_router,
@@ -94,6 +97,9 @@ def build(
     app.state.database = database
     app.state.settings = settings
     app.state.secret_keys = keys
+    app.state.outgoing = Outgoing(
+        nameserver=settings.dns_server, networks=settings.outgoing_networks
+    )
     app.state.tracker = Tracker(database, keys)
     app.state.recorder = recorder
     app.state.buckets = new_buckets()

@@ -84,6 +84,10 @@ class CodeTaken(Problem):
     status, code, title = 409, "code_taken", "Another link has this code"
 
 
+class DomainNotVerified(Problem):
+    status, code, title = 409, "domain_not_verified", "The host does not show the challenge"
+
+
 class DestinationNotAllowed(Problem):
     status, code, title = 422, "destination_not_allowed", "The program does not allow this host"
 

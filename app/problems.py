@@ -52,6 +52,11 @@ _AMOUNT_RANGE: Final = f"Amounts go from 0 to {MAX_AMOUNT} minor units."
 
 CONSTRAINTS: Final[Mapping[str, tuple[type[Problem], str]]] = {
     "uq_links_host_code": (errors.CodeTaken, "Another link has this code; choose another one."),
+    "uq_domains_host_verified": (
+        errors.Conflict,
+        "Another program has verified this host; archive its domain first.",
+    ),
+    "uq_domains_program_id_host": (errors.Conflict, "The program has a domain of this host."),
     "uq_partners_workspace_id_external_id": (
         errors.Conflict,
         "Another partner of this workspace has this external_id.",

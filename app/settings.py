@@ -1,5 +1,6 @@
 """The one frozen Settings, read once at start and passed on."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,6 +34,28 @@ class Settings(BaseSettings):
     """Used pages of one process' journal, past which clicks count as unrecorded."""
     lru_links: int = 100_000
     """Links that a web process keeps in memory above its replica."""
+
+    dns_server: str = ""
+    """`127.0.0.1:53`: whom to ask about custom domains; empty: the system's resolver."""
+    outgoing_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Comma-separated private networks that calls to hosts named by callers may reach."""
+
+    @field_validator("dns_server")
+    @classmethod
+    def check_server(cls, value: str) -> str:
+        if value:
+            address, _, port = value.rpartition(":")
+            ip_address(address.strip("[]"))
+            if not 0 < int(port) < 65_536:
+                raise ValueError("a DNS server is given as address:port")
+        return value
+
+    @field_validator("outgoing_networks", mode="before")
+    @classmethod
+    def split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(one.strip() for one in value.split(",") if one.strip())
 
     @field_validator("bootstrap_api_key")
     @classmethod

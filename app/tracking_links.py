@@ -71,6 +71,7 @@ class LinkOut(Out):
     id: LinkId
     program_id: ProgramId
     partner_id: PartnerId
+    host: str | None
     code: str
     short_url: str
     destination: str
@@ -90,8 +91,9 @@ class LinkOut(Out):
             id=row.id,
             program_id=row.program_id,
             partner_id=row.partner_id,
+            host=row.host or None,
             code=row.code,
-            short_url=f"{base_url}/r/{row.code}",
+            short_url=f"{_address(row.host, base_url)}/r/{row.code}",
             destination=row.destination,
             fallback=row.fallback,
             expires_at=row.expires_at,
@@ -109,18 +111,27 @@ class LinkOut(Out):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLink:
-    """destination: none for the program's own. code: none for a random one."""
+    """destination: none for the program's own. code: none for a random one.
+
+    host: one of the program's verified domains; none for every host.
+    """
 
     program_id: UUID
     partner_id: UUID
     destination: str | None = None
     code: str | None = None
+    host: str | None = None
     fallback: str | None = None
     expires_at: datetime | None = None
     subs: dict[str, str] = field(default_factory=dict)
     utm: Utm = field(default_factory=dict)
     asset_id: str | None = None
     is_default: bool = False
+
+
+def _address(host: str, base_url: str) -> str:
+    """A domain of one's own is reached as we are: by https, unless we are being tried."""
+    return f"{base_url.partition('://')[0]}://{host}" if host else base_url
 
 
 def _base_url(request: Request) -> str:

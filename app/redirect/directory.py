@@ -55,10 +55,11 @@ class Directory:
         return self.position is not None
 
     def find(self, host: str, code: str) -> Target | None:
-        """The link for this host, else the one for all; None if this machine has neither."""
-        if host in self.hosts and (own := self._find(host, code)) is not None:
-            return own
-        return self._find("", code)
+        """The link of this host, or for a host without any the one for all; None if unknown.
+
+        Nobody's link for all hosts is served where somebody else's name stands in the address.
+        """
+        return self._find(host if host in self.hosts else "", code)
 
     async def ask(self, host: str, code: str) -> Target | None:
         """Ask Postgres for a code that `find` lacks; None: there is no such link.
@@ -68,7 +69,7 @@ class Directory:
         if code in self._absent:
             return None
         rows = await self._rows(code)
-        found = rows.get(host) or rows.get("")
+        found = rows.get(host) or (None if host in self.hosts else rows.get(""))
         return _target(found) if found else None
 
     async def answer(self, database_url: str) -> None:

@@ -68,7 +68,7 @@ class Replica:
 
     def hosts(self) -> frozenset[str]:
         """The hosts that have links of their own."""
-        rows = self._reader.execute("SELECT DISTINCT host FROM links WHERE host <> ''")
+        rows = self._reader.execute("SELECT DISTINCT host FROM links WHERE host > ''")
         return frozenset(row[0] for row in rows)
 
     def position(self) -> Position | None:

@@ -12,6 +12,7 @@ from app.redirect.record import Recorder
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 from tests.http.client import Api, new_workspace
+from tests.http.hosts import Hosts
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +24,18 @@ async def journal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Jou
 
 
 @pytest.fixture(scope="session")
-def app(database: Database, journal: Journal) -> FastAPI:
+async def hosts() -> AsyncIterator[Hosts]:
+    """The DNS and the web that the API meets when it calls out: empty until a test fills it."""
+    async with Hosts() as hosts:
+        yield hosts
+
+
+@pytest.fixture(scope="session")
+def app(database: Database, journal: Journal, hosts: Hosts) -> FastAPI:
     keys = SecretKeys(["a key for tests, 32 characters long"])
-    return build(database, Settings(), keys, _ready, Recorder(journal, keys.click_keys))
+    app = build(database, Settings(), keys, _ready, Recorder(journal, keys.click_keys))
+    app.state.outgoing = hosts.outgoing("127.0.0.0/8")
+    return app
 
 
 @pytest.fixture

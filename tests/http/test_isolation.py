@@ -65,6 +65,11 @@ CASES: dict[str, Case] = {
     "PATCH /v1/partners/{partner_id}": Case({"name": "Stolen"}),
     "DELETE /v1/partners/{partner_id}": Case(),
     "POST /v1/partners/{partner_id}/enrollments": Case({"program_id": "{program}"}),
+    "POST /v1/domains": Case({"program_id": "{program}", "host": "go.example.com"}),
+    "GET /v1/domains": Case(status=200, query="?program_id={program}"),
+    "GET /v1/domains/{domain_id}": Case(),
+    "POST /v1/domains/{domain_id}/verify": Case(),
+    "DELETE /v1/domains/{domain_id}": Case(),
     "POST /v1/links": Case(LINK),
     "POST /v1/links/bulk": Case({"links": [LINK]}, status=422),
     "GET /v1/links": Case(status=200, query="?partner_id={partner}"),
@@ -123,6 +128,7 @@ async def owned(api: Api) -> dict[str, str]:
     token = click_on(partner["default_link"], api.app)
     sold = await api.post("/track/sale", {**SALE, "click_id": token}, status=200)
     commission = sold["outcome"]["commissions"][0]
+    domain = {"program_id": program["id"], "host": "links.example.com"}
     return {
         "source": (await api.post("/sources", SOURCE))["id"],
         "event": sold["event_id"],
@@ -135,6 +141,7 @@ async def owned(api: Api) -> dict[str, str]:
         "plan": program["plan_id"],
         "partner": partner["id"],
         "link": partner["default_link"]["id"],
+        "domain": (await api.post("/domains", domain))["id"],
     }
 
 
@@ -201,7 +208,8 @@ def _request(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
 async def _seen_by_owner(api: Api) -> list[Any]:
     """All that lists show; what a request of somebody else must not change."""
     lists = (
-        "/keys", "/programs", "/partners", "/links", "/sources", "/events", "/customers",
+        "/keys", "/programs", "/partners", "/domains", "/links", "/sources", "/events",
+        "/customers",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts",
     )  # fmt: skip
     return [await api.get(path) for path in lists]

@@ -34,6 +34,7 @@ async def test_a_link_leads_where_it_says_in_normal_form(api: Api, partner: Any)
     assert link["expires_at"] == "2029-12-31T22:00:00Z"
     assert link["subs"] == {"placement": "footer"}
     assert link["clicks"] == {}
+    assert link["host"] is None
     assert await api.get(f"/links/{link['id']}") == link
 
 

@@ -134,8 +134,9 @@ async def test_other_methods_and_other_paths(url: str, tmp_path: Path) -> None:
             assert (await road.get(path)).text == "inner"
 
 
-async def test_a_hosts_own_link_comes_before_the_one_for_all(url: str, tmp_path: Path) -> None:
+async def test_a_host_with_links_of_its_own_serves_no_others(url: str, tmp_path: Path) -> None:
     everywhere = await make_link(url, "spring")
+    await make_link(url, "elsewhere")
     own = await make_link(url, "spring", host="brand.example")
     only = await make_link(url, "only", host="brand.example")
     async with running_road(tmp_path, url) as road:
@@ -150,6 +151,7 @@ async def test_a_hosts_own_link_comes_before_the_one_for_all(url: str, tmp_path:
         assert await opened("spring", "go.example") == everywhere
         assert await opened("only", "brand.example") == only
         assert await opened("only", "go.example") == 404
+        assert await opened("elsewhere", "brand.example") == 404
 
 
 async def test_a_stored_destination_that_is_no_web_address_is_never_followed(

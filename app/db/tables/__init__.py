@@ -9,6 +9,7 @@ from app.db.tables.clicks import (
     Referrer,
 )
 from app.db.tables.customers import Conversion, Customer, CustomerName, Decision, TouchRow
+from app.db.tables.domains import Domain
 from app.db.tables.heartbeats import Heartbeat
 from app.db.tables.inbox import EventBody, EventRow, Source
 from app.db.tables.ledger import Account, Commission, Transfer
@@ -35,6 +36,7 @@ __all__ = [
     "Customer",
     "CustomerName",
     "Decision",
+    "Domain",
     "Enrollment",
     "EnrollmentState",
     "EventBody",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from app.add_links import MAX_LINKS, add, add_all
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
@@ -44,6 +44,8 @@ Writer = Annotated[Caller, Depends(needs(Scope.LINKS_WRITE))]
 class LinkCreate(In):
     """destination: none for the program's own. code: none for a random one.
 
+    host: one of the program's verified domains; none: the link is served on every host that is
+    nobody's domain.
     fallback: where visitors go once the link is expired or archived; none: they get a 410.
     """
 
@@ -51,6 +53,9 @@ class LinkCreate(In):
     partner_id: PartnerId
     destination: str | None = Field(None, examples=["https://shop.example.com/pricing"])
     code: Code | None = None
+    host: Annotated[str, StringConstraints(max_length=253)] | None = Field(
+        None, examples=["go.example.com"]
+    )
     fallback: str | None = Field(None, examples=["https://shop.example.com/"])
     expires_at: Instant | None = None
     subs: Subs = {}  # noqa: RUF012 (pydantic copies defaults)
@@ -72,7 +77,7 @@ class LinksMadeOut(Out):
 
 @router.post("", status_code=201, responses=documented(NotFound, CodeTaken, DestinationNotAllowed))
 async def create_link(body: LinkCreate, caller: Writer, tx: TxDep, base_url: BaseUrl) -> LinkOut:
-    """Make a link. It works at once; custom domains come later."""
+    """Make a link. It works at once."""
     link_id = await add(tx, caller.workspace_id, _new_link(body))
     return await _shown(tx, caller, link_id, base_url)
 
@@ -166,6 +171,7 @@ def _new_link(body: LinkCreate) -> NewLink:
         partner_id=body.partner_id,
         destination=body.destination,
         code=body.code,
+        host=body.host,
         fallback=body.fallback,
         expires_at=body.expires_at,
         subs=body.subs,
