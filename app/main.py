@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 import uvicorn
 import uvloop
+from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
@@ -22,6 +23,7 @@ from app import collector, health, logs, secret_keys
 from app.children import on_stop
 from app.db.engine import Database
 from app.db.migrate import is_current
+from app.db.tables import Workspace
 from app.db.where import database_url
 from app.late import Late, nothing_here
 from app.redirect.folders import claim_folder
@@ -50,10 +52,11 @@ class Server(uvicorn.Server):
 
 
 class Schema:
-    """Whether the database has this release's schema; asked until it has."""
+    """Whether the database has this release's schema and a first workspace; asked until it has."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, database: Database) -> None:
         self._url = url
+        self._database = database
         self._current = False
 
     def ready(self) -> bool:
@@ -64,10 +67,15 @@ class Schema:
             with contextlib.suppress(
                 OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError
             ):
-                self._current = await is_current(self._url)
+                self._current = await is_current(self._url) and await self._is_filled()
             if not self._current:
                 await asyncio.sleep(_POLL_S)
         _log.info("api.ready")
+
+    async def _is_filled(self) -> bool:
+        # The parent fills an empty database once it is migrated; until then every key is refused.
+        async with self._database.read() as read:
+            return bool(await read.scalar(select(exists(Workspace.id))))
 
 
 @contextlib.asynccontextmanager
@@ -89,7 +97,7 @@ async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
             checks["redirect"] = health.of(clicks.ready)
         if role != "redirect":
             group = await running.enter_async_context(asyncio.TaskGroup())
-            schema, late = Schema(url), Late()
+            schema, late = Schema(url, database), Late()
             recorder = clicks.recorder()
             tasks = [
                 group.create_task(schema.ask()),
