@@ -69,8 +69,10 @@ class _Follower:
             woken.clear()
             at, more = await self._step(at)
             if not more:
+                # Not `wait_for`: on Python 3.11 it loses a cancellation that comes with the event.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), POLL_S)
+                    async with asyncio.timeout(POLL_S):
+                        await woken.wait()
 
     async def _begin(self) -> Position:
         """Where to follow from: 60 s before the last change seen, or a fresh full copy."""
