@@ -103,7 +103,12 @@ def world_json(world: World) -> Json:
             for program in world.programs.values()
         },
         "enrollments": [
-            [str(e.program_id), str(e.partner_id), e.country, _states_json(e.states)]
+            [
+                str(e.program_id),
+                str(e.partner_id),
+                _states_json(e.countries),
+                _states_json(e.states),
+            ]
             for e in world.enrollments.values()
         ],
     }
@@ -125,9 +130,9 @@ def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
     }
     enrollments = {
         (UUID(program), UUID(partner)): EnrollmentFact(
-            UUID(program), UUID(partner), country, _states_of(states)
+            UUID(program), UUID(partner), _states_of(countries), _states_of(states)
         )
-        for program, partner, country, states in stored["enrollments"]
+        for program, partner, countries, states in stored["enrollments"]
     }
     return World(links, programs, enrollments)
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.auth import Caller, ReadDep, Scope, get_database, needs
 from app.conversions.read import ConversionOut, CreditOut, conversions
-from app.conversions.requests import OWN, AliasIn, Joining
+from app.conversions.requests import OWN, AliasIn, Joining, KnownAlias
 from app.conversions.track import TrackerDep
 from app.db.tables import Customer
 from app.db.tx import Read
@@ -135,14 +135,12 @@ async def _survivor(read: Read, workspace: UUID, customer: UUID) -> UUID:
     return survivor
 
 
-async def _a_name(read: Read, workspace: UUID, customer: UUID) -> AliasIn:
+async def _a_name(read: Read, workspace: UUID, customer: UUID) -> KnownAlias:
     """One of its aliases, to say whom the new one belongs to."""
     aliases = await _aliases(read, workspace, customer)
     if not aliases:
         raise Conflict("This customer has no alias that another one could be joined to.")
-    return AliasIn.model_construct(
-        namespace=aliases[0].namespace, external_id=aliases[0].external_id
-    )
+    return KnownAlias(namespace=aliases[0].namespace, external_id=aliases[0].external_id)
 
 
 async def _whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhole:

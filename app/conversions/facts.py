@@ -118,7 +118,7 @@ async def fetch_parked(
         """
         WITH waiting AS MATERIALIZED (
           SELECT workspace_id, id, source, external_id, received_at, mapped, customer_id
-          FROM events WHERE state = 'parked' AND waits_for && $2
+          FROM events WHERE state = 'parked' AND waits_for && $2 AND workspace_id = $1
         )
         SELECT w.id, w.source, w.external_id, w.received_at, w.mapped, b.contact
         FROM waiting w

@@ -46,8 +46,9 @@ async def settle_due(database: Database) -> int:
     async with database.read() as read:
         due = await read.all(
             text(
-                "SELECT DISTINCT workspace_id FROM events"
-                " WHERE state = 'received' AND next_attempt_at <= now() LIMIT :most"
+                "SELECT workspace_id FROM events"
+                " WHERE state = 'received' AND next_attempt_at <= now()"
+                " GROUP BY workspace_id ORDER BY min(received_at) LIMIT :most"
             ).bindparams(most=_WORKSPACES_AT_ONCE)
         )
     return sum([await settle(database, row.workspace_id) for row in due])

@@ -26,7 +26,7 @@ MAX_AHEAD: Final = timedelta(minutes=5)
 
 ClickIdText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 """A click token as the visitor brought it; one that is none of ours is told, not refused."""
-Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.:-]{1,64}$")]
+Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Metadata = Annotated[dict[str, str | int | bool | None], Field(max_length=50)]
 
 
@@ -161,14 +161,22 @@ class RefundIn(In):
         )
 
 
+class KnownAlias(In):
+    """A name that some source gave a customer, in whatever form it takes there."""
+
+    namespace: str
+    external_id: str
+
+
 class Joining(In):
     """As stored: a customer, by a name that it has, gets another one."""
 
-    known: AliasIn
+    known: KnownAlias
     alias: AliasIn
 
     def mapped(self, received_at: datetime) -> Mapped:
-        names = (self.known.alias(), self.alias.alias())
+        known = Alias(self.known.namespace, self.known.external_id)
+        names = (known, self.alias.alias())
         return Mapped(
             external_id="alias:" + ":".join(person_name(a.namespace, a.external_id) for a in names),
             kind="named",
@@ -194,6 +202,7 @@ __all__ = [
     "OWN",
     "AliasIn",
     "Joining",
+    "KnownAlias",
     "LeadIn",
     "RefundIn",
     "SaleIn",

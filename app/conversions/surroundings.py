@@ -106,20 +106,25 @@ async def _enrollments(
 ) -> dict[tuple[UUID, UUID], EnrollmentFact]:
     programs, partners = sorted({p for p, _ in pairs}), sorted({p for _, p in pairs})
     states: dict[tuple[UUID, UUID], list[Dated]] = defaultdict(list)
-    countries: dict[UUID, str] = {}
     for row in await driver.fetch(
-        "SELECT s.program_id, s.partner_id, s.since, s.state, p.country FROM enrollment_states s"
-        " JOIN partners p ON p.id = s.partner_id AND p.workspace_id = s.workspace_id"
-        " WHERE s.workspace_id = $1 AND s.program_id = ANY($2) AND s.partner_id = ANY($3)"
-        " ORDER BY s.since",
+        "SELECT program_id, partner_id, since, state FROM enrollment_states"
+        " WHERE workspace_id = $1 AND program_id = ANY($2) AND partner_id = ANY($3)"
+        " ORDER BY since",
         workspace,
         programs,
         partners,
     ):
         states[row["program_id"], row["partner_id"]].append(Dated(row["since"], row["state"]))
-        countries[row["partner_id"]] = row["country"]
+    countries: dict[UUID, list[Dated]] = defaultdict(list)
+    for row in await driver.fetch(
+        "SELECT partner_id, since, country FROM partner_countries"
+        " WHERE workspace_id = $1 AND partner_id = ANY($2) ORDER BY since",
+        workspace,
+        partners,
+    ):
+        countries[row["partner_id"]].append(Dated(row["since"], row["country"]))
     return {
-        pair: EnrollmentFact(*pair, countries[pair[1]], tuple(states[pair]))
+        pair: EnrollmentFact(*pair, tuple(countries[pair[1]]), tuple(states[pair]))
         for pair in sorted(pairs)
         if pair in states
     }

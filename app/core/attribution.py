@@ -35,11 +35,14 @@ class Binding:
 class Occasion:
     """The conversion that is asked about.
 
-    first_at: the customer's first known conversion of any kind. prior: it as recorded, under
-    whatever keys; empty while it is new. as_of: the receipt of the earliest news in this decision.
+    read_at: as of when terms and states count: its own time, or when it was recorded if that is
+    earlier. first_at: the customer's first known conversion of any kind. prior: it as recorded,
+    under whatever keys; empty while it is new. as_of: the receipt of the earliest news in this
+    decision.
     """
 
     at: datetime
+    read_at: datetime
     first_at: datetime
     program_ids: tuple[UUID, ...]
     prior: tuple[Conversion, ...]
@@ -108,7 +111,7 @@ def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attributio
     # What somebody earned may change hands while it is open; what nobody did has closed by the
     # terms of whoever claims it.
     unearned = [conversion for conversion in occasion.prior if not conversion.credits]
-    closed_at = occasion.closed_at(world.programs[program].plan_at(occasion.at), unearned)
+    closed_at = occasion.closed_at(world.programs[program].plan_at(occasion.read_at), unearned)
     if closed_at is not None:
         late = because("bound_after_close", program_id=program, closed_at=closed_at)
         return Attribution(None, (), None, (*reasons, late))
@@ -155,7 +158,7 @@ def _judge(
     refusal = _may_earn(world, link.program_id, link.partner_id, occasion)
     if refusal is not None:
         return refusal
-    plan = world.programs[link.program_id].plan_at(occasion.at)
+    plan = world.programs[link.program_id].plan_at(occasion.read_at)
     return _in_time(_Candidate(touch, link, plan), occasion)
 
 
@@ -179,10 +182,10 @@ def _may_earn(world: World, program: UUID, partner: UUID, occasion: Occasion) ->
     """Why this partner can't earn in this program at the time of the conversion, if so."""
     if occasion.program_ids and program not in occasion.program_ids:
         return because("program_filtered", program_id=program)
-    if state_at(world.programs[program].states, occasion.at) != "active":
-        return because("program_paused", program_id=program, at=occasion.at)
+    if state_at(world.programs[program].states, occasion.read_at) != "active":
+        return because("program_paused", program_id=program, at=occasion.read_at)
     enrollment = world.enrollments.get((program, partner))
-    if enrollment is None or state_at(enrollment.states, occasion.at) != "active":
+    if enrollment is None or state_at(enrollment.states, occasion.read_at) != "active":
         return because("not_enrolled", program_id=program, partner_id=partner)
     return None
 

@@ -94,7 +94,8 @@ def awards_for(
     for credit in conversion.credits:
         assert conversion.program_id is not None
         enrollment = world.enrollments[conversion.program_id, credit.partner_id]
-        facts = _facts(conversion, sold, buyer, touch_at, enrollment.country)
+        country = enrollment.country_at(conversion.read_at)
+        facts = _facts(conversion, sold, buyer, touch_at, country)
         ruling = rule_on(terms.plan, facts)
         reasons.extend(ruling.reasons)
         amount = share_bps(ruling.amount, credit.bps)

@@ -62,3 +62,10 @@ class Conversion:
     bound_at: datetime | None
     hold_until: datetime | None
     recorded_at: datetime
+
+    @property
+    def read_at(self) -> datetime:
+        """As of when the world is read for it: its own time, which a sender's clock may put ahead;
+        what is changed after it was recorded must not reach it.
+        """
+        return min(self.occurred_at, self.recorded_at)

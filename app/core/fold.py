@@ -71,6 +71,7 @@ def _decide(
             continue
         occasion = attribution.Occasion(
             at=draft.at,
+            read_at=min(draft.at, draft.recorded_at or history.now),
             first_at=first_at,
             program_ids=draft.event.program_ids,
             prior=draft.prior,
@@ -100,7 +101,8 @@ def _open(
 ) -> Conversion:
     sold = draft.sold
     recorded_at = draft.recorded_at or history.now
-    plan = world.programs[answer.program_id].plan_at(draft.at) if answer.program_id else None
+    read_at = min(draft.at, recorded_at)
+    plan = world.programs[answer.program_id].plan_at(read_at) if answer.program_id else None
     conversion = Conversion(
         id=identity.conversion_id(history.workspace, draft.key),
         key=draft.key,

@@ -51,12 +51,16 @@ class ProgramFact:
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentFact:
-    """A partner's place in a program."""
+    """A partner's place in a program. countries: the partner's own, dated; may be none."""
 
     program_id: UUID
     partner_id: UUID
-    country: str
+    countries: tuple[Dated, ...]
     states: tuple[Dated, ...]
+
+    def country_at(self, at: datetime) -> str:
+        """ISO 3166-1 alpha-2, or empty."""
+        return state_at(self.countries, at) if self.countries else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ async def mature_due(database: Database) -> int:
     async with database.read() as read:
         due = await read.all(
             text(
-                f"SELECT DISTINCT workspace_id FROM commissions WHERE {_DUE} LIMIT 100"
+                f"SELECT workspace_id FROM commissions WHERE {_DUE}"
+                " GROUP BY workspace_id ORDER BY random() LIMIT 100"
             ).bindparams(grace=GRACE_S)
         )
     matured = 0

@@ -54,7 +54,7 @@ def worlds(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> World:
         ]
         programs[program] = ProgramFact(program, draw(_states()), tuple(versions))
     enrollments = {
-        (program, partner): EnrollmentFact(program, partner, "AT", draw(_states()))
+        (program, partner): EnrollmentFact(program, partner, draw(_countries()), draw(_states()))
         for program in PROGRAMS
         for partner in PARTNERS
     }
@@ -72,7 +72,7 @@ def world_of(*plans: Plan) -> World:
         links={i: LinkFact(i, *whose) for i, whose in LINKS.items() if whose[0] in programs},
         programs=programs,
         enrollments={
-            (program, partner): EnrollmentFact(program, partner, "", active)
+            (program, partner): EnrollmentFact(program, partner, (), active)
             for program in programs
             for partner in PARTNERS
         },
@@ -128,6 +128,11 @@ def _states() -> st.SearchStrategy[tuple[Dated, ...]]:
         Dated(START + timedelta(days=40), "active"),
     )
     return st.sampled_from((always, always, always, always, interrupted))
+
+
+def _countries() -> st.SearchStrategy[tuple[Dated, ...]]:
+    always = (Dated(LONG_AGO, "AT"),)
+    return st.sampled_from(((), always, (*always, Dated(START + timedelta(days=10), "DE"))))
 
 
 def terms(world: World) -> Iterable[str]:

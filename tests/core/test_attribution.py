@@ -35,6 +35,7 @@ def told(*touches: Touch) -> list[Event]:
 
 def occasion(days: float = 0, first: float | None = None, **more: Any) -> Occasion:
     rest: dict[str, Any] = {"program_ids": (), "prior": (), "as_of": day(0), **more}
+    rest.setdefault("read_at", day(days))
     return Occasion(at=day(days), first_at=day(days if first is None else first), **rest)
 
 

@@ -1,11 +1,27 @@
 """Road 2 on a real Postgres: what is said becomes conversions, commissions and balances."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert
 
 from app.conversions import road
 from app.conversions.providers.mapping import Alias
+from app.conversions.requests import AliasIn, Joining, KnownAlias
+from app.conversions.verify import verify
 from app.db.engine import Database
-from tests.making import ago, lead, make_shop, percent, refund, sale
+from app.db.tables import PartnerCountry
+from tests.making import (
+    LONG_AGO,
+    Shop,
+    ago,
+    lead,
+    make_shop,
+    now,
+    percent,
+    plan,
+    refund,
+    sale,
+)
 
 
 async def test_sale_with_click_pays_the_partner_by_the_plan(database: Database) -> None:
@@ -112,3 +128,46 @@ async def test_earlier_receipt_is_not_overtaken_across_a_close(database: Databas
     assert await shop.balance("ana") == {}
     assert await shop.balance("bo") == {"pending": 20_00}
     assert await shop.balance("cy") == {}
+
+
+async def test_what_changes_later_does_not_reach_a_sale_that_was_dated_ahead(
+    database: Database,
+) -> None:
+    """A sender's clock is ahead; the partner moves before that time comes; a refund re-decides."""
+    rules = [
+        {"id": "home", "when": "partner.country == 'DE'", "pay": {"percent_bps": 2000}},
+        {"id": "abroad", "pay": {"percent_bps": 500}},
+    ]
+    shop = await make_shop(database, plan(rules))
+    await move(shop, "ana", "DE", LONG_AGO)
+    ahead = now() + timedelta(minutes=4)
+    await shop.tell(sale("u1", "i1", 100_00, at=ahead, clicks=[shop.click("ana", ago(days=1))]))
+    assert await shop.balance("ana") == {"pending": 20_00}
+    await move(shop, "ana", "FR", now())
+    await shop.tell(refund("i1", 50_00, refund_id="r1"))
+    assert await shop.balance("ana") == {"pending": 10_00}
+    later = ahead + timedelta(seconds=30)
+    await shop.tell(sale("u1", "i2", 100_00, at=later))
+    assert await shop.balance("ana") == {"pending": 15_00}
+
+
+async def move(shop: Shop, partner: str, country: str, since: datetime) -> None:
+    async with shop.database.tx() as tx:
+        await tx.execute(
+            insert(PartnerCountry).values(
+                workspace_id=shop.workspace,
+                partner_id=shop.partners[partner],
+                since=since,
+                country=country,
+            )
+        )
+
+
+async def test_alias_of_a_connected_account_joins_and_verifies(fresh_database: Database) -> None:
+    shop = await make_shop(fresh_database)
+    connected = AliasIn(namespace="stripe:acct_1032D82eZvKYlo2C", external_id="cus_9")
+    await shop.tell(lead("u1", aliases=[connected.alias()]))
+    long_id = "x" * 400
+    joining = Joining(known=KnownAlias(namespace="own", external_id=long_id), alias=connected)
+    await shop.tell(joining)
+    assert (await verify(fresh_database)).findings == ()

@@ -7,6 +7,7 @@ value too. Personal data stays in Contact, so that the rest may become an Event.
 import hashlib
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -78,10 +79,10 @@ def fingerprint(meaning: Meaning) -> str:
     """SHA-256 (hex) of what may not differ under one key: kind, amounts, currency and customer.
 
     The customer is the first alias. Left out is what may be added or told otherwise without
-    being another event: bytes, touches, lines, further aliases, country, names, and the time,
-    which a sender may leave to us; only a dated refund total keeps it, since there the time
-    decides which one is newest. Fields at their default are left out, so a field added later
-    changes no stored fingerprint.
+    being another event: bytes, touches, lines, quantity, subscription, further aliases, country,
+    names, and the time, which a sender may leave to us; only a dated refund total keeps it, since
+    there the time decides which one is newest. Fields at their default are left out, so a field
+    added later changes no stored fingerprint.
     """
     return hashlib.sha256(orjson.dumps(_essence(meaning), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -110,4 +111,7 @@ def _essence(meaning: Meaning) -> dict[str, object]:
 def _told(body: Body) -> dict[str, object]:
     told = {field.name: getattr(body, field.name) for field in fields(body)}
     defaults = {field.name: field.default for field in fields(body)}
-    return {n: v for n, v in told.items() if n != "lines" and v != defaults[n]}
+    return {n: v for n, v in told.items() if n not in _NOT_ESSENTIAL and v != defaults[n]}
+
+
+_NOT_ESSENTIAL: Final = frozenset({"lines", "lines_complete", "quantity", "subscription"})

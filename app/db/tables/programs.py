@@ -90,6 +90,18 @@ class Partner(Base):
     archived_at: Mapped[datetime | None]
 
 
+class PartnerCountry(Base):
+    """Since when a partner is in a country; `partners.country` is the latest."""
+
+    __tablename__ = "partner_countries"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    partner_id: Mapped[UUID] = mapped_column(ForeignKey("partners.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    country: Mapped[str]
+    """ISO 3166-1 alpha-2, or empty."""
+
+
 class PartnerMember(Base):
     """A person of a partner; the first is the one it was created with. Personal data."""
 

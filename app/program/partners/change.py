@@ -6,7 +6,14 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Row, func, insert, select, update
 
-from app.db.tables import Enrollment, EnrollmentState, Link, Partner, PartnerMember
+from app.db.tables import (
+    Enrollment,
+    EnrollmentState,
+    Link,
+    Partner,
+    PartnerCountry,
+    PartnerMember,
+)
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, NotFound
 from app.wire import Country, Email, ExternalId, In, Name, ProgramId
@@ -44,6 +51,14 @@ async def change(tx: Tx, workspace: UUID, partner_id: UUID, wanted: PartnerUpdat
     )
     if "country" in values:
         values["country"] = values["country"] or ""
+        await tx.execute(
+            insert(PartnerCountry).values(
+                workspace_id=workspace,
+                partner_id=partner_id,
+                since=func.clock_timestamp(),
+                country=values["country"],
+            )
+        )
     if values:
         await tx.execute(update(Partner).where(Partner.id == partner_id).values(**values))
     await _change_first_member(tx, workspace, partner_id, wanted)

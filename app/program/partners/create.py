@@ -7,7 +7,14 @@ from sqlalchemy import Row, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.add_links import add
-from app.db.tables import Enrollment, EnrollmentState, Partner, PartnerMember, Program
+from app.db.tables import (
+    Enrollment,
+    EnrollmentState,
+    Partner,
+    PartnerCountry,
+    PartnerMember,
+    Program,
+)
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, NotFound
 from app.ids import uuid7
@@ -50,6 +57,14 @@ async def create(tx: Tx, workspace: UUID, new: PartnerCreate) -> NewPartner:
             id=partner_id,
             workspace_id=workspace,
             external_id=new.external_id,
+            country=new.country or "",
+        )
+    )
+    await tx.execute(
+        insert(PartnerCountry).values(
+            workspace_id=workspace,
+            partner_id=partner_id,
+            since=func.clock_timestamp(),
             country=new.country or "",
         )
     )
