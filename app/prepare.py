@@ -4,7 +4,9 @@ Imports half the application, so the parent imports it when the children are on 
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeVar
 
 import asyncpg
 import structlog
@@ -18,6 +20,8 @@ from app.db.engine import Database
 from app.db.where import database_url
 from app.settings import Settings
 
+Result = TypeVar("Result")
+
 _FIRST_WAIT_S: Final = 0.2
 _LONGEST_WAIT_S: Final = 5.0
 _UNAVAILABLE: Final = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -26,20 +30,31 @@ _log: Final = structlog.get_logger()
 
 async def migrate_when_up(settings: Settings) -> None:
     """Bring the schema up to date, however long Postgres takes to answer."""
+
+    async def work() -> None:
+        await migrate.upgrade(await asyncio.to_thread(database_url, settings))
+
+    await _when_up(work)
+
+
+async def first_workspace_when_up(settings: Settings, *, with_demo: bool) -> str | None:
+    """Fill an empty database; what to tell whoever started on it: the key, once."""
+    return await _when_up(partial(_first_workspace, settings, with_demo=with_demo))
+
+
+async def _when_up(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Its result, when it is through. Postgres may go away at any time, also half-way."""
     wait_s = _FIRST_WAIT_S
     while True:
         try:
-            await migrate.upgrade(await asyncio.to_thread(database_url, settings))
+            return await work()
         except _UNAVAILABLE as error:
             _log.warning("database.unavailable", reason=str(error), wait_s=wait_s)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-        else:
-            return
 
 
-async def first_workspace(settings: Settings, *, with_demo: bool) -> str | None:
-    """Fill an empty database; what to tell whoever started on it: the key, once."""
+async def _first_workspace(settings: Settings, *, with_demo: bool) -> str | None:
     given = settings.bootstrap_api_key
     key = given.get_secret_value() if given else None
     mode: Mode = "test" if with_demo else "live"

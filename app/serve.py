@@ -140,7 +140,8 @@ class Parent:
         if self.options.role != "redirect":
             await prepare.migrate_when_up(self.settings)
         if self.options.role in {"all", "api"}:
-            told = await prepare.first_workspace(self.settings, with_demo=self.options.demo)
+            with_demo = self.options.demo
+            told = await prepare.first_workspace_when_up(self.settings, with_demo=with_demo)
             address = self.settings.base_url
             sys.stdout.write(f"{told or ''}\nFinderfee answers on {address} ({address}/docs)\n")
             sys.stdout.flush()
