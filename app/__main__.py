@@ -25,6 +25,9 @@ def main() -> int:
     commands.add_parser("verify", help="recompute every decision and every balance")
     explain = commands.add_parser("explain", help="say why a commission is what it is")
     explain.add_argument("commission", metavar="com_…")
+    key = commands.add_parser("key", help="make an admin key and print it, once")
+    key.add_argument("--workspace", metavar="ws_…", help="the first workspace if left out")
+    key.add_argument("--name", required=True, help="what lists of keys show")
     commands.add_parser("openapi", help="print openapi.yaml")
     given = parser.parse_args()
     try:
@@ -55,6 +58,8 @@ def _run(given: argparse.Namespace) -> int:
             return commands.verify(Settings())
         case "explain":
             return commands.explain(Settings(), given.commission)
+        case "key":
+            return commands.key(Settings(), name=given.name, workspace=given.workspace)
         case _:
             return commands.print_openapi()
 

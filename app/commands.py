@@ -8,14 +8,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import select
+
 from app import api, claims
+from app.auth import Scope, issue, new_key
 from app.claims import CannotServeError
 from app.conversions import verify as verification
 from app.db import embedded
 from app.db.engine import Database
 from app.db.migrate import is_current, upgrade
+from app.db.tables import Workspace
 from app.db.where import database_url
 from app.explain import explained
+from app.ids import MalformedIdError, decode
 from app.settings import Settings
 
 
@@ -51,6 +56,18 @@ def explain(settings: Settings, commission: str) -> int:
     return 0
 
 
+def key(settings: Settings, *, name: str, workspace: str | None = None) -> int:
+    """Print a new admin key of this workspace, else of the first; 1 if there is none such."""
+    with current(settings) as url:
+        made = asyncio.run(_new_admin_key(url, name, workspace))
+    if made is None:
+        there = f"no workspace has the id {workspace}" if workspace else "there is no workspace yet"
+        sys.stderr.write(f"finderfee: {there}\n")
+        return 1
+    sys.stdout.write(f"{made}\n")
+    return 0
+
+
 def print_openapi() -> int:
     sys.stdout.write(api.openapi_yaml())
     return 0
@@ -58,7 +75,7 @@ def print_openapi() -> int:
 
 @contextmanager
 def current(settings: Settings) -> Iterator[str]:
-    """As `running`, for commands that only read: CannotServeError if there is nothing to read."""
+    """As `running`, for commands that need data: CannotServeError if there is none to use."""
     if not settings.database_url and not embedded.exists(settings.data_dir):
         raise CannotServeError(f"there is no data in {settings.data_dir}")
     with running(settings) as url:
@@ -87,3 +104,21 @@ async def _verdict(url: str) -> verification.Verdict:
         return await verification.verify(database)
     finally:
         await database.close()
+
+
+async def _new_admin_key(url: str, name: str, workspace: str | None) -> str | None:
+    try:
+        wanted = Workspace.id == decode("ws", workspace) if workspace else Workspace.first
+    except MalformedIdError:
+        return None
+    database = Database(url)
+    try:
+        async with database.tx() as tx:
+            found = await tx.first(select(Workspace.id, Workspace.mode).where(wanted))
+            if found is None:
+                return None
+            made = new_key(found.mode)
+            await issue(tx, found.id, made, name=name, scopes=[Scope.ADMIN])
+    finally:
+        await database.close()
+    return made.key
