@@ -1,4 +1,7 @@
-"""kill -9 of the redirecting process at random moments under load."""
+"""kill -9 of the redirecting process at random moments under load.
+
+FINDERFEE_KILLS tells how often; 30 times by default.
+"""
 
 import asyncio
 import os
@@ -16,7 +19,7 @@ from app.secret_keys import SecretKeys
 from bench.rivals.ours import SECRET
 from tests.redirect.making import connected, make_link
 
-KILLS = int(os.environ.get("FINDERFEE_KILLS", "5"))
+KILLS = int(os.environ.get("FINDERFEE_KILLS", "30"))
 VISITORS = 32
 CODES = [f"code{n}" for n in range(20)]
 KEYS = SecretKeys([SECRET]).click_keys

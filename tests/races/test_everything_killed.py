@@ -1,6 +1,6 @@
 """Everything is killed at random moments, Postgres too: what was acknowledged is there, once.
 
-FINDERFEE_KILLS tells how often; 3 times by default, 10 for the full proof.
+FINDERFEE_KILLS tells how often; 10 times by default.
 """
 
 import os
@@ -36,7 +36,7 @@ from tests.e2e.client import (
 )
 from tests.service import Service, free_port, serve
 
-KILLS = int(os.environ.get("FINDERFEE_KILLS", "3"))
+KILLS = int(os.environ.get("FINDERFEE_KILLS", "10"))
 PAUSE_S = 0.03
 DRAINED_S = 20.0
 
