@@ -28,7 +28,7 @@ check: .venv/.stamp ## format, lint, types, import contracts, house rules, opena
 	$(BIN)/python -m app openapi | diff -u openapi.yaml -
 	$(PYTEST) tests/test_house_rules.py tests/db/test_migrations.py
 
-bench: .venv/.stamp ## redirects and decisions per second, beside plain rivals
+bench: .venv/.stamp ## redirects and decisions per second, beside plain rivals; needs wrk
 	$(BIN)/python -m bench
 
 openapi: .venv/.stamp ## write openapi.yaml from the code

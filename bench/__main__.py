@@ -23,6 +23,9 @@ from bench import decisions, redirects
 
 
 def main() -> int:
+    if shutil.which("wrk") is None:
+        print("finderfee: make bench needs wrk (Debian: apt-get install wrk)", file=sys.stderr)
+        return 1
     print(machine())
     with server() as url:
         print("\nSales decided, all rounds in turn:")
@@ -32,9 +35,6 @@ def main() -> int:
             rounds = " ".join(f"{found:,.0f}" for found in row.rounds)
             ratio = row.median / rival.median
             print(f"{row.name:34}{row.median:12,.0f} sales/s {ratio:6.2f}x   ({rounds})")
-        if shutil.which("wrk") is None:
-            print("\nRedirects are not measured: install wrk.")
-            return 1
         print("\nRedirects at 64 connections, all contenders in turn:")
         found = asyncio.run(redirects.main(asyncio.run(database(url, "bench_redirects"))))
         print(redirects.report(found))
