@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.core.events import Event, Payment, Refund, RefundTotal, Tie
+from app.core.events import Event, Payment, Refund, RefundTotal
 
 _RANK: Final = {"invoice": 0, "payment_intent": 1, "charge": 2, "session": 3}
 _OF_ONE_CHARGE: Final = frozenset({"payment_intent", "charge"})
@@ -38,11 +38,7 @@ class Sale:
 
 def group(events: Iterable[Event]) -> tuple[Sale, ...]:
     """Sales among a customer's events, which come in deciding order."""
-    relevant = [
-        event
-        for event in events
-        if event.payments and isinstance(event.body, Payment | Tie | Refund | RefundTotal)
-    ]
+    relevant = [event for event in events if event.payments]
     leaders = _leaders([event.payments for event in relevant])
     members: dict[str, list[Event]] = defaultdict(list)
     for event in relevant:

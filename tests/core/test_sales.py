@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.events import Body, Event, Payment, Refund, RefundTotal, Tie
+from app.core.events import Body, Event, Named, Payment, Refund, RefundTotal, Tie
 from app.core.money import share
 from app.core.sales import Sale, group, key_rank, refunded
 from tests.core.made_worlds import START
@@ -198,3 +198,10 @@ def test_a_refund_and_a_total_that_name_one_charge_differently_are_one() -> None
     ]
     (sale,) = group(messages)
     assert refunded(sale, gross=100_00, currency="eur") == 10_00
+
+
+def test_whatever_names_two_ids_ties_them() -> None:
+    unpaid = event(Named(), SESSION, INTENT, INVOICE, kind="named", name="unpaid")
+    messages = [unpaid, event(paid(1), INTENT, name="intent"), event(paid(3), INVOICE, name="inv")]
+    (sale,) = group(messages)
+    assert sale.keys[0] == INVOICE

@@ -110,8 +110,10 @@ async def test_a_host_to_which_links_lead_stays(api: Api) -> None:
     fewer = {"destination_hosts": ["shop.example.com"]}
     path = f"/programs/{program['id']}"
     assert (await api.patch(path, fewer, status=409))["code"] == "conflict"
-    await api.patch(f"/links/{link['id']}", {"fallback": None})
+    await api.delete(f"/links/{link['id']}")
     assert (await api.patch(path, fewer))["destination_hosts"] == ["shop.example.com"]
+    # Archived, it would still have sent its visitors to a host that is no longer allowed.
+    assert (await api.get(f"/links/{link['id']}"))["fallback"] is None
 
 
 async def test_a_new_click_parameter_reaches_the_links(api: Api, database: Database) -> None:

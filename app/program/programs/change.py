@@ -3,7 +3,8 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app import destinations
 from app.db.tables import Link, Program, ProgramState
@@ -108,11 +109,6 @@ async def _new_destinations(tx: Tx, program: Row[Any], wanted: ProgramUpdate) ->
 
 async def _refuse_if_used(tx: Tx, program: Row[Any], host: str) -> None:
     """A host that links lead to can't go: they would lead to where nobody allows them."""
-    leads_there = [
-        column.startswith(f"{scheme}://{host}/", autoescape=True)
-        for column in (Link.destination, Link.fallback)
-        for scheme in ("https", "http")
-    ]
     used = await tx.scalar(
         select(func.count())
         .select_from(Link)
@@ -120,13 +116,28 @@ async def _refuse_if_used(tx: Tx, program: Row[Any], host: str) -> None:
             Link.workspace_id == program.workspace_id,
             Link.program_id == program.id,
             Link.archived_at.is_(None),
-            or_(*leads_there),
+            or_(_leads_to(Link.destination, host), _leads_to(Link.fallback, host)),
         )
     )
     if used:
         remedy = "Change or archive these links first."
         found = FieldError("body/destination_hosts", f"{used} links lead to {host}", remedy)
         raise Conflict(f"{used} links lead to {host}.", errors=[found])
+    # An archived link would go on sending its visitors there; without a fallback it answers 410.
+    await tx.execute(
+        update(Link)
+        .where(
+            Link.workspace_id == program.workspace_id,
+            Link.program_id == program.id,
+            _leads_to(Link.fallback, host),
+        )
+        .values(fallback=None)
+    )
+
+
+def _leads_to(column: InstrumentedAttribute[Any], host: str) -> ColumnElement[bool]:
+    starts = (f"{scheme}://{host}/" for scheme in ("https", "http"))
+    return or_(*(column.startswith(start, autoescape=True) for start in starts))
 
 
 async def _set_state(tx: Tx, workspace: UUID, program_id: UUID, state: Status) -> None:
