@@ -98,15 +98,30 @@ async def test_the_changed_commission_is_the_one_named(shop: Shop) -> None:
     assert _places(verdict) == {f"commission {encode('com', commission.id)}"}
 
 
-async def test_the_command_names_the_cent_and_exits_1(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            "UPDATE commissions SET amount = amount + 1 WHERE reversed = 0",
+            "amount is 1001, should be 1000",
+        ),
+        (
+            "UPDATE decisions SET facts = jsonb_set(facts, '{events,0,body,gross}', '9999')"
+            " WHERE decision_no = 1",
+            "decision 1: ",
+        ),
+        ("UPDATE accounts SET credits = credits + 1 WHERE role = 'pending'", "account acct_"),
+    ],
+)
+async def test_the_command_names_a_cent_a_fact_a_balance_and_exits_1(
+    shop: Shop, capsys: pytest.CaptureFixture[str], change: str, named: str
 ) -> None:
     settings = Settings(database_url=SecretStr(shop.database.url), secret_keys=("-" * 32,))
     assert await asyncio.to_thread(commands.verify, settings) == 0
     assert "all hold" in capsys.readouterr().out
-    await _as_owner(shop.database, "UPDATE commissions SET amount = amount + 1 WHERE reversed = 0")
+    await _as_owner(shop.database, "SET session_replication_role = replica", change)
     assert await asyncio.to_thread(commands.verify, settings) == 1
-    assert "amount is 1001, should be 1000" in capsys.readouterr().out
+    assert named in capsys.readouterr().out
 
 
 def _places(verdict: Verdict) -> set[str]:
