@@ -106,8 +106,10 @@ async def test_the_changed_commission_is_the_one_named(shop: Shop) -> None:
             "amount is 1001, should be 1000",
         ),
         (
-            "UPDATE decisions SET facts = jsonb_set(facts, '{events,0,body,gross}', '9999')"
-            " WHERE decision_no = 1",
+            (
+                "UPDATE decisions SET facts = jsonb_set(facts, '{events,0,body,gross}', '9999')"
+                " WHERE decision_no = 1"
+            ),
             "decision 1: ",
         ),
         ("UPDATE accounts SET credits = credits + 1 WHERE role = 'pending'", "account acct_"),
