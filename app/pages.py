@@ -1,7 +1,8 @@
 """Keyset pages: newest first, by an instant and the id, never by offset."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -59,6 +60,27 @@ async def page(
     statement = statement.order_by(order.at.desc(), order.id.desc()).limit(wanted.limit + 1)
     rows = await read.all(statement)
     return rows[: wanted.limit], len(rows) > wanted.limit
+
+
+def narrowed(
+    statement: Select[Any],
+    equal: Iterable[tuple[InstrumentedAttribute[Any], object]],
+    at: InstrumentedAttribute[datetime],
+    from_: datetime | None,
+    to: datetime | None,
+) -> Select[Any]:
+    """A list's filters: columns that equal what was asked for, if it was, and a span of time.
+
+    from_ is included, to is not.
+    """
+    for column, wanted in equal:
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if from_ is not None:
+        statement = statement.where(at >= from_)
+    if to is not None:
+        statement = statement.where(at < to)
+    return statement
 
 
 async def _anchor(read: Read, order: Order, text: str, workspace: UUID | None) -> Any:

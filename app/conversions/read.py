@@ -16,7 +16,7 @@ from app.db.tables import Commission, Conversion
 from app.db.tx import Read
 from app.errors import NotFound
 from app.ledger.http import CommissionSummary
-from app.pages import Order, PageDep, page
+from app.pages import Order, PageDep, narrowed, page
 from app.sentences import ReasonOut
 from app.wire import (
     Amount,
@@ -93,20 +93,12 @@ class _Filter:
     to: Annotated[Instant | None, Query()] = None
 
     def on(self, statement: Select[Any]) -> Select[Any]:
-        """from, to: of the conversion's time; from included, to not."""
         equal = (
             (Conversion.program_id, self.program_id),
             (Conversion.customer_id, self.customer_id),
             (Conversion.kind, self.kind),
         )
-        for column, wanted in equal:
-            if wanted is not None:
-                statement = statement.where(column == wanted)
-        if self.from_ is not None:
-            statement = statement.where(Conversion.occurred_at >= self.from_)
-        if self.to is not None:
-            statement = statement.where(Conversion.occurred_at < self.to)
-        return statement
+        return narrowed(statement, equal, Conversion.occurred_at, self.from_, self.to)
 
 
 @router.get("")

@@ -15,7 +15,7 @@ from app.core.status import Status
 from app.db.tables import Account, Commission, Partner, Transfer
 from app.db.tx import Read
 from app.errors import NotFound
-from app.pages import Order, PageDep, page
+from app.pages import Order, PageDep, narrowed, page
 from app.sentences import ReasonOut
 from app.wire import (
     AccountId,
@@ -96,21 +96,13 @@ class _Filter:
     to: Annotated[Instant | None, Query()] = None
 
     def on(self, statement: Select[Any]) -> Select[Any]:
-        """from, to: of the conversion's time; from included, to not."""
         equal = (
             (Commission.program_id, self.program_id),
             (Commission.partner_id, self.partner_id),
             (Commission.customer_id, self.customer_id),
             (Commission.status, self.status),
         )
-        for column, wanted in equal:
-            if wanted is not None:
-                statement = statement.where(column == wanted)
-        if self.from_ is not None:
-            statement = statement.where(Commission.occurred_at >= self.from_)
-        if self.to is not None:
-            statement = statement.where(Commission.occurred_at < self.to)
-        return statement
+        return narrowed(statement, equal, Commission.occurred_at, self.from_, self.to)
 
 
 @router.get("/commissions")
