@@ -69,10 +69,12 @@ Demo data: one program (20 % of every sale, held for 14 days), one partner, one 
 The partner's link: {base_url}/r/{demo.code}
 The story, to paste into another terminal (curl and openssl are all it needs):
 
-BASE={base_url}  KEY={key}  SECRET={demo.secret}
+BASE={base_url}  KEY={key}
+CODE={demo.code}  PARTNER={demo.partner}
+SOURCE={demo.source}  SECRET={demo.secret}
 
 # Somebody clicks. The site that is reached finds the token of the click in its address.
-CLICK=$(curl -s -o /dev/null -w '%{{redirect_url}}' $BASE/r/{demo.code} | sed 's/.*click_id=//')
+CLICK=$(curl -s -o /dev/null -w '%{{redirect_url}}' $BASE/r/$CODE | sed 's/.*click_id=//')
 echo $CLICK
 
 # Stripe tells of the checkout, which carries the token, and of the paid invoice: 100.00 USD.
@@ -81,7 +83,7 @@ stripe() {{
   SENT='{{"id":"'$1'","object":"event","type":"'$2'","created":'$AT',"livemode":false,
     "data":{{"object":'$3'}}}}'
   SIGNED=$(printf %s "$AT.$SENT" | openssl dgst -sha256 -hmac $SECRET | sed 's/.* //')
-  curl -s $BASE/v1/webhooks/{demo.source} \\
+  curl -s $BASE/v1/webhooks/$SOURCE \\
     -H "Stripe-Signature: t=$AT,v1=$SIGNED" --data-raw "$SENT"; echo
 }}
 CHECKOUT='{{"id":"cs_demo","object":"checkout.session","mode":"subscription",
@@ -96,7 +98,7 @@ sleep 2
 COMMISSION=$(curl -s $BASE/v1/commissions -H "Authorization: Bearer $KEY" |
   grep -o 'com_[0-9a-z]*' | head -n 1)
 curl -s $BASE/v1/commissions/$COMMISSION -H "Authorization: Bearer $KEY"; echo
-curl -s $BASE/v1/partners/{demo.partner}/balance -H "Authorization: Bearer $KEY"; echo
+curl -s $BASE/v1/partners/$PARTNER/balance -H "Authorization: Bearer $KEY"; echo
 
 # Once more: Stripe repeats itself, and nothing is paid twice.
 stripe evt_demo_2 invoice.paid "$INVOICE"
