@@ -183,7 +183,7 @@ async def test_an_alias_that_somebody_has_makes_them_one(selling: Selling, sold:
     [
         ({}, "body/namespace"),
         ({"namespace": "stripe:"}, "body/external_id"),
-        ({"namespace": "Own", "external_id": "a"}, "body/namespace"),
+        ({"namespace": "o wn", "external_id": "a"}, "body/namespace"),
         ({"namespace": "x" * 65, "external_id": "a"}, "body/namespace"),
         ({"namespace": "own", "external_id": ""}, "body/external_id"),
         ({"namespace": "own", "external_id": "a\0"}, "body/external_id"),
