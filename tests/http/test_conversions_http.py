@@ -71,7 +71,7 @@ WRONG: list[tuple[str, str, Any]] = [
     ("lead", "click_id", 5),
     ("lead", "click_id", "x" * 256),
     ("lead", "click_ids", ["x"] * 21),
-    ("lead", "customer_aliases", [{"namespace": "Stripe", "external_id": "cus_1"}]),
+    ("lead", "customer_aliases", [{"namespace": "stri pe", "external_id": "cus_1"}]),
     ("lead", "customer_aliases", [{"namespace": "stripe:"}]),
     ("lead", "metadata", {"a": {"b": 1}}),
     ("lead", "metadata", {"a": 1.5}),
