@@ -96,4 +96,13 @@ class JournalWriter:
 
     def _measure_left(self) -> int:
         """Bytes of the journals beside ours, which count in the budget until they are drained."""
-        return sum(path.stat().st_size for path in self._folder.glob(PATTERN) if path != self.path)
+        left = (path for path in self._folder.glob(PATTERN) if path != self.path)
+        return sum(_size_of(path) for path in left)
+
+
+def _size_of(path: Path) -> int:
+    """0 for a file that is gone: the drain may remove it between the listing and the look."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -137,6 +137,19 @@ async def test_a_full_budget_says_no_until_there_is_room(tmp_path: Path) -> None
     await journal.close()
 
 
+async def test_a_left_journal_that_the_drain_removes_meanwhile_fails_nothing(
+    tmp_path: Path,
+) -> None:
+    """Listed for the budget, gone when it is measured: as a link that leads nowhere is."""
+    (tmp_path / "left").write_bytes(b"left")
+    (tmp_path / "journal-000001.sqlite").symlink_to(tmp_path / "left")
+    journal = Journal(tmp_path, max_bytes=10**9)
+    (tmp_path / "left").unlink()
+    assert await journal.record(ROW)
+    assert journal.usable
+    await journal.close()
+
+
 async def test_a_hanging_disk_keeps_nobody_longer_than_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
