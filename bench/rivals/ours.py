@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from app import collector
 from app.redirect.folders import claim_folder
 from app.redirect.road import road
 from app.secret_keys import SecretKeys
@@ -35,6 +36,7 @@ async def serve(port: int, database_url: str, data_dir: Path) -> None:
         keys=SecretKeys([SECRET]),
         folder=folder,
     ) as running:
+        collector.calm()  # as the web process does
         config = uvicorn.Config(
             running.app(inner),
             port=port,
