@@ -1,7 +1,7 @@
 """Python's cycle collector, set for processes that make many small values that die at once.
 
 Nothing on the roads makes cycles; reference counts free it all. By default the collector still
-walks the living every few hundred values: 10 to 15 % of a decision's time were seen there.
+walks the living every few hundred values (`docs/benchmarks.md` tells what was seen of it).
 """
 
 import gc
