@@ -118,6 +118,7 @@ def _draft(new: NewLink, grounds: _Grounds, place: str) -> Draft:
         "subs": _json(new.subs),
         "utm": _json(new.utm),
         "program_utm": _json(program.utm),
+        "keeps_network": program.keeps_network,
         "asset_id": new.asset_id,
         "is_default": new.is_default,
     }
@@ -143,6 +144,7 @@ async def _programs(tx: Tx, workspace: UUID, news: Sequence[NewLink]) -> dict[UU
             Program.default_destination,
             Program.click_parameter,
             Program.utm,
+            Program.keeps_network,
         )
         .where(
             Program.workspace_id == workspace,

@@ -34,6 +34,19 @@ class Settings(BaseSettings):
     """Used pages of one process' journal, past which clicks count as unrecorded."""
     lru_links: int = 100_000
     """Links that a web process keeps in memory above its replica."""
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Comma-separated networks of the proxies in front of us: only what these say of the visitor
+    (`X-Forwarded-For`, the country header) counts. None: nobody's word does."""
+    country_header: str = ""
+    """`cf-ipcountry`: the header in which a trusted proxy tells the visitor's country."""
+    maxmind_db: Path | None = None
+    """A MaxMind database (`.mmdb`) with countries, where no header tells."""
+    duplicate_window_s: int = Field(default=3_600, ge=60, le=86_400)
+    """A visitor's further clicks on a link within it are duplicates; so long after midnight (UTC)
+    a day's salt is destroyed."""
+    unhashed_clicks: int = Field(default=200, ge=1)
+    """Clicks without a visitor hash that count as humans per link and window; more are recorded
+    as duplicates."""
 
     dns_server: str = ""
     """`127.0.0.1:53`: whom to ask about custom domains; empty: the system's resolver."""
@@ -50,7 +63,7 @@ class Settings(BaseSettings):
                 raise ValueError("a DNS server is given as address:port")
         return value
 
-    @field_validator("outgoing_networks", mode="before")
+    @field_validator("outgoing_networks", "trusted_proxies", mode="before")
     @classmethod
     def split_networks(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -11,7 +11,7 @@ from app.core.traffic import CLASSES, HEAD, classify
 from app.core.traffic import PREFETCH as PREFETCHED
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.journal import Journal
-from app.redirect.journal_file import pack
+from app.redirect.journal_file import JournalRow, pack
 from app.redirect.metrics import REDIRECTS, UNRECORDED
 from app.redirect.pages import GONE, METHOD, PREFETCH, UNAVAILABLE, UNKNOWN, Page
 from app.redirect.target import Target
@@ -96,15 +96,9 @@ class Redirect:
         number = CLASSES[traffic_class]
         click = uuid7().bytes
         way = target.way(scope["query_string"])
-        row = pack(
-            number,
-            click,
-            target.link,
-            headers.get(b"user-agent", b""),
-            headers.get(b"referer", b""),
-            way.subs,
-        )
-        if not await self._journal.record(row):
+        agent, referrer = headers.get(b"user-agent", b""), headers.get(b"referer", b"")
+        row = JournalRow(number, click, target.link, agent, referrer, way.subs)
+        if not await self._journal.record(pack(row)):
             UNRECORDED.inc()
         if traffic_class == PREFETCHED:
             await _show(send, scope, PREFETCH)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
@@ -31,13 +32,17 @@ _REFUSED: Final = (
 # A UUIDv7 begins with 48 bits of milliseconds; Postgres reads hexadecimal as bits.
 _STORE: Final = """
     WITH stored AS (
-        INSERT INTO clicks (id, link_id, agent_id, referrer_id, traffic_class, subs)
+        INSERT INTO clicks (id, link_id, agent_id, referrer_id, traffic_class, subs,
+                            class_reason, visitor, country, network)
         SELECT * FROM unnest(
-            $1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[], $6::text[]
+            $1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[], $6::text[],
+            $7::smallint[], $8::bigint[], $9::text[], $10::cidr[]
         )
         ON CONFLICT (id) DO UPDATE
             SET agent_id = excluded.agent_id, referrer_id = excluded.referrer_id,
-                subs = excluded.subs
+                subs = excluded.subs, class_reason = excluded.class_reason,
+                visitor = excluded.visitor, country = excluded.country,
+                network = excluded.network
             WHERE clicks.recovered AND clicks.agent_id IS NULL
         RETURNING id, link_id, traffic_class, recovered
     ), counted AS (
@@ -99,6 +104,13 @@ class ClickStore:
             [referrers[page] for page in pages],
             [row.traffic_class for row in rows],
             [_text(row.subs) or None for row in rows],
+            [row.reason for row in rows],
+            [
+                int.from_bytes(row.visitor, "big", signed=True) if row.visitor else None
+                for row in rows
+            ],
+            [_text(row.country) or None for row in rows],
+            [_network(row.network) for row in rows],
         )
         DRAINED.inc(len(rows))
 
@@ -157,6 +169,15 @@ def _page(referrer: bytes) -> bytes:
     return referrer.partition(b"#")[0].partition(b"?")[0]
 
 
+def _network(prefix: bytes) -> IPv4Network | IPv6Network | None:
+    """3 bytes are a /24, 6 a /48; ValueError for others."""
+    if not prefix:
+        return None
+    if len(prefix) == 3:
+        return IPv4Network((prefix + bytes(1), 24))
+    return IPv6Network((prefix + bytes(10), 48))
+
+
 def _text(raw: bytes) -> str:
     """Header bytes as text that Postgres takes: no NUL, no lone surrogate."""
     return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")
@@ -175,5 +196,7 @@ def _as_json(row: JournalRow) -> bytes:
             "agent": row.agent.decode("latin-1"),
             "referrer": row.referrer.decode("latin-1"),
             "subs": row.subs.decode("latin-1"),
+            "reason": row.reason,
+            "country": row.country.decode("latin-1"),
         }
     )

@@ -6,6 +6,7 @@ insert and fsync together, instead of once a click.
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from struct import Struct
 from struct import error as StructError  # noqa: N812 (it is an exception's name)
@@ -17,20 +18,32 @@ PATTERN: Final = "journal-*.sqlite"
 _FORMAT: Final = 1
 _HEAD: Final = Struct(">B16s16sHH")
 _SUBS: Final = Struct(">H")
+_VISIT: Final = Struct(">BBBB")
 _WITH_SUBS: Final = 0x80
-"""Set in the class number where sub-ids end the row; most clicks have none and pay no byte."""
+_WITH_VISIT: Final = 0x40
+"""Set in the class number where more than the head follows: what a click lacks costs no byte, and
+journals that an earlier release left behind can be read."""
 
 
 class JournalRow(NamedTuple):
     """One click as its request told it; its time is in the click id, a UUIDv7."""
 
     traffic_class: int
+    """1 to 63."""
     click: bytes
     link: bytes
     agent: bytes
     referrer: bytes
     subs: bytes = b""
     """The visitor's own sub-ids as a query in ASCII: `sub1=footer&sub2=42`."""
+    reason: int = 0
+    """Why it has its class, a number of `core.traffic.REASONS`."""
+    visitor: bytes = b""
+    """The visitor's hash, 8 bytes or none."""
+    country: bytes = b""
+    """Two letters or none."""
+    network: bytes = b""
+    """The first 3 bytes of an IPv4 or 6 of an IPv6 address; none where nobody asked for it."""
 
 
 class Commit(NamedTuple):
@@ -41,15 +54,19 @@ class Commit(NamedTuple):
     rows: bytes
 
 
-def pack(
-    class_number: int, click: bytes, link: bytes, agent: bytes, referrer: bytes, subs: bytes = b""
-) -> bytes:
+def pack(row: JournalRow) -> bytes:
     """A row's bytes; agent and referrer are cut to what a dictionary should keep."""
+    number, click, link, agent, referrer, subs, reason, visitor, country, network = row
     agent, referrer = agent[:AGENT_BYTES], referrer[:REFERRER_BYTES]
-    if not subs:
-        return _HEAD.pack(class_number, click, link, len(agent), len(referrer)) + agent + referrer
-    head = _HEAD.pack(class_number | _WITH_SUBS, click, link, len(agent), len(referrer))
-    return b"".join((head, agent, referrer, _SUBS.pack(len(subs)), subs))
+    tail = agent + referrer
+    if reason or visitor or country or network:
+        number |= _WITH_VISIT
+        visit = _VISIT.pack(reason, len(visitor), len(country), len(network))
+        tail = visit + visitor + country + network + tail
+    if subs:
+        number |= _WITH_SUBS
+        tail += _SUBS.pack(len(subs)) + subs
+    return _HEAD.pack(number, click, link, len(agent), len(referrer)) + tail
 
 
 def unpack(rows: bytes) -> list[JournalRow]:
@@ -57,24 +74,44 @@ def unpack(rows: bytes) -> list[JournalRow]:
     found, at = [], 0
     try:
         while at < len(rows):
-            number, click, link, agent_bytes, referrer_bytes = _HEAD.unpack_from(rows, at)
-            agent_at = at + _HEAD.size
-            referrer_at = agent_at + agent_bytes
-            end = at = referrer_at + referrer_bytes
-            subs = b""
-            if number & _WITH_SUBS:
-                subs_at = end + _SUBS.size
-                at = subs_at + _SUBS.unpack_from(rows, end)[0]
-                subs = rows[subs_at:at]
-                if not subs:
-                    raise ValueError("a journal row announces sub-ids and has none")
-            agent, referrer = rows[agent_at:referrer_at], rows[referrer_at:end]
-            found.append(JournalRow(number & ~_WITH_SUBS, click, link, agent, referrer, subs))
+            row, at = _unpack_one(rows, at)
+            found.append(row)
     except StructError as error:
         raise ValueError("a journal row is cut off") from error
     if at != len(rows):
         raise ValueError("a journal row is cut off")
     return found
+
+
+def _unpack_one(rows: bytes, at: int) -> tuple[JournalRow, int]:
+    """The row that begins here, and where the next one does."""
+    number, click, link, agent_bytes, referrer_bytes = _HEAD.unpack_from(rows, at)
+    at += _HEAD.size
+    reason, visitor, country, network, subs = 0, b"", b"", b"", b""
+    if number & _WITH_VISIT:
+        reason, *lengths = _VISIT.unpack_from(rows, at)
+        at += _VISIT.size
+        if not (reason or any(lengths)):
+            raise ValueError("a journal row announces a visit and has none")
+        (visitor, country, network), at = _cut(rows, at, lengths)
+    (agent, referrer), at = _cut(rows, at, (agent_bytes, referrer_bytes))
+    if number & _WITH_SUBS:
+        (length,) = _SUBS.unpack_from(rows, at)
+        if not length:
+            raise ValueError("a journal row announces sub-ids and has none")
+        (subs,), at = _cut(rows, at + _SUBS.size, (length,))
+    number &= ~(_WITH_SUBS | _WITH_VISIT)
+    row = JournalRow(number, click, link, agent, referrer, subs, reason, visitor, country, network)
+    return row, at
+
+
+def _cut(rows: bytes, at: int, lengths: Iterable[int]) -> tuple[list[bytes], int]:
+    """Pieces of these lengths, one after the other, and where they end."""
+    found = []
+    for length in lengths:
+        found.append(rows[at : at + length])
+        at += length
+    return found, at
 
 
 class JournalFile:

@@ -22,3 +22,6 @@ class LinkRow(NamedTuple):
     partner: bytes
     asset: str
     """Empty for none."""
+    workspace: bytes
+    keeps_network: bool
+    """Whether clicks keep the /24 or /48 of the visitor's address."""

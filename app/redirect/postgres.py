@@ -20,7 +20,8 @@ CONNECTION_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyn
 LINK_COLUMNS: Final = """
     id, host, code, destination, click_parameter, fallback, subs::text AS subs,
     extract(epoch FROM expires_at)::float8 AS expires_at, archived_at IS NOT NULL AS archived,
-    (program_utm || utm)::text AS utm, partner_id, coalesce(asset_id, '') AS asset
+    (program_utm || utm)::text AS utm, partner_id, coalesce(asset_id, '') AS asset,
+    workspace_id, keeps_network
 """
 
 
@@ -48,4 +49,8 @@ async def connect(url: str, *, timeout_s: float) -> AsyncIterator["Connection"]:
 def link_row(record: "Record") -> LinkRow:
     """A row of LINK_COLUMNS as the replica keeps it."""
     row = LinkRow(*record.values())
-    return row._replace(id=record["id"].bytes, partner=record["partner_id"].bytes)
+    return row._replace(
+        id=record["id"].bytes,
+        partner=record["partner_id"].bytes,
+        workspace=record["workspace_id"].bytes,
+    )

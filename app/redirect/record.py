@@ -10,7 +10,7 @@ from app.core.click_token import Signer
 from app.core.traffic import CLASSES, HUMAN, classify
 from app.errors import Unavailable
 from app.redirect.journal import Journal
-from app.redirect.journal_file import pack
+from app.redirect.journal_file import JournalRow, pack
 
 _RETRY_AFTER_S: Final = 2
 
@@ -31,7 +31,7 @@ class Recorder:
         # judged.
         traffic_class = classify("GET", {b"user-agent": agent}) if agent else HUMAN
         number, click = CLASSES[traffic_class], uuid7().bytes
-        row = pack(number, click, link.bytes, agent, referrer, subs)
-        if not await self._journal.record(row):
+        row = JournalRow(number, click, link.bytes, agent, referrer, subs)
+        if not await self._journal.record(pack(row)):
             raise Unavailable("The click could not be written down.", retry_after_s=_RETRY_AFTER_S)
         return self._sign(number, click, link.bytes).decode()

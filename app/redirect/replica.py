@@ -14,7 +14,7 @@ import structlog
 
 from app.redirect.link_row import LinkRow
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _SCHEMA: Final = f"""
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
@@ -22,6 +22,7 @@ _SCHEMA: Final = f"""
         id BLOB PRIMARY KEY, host TEXT NOT NULL, code TEXT NOT NULL, destination TEXT NOT NULL,
         click_parameter TEXT NOT NULL, fallback TEXT, subs TEXT NOT NULL, expires_at REAL,
         archived INTEGER NOT NULL, utm TEXT NOT NULL, partner BLOB NOT NULL, asset TEXT NOT NULL,
+        workspace BLOB NOT NULL, keeps_network INTEGER NOT NULL,
         copy INTEGER NOT NULL, UNIQUE (host, code)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS position (

@@ -131,7 +131,7 @@ async def test_a_dead_process_journals_are_taken_up_and_removed(url: str, tmp_pa
     rows = [row() for _ in range(2_500)]
     file = JournalFile(next_path(folder))
     for at in range(0, len(rows), 100):
-        file.append(b"".join(pack(*one) for one in rows[at : at + 100]), 100)
+        file.append(b"".join(pack(one) for one in rows[at : at + 100]), 100)
     file.append(b"cut off", 1)
     file.close()
     database = Database(url)
@@ -149,7 +149,7 @@ async def test_an_unreadable_journal_stays_and_stops_no_other(url: str, tmp_path
     broken = next_path(folder)
     broken.write_bytes(b"no database at all" * 500)
     file = JournalFile(next_path(folder))
-    file.append(pack(*row()), 1)
+    file.append(pack(row()), 1)
     file.close()
     release_folder(folder)
     database = Database(url)
@@ -161,7 +161,7 @@ async def test_an_unreadable_journal_stays_and_stops_no_other(url: str, tmp_path
 async def test_a_process_takes_up_its_own_earlier_journals(url: str, tmp_path: Path) -> None:
     folder = claim_folder(tmp_path)
     file = JournalFile(next_path(folder))
-    file.append(pack(*row()), 1)
+    file.append(pack(row()), 1)
     file.close()
     release_folder(folder)
     await make_link(url, "spring")

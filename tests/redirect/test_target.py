@@ -29,6 +29,8 @@ def row(destination: str = "https://shop.example/a", **changes: Any) -> LinkRow:
         utm="{}",
         partner=PARTNER.bytes,
         asset="",
+        workspace=bytes(16),
+        keeps_network=False,
     )
     return base._replace(**changes)
 

@@ -5,8 +5,10 @@ from app.db.tables.clicks import (
     Agent,
     Click,
     LinkClicks,
+    LinkImpressions,
     QuarantinedClick,
     Referrer,
+    VisitorSalt,
 )
 from app.db.tables.customers import Conversion, Customer, CustomerName, Decision, TouchRow
 from app.db.tables.domains import Domain
@@ -47,6 +49,7 @@ __all__ = [
     "Link",
     "LinkChange",
     "LinkClicks",
+    "LinkImpressions",
     "Partner",
     "PartnerCountry",
     "PartnerMember",
@@ -58,5 +61,6 @@ __all__ = [
     "Source",
     "TouchRow",
     "Transfer",
+    "VisitorSalt",
     "Workspace",
 ]

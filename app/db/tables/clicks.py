@@ -1,10 +1,11 @@
 """Clicks as the drain writes them: small rows, day partitions, texts in dictionaries."""
 
 from datetime import date, datetime
+from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
 
 from sqlalchemy import Identity, Index, Integer, SmallInteger, func, text
-from sqlalchemy.dialects.postgresql import BYTEA
+from sqlalchemy.dialects.postgresql import BYTEA, CIDR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base
@@ -19,6 +20,8 @@ class Agent(Base):
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     digest: Mapped[UUID]
     text: Mapped[str]
+    seen_on: Mapped[date] = mapped_column(server_default=func.current_date())
+    """The latest day (UTC) on which a drain met it; retention removes what no click can name."""
 
 
 class Referrer(Base):
@@ -30,6 +33,7 @@ class Referrer(Base):
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     digest: Mapped[UUID]
     text: Mapped[str]
+    seen_on: Mapped[date] = mapped_column(server_default=func.current_date())
 
 
 class Click(Base):
@@ -50,6 +54,15 @@ class Click(Base):
     """The visitor's own sub-ids as a query: `sub1=footer&sub2=42`; the link's own are on the link.
     Kept here, not in a dictionary: some networks send a new one with each click, and what visitors
     make up must go with its partition. A click without any pays nothing."""
+    visitor: Mapped[int | None]
+    """64 bits of an HMAC over address and agent with the day's salt, which is destroyed; none
+    where the visitor asked for it (`Sec-GPC`), or where the salt was missing."""
+    class_reason: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """Why it has its class: a number of `core.traffic.REASONS`."""
+    country: Mapped[str | None]
+    """ISO 3166-1 alpha-2, looked up before the journal; the address itself is never kept."""
+    network: Mapped[IPv4Network | IPv6Network | None] = mapped_column(CIDR)
+    """The address' /24 or /48, only where the program asks for it."""
 
 
 class LinkClicks(Base):
@@ -61,6 +74,28 @@ class LinkClicks(Base):
     on_day: Mapped[date] = mapped_column(primary_key=True)
     traffic_class: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     clicks: Mapped[int]
+
+
+class LinkImpressions(Base):
+    """Served pixels per link, day (UTC) and class."""
+
+    __tablename__ = "link_impressions"
+
+    link_id: Mapped[UUID] = mapped_column(primary_key=True)
+    on_day: Mapped[date] = mapped_column(primary_key=True)
+    traffic_class: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    impressions: Mapped[int]
+
+
+class VisitorSalt(Base):
+    """The random salt of one day's visitor hashes (UTC); deleted once its window is over."""
+
+    __tablename__ = "visitor_salts"
+
+    on_day: Mapped[date] = mapped_column(primary_key=True)
+    sealed_salt: Mapped[bytes] = mapped_column(BYTEA)
+    """Encrypted (`app.secret_keys`), so that no backup holds it in clear."""
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class QuarantinedClick(Base):

@@ -38,6 +38,8 @@ class Link(Base):
     """Its own UTM templates, {field: template}; they come before the program's."""
     program_utm: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     """Copied from the program, as the click parameter."""
+    keeps_network: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Copied from the program, as the click parameter."""
     asset_id: Mapped[str | None]
     """The banner, mail or page that the link stands on, by the caller's own name; so clicks on
     the link are the asset's clicks."""

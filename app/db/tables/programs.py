@@ -29,6 +29,8 @@ class Program(Base):
     """Query parameter that carries the click token to the destination."""
     utm: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     """UTM templates of its links, {field: template}."""
+    keeps_network: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether its clicks keep the /24 or /48 of the visitor's address."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     archived_at: Mapped[datetime | None]
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,13 +14,20 @@ class Workspace(Base):
     """A tenant; live or test, never both."""
 
     __tablename__ = "workspaces"
-    __table_args__ = (CheckConstraint("mode IN ('live', 'test')", name="mode"),)
+    __table_args__ = (
+        CheckConstraint("mode IN ('live', 'test')", name="mode"),
+        CheckConstraint("click_retention_days BETWEEN 7 AND 3660", name="click_retention_days"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     mode: Mapped[str]
     first: Mapped[bool] = mapped_column(default=False)
     """Made by the first start; its admin keys may create workspaces."""
+    click_retention_days: Mapped[int] = mapped_column(Integer, server_default=text("395"))
+    """Days (UTC) after which its clicks are dropped; the counters stay."""
+    fallback: Mapped[str | None]
+    """Where visitors of unknown codes are sent, on its domains; none: a 404 page."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

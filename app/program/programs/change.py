@@ -25,6 +25,7 @@ class ProgramUpdate(In):
     default_destination: Url = ""
     click_parameter: ClickParameter = ""
     utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
+    keeps_network: bool = False
     status: Status = "active"
 
 
@@ -38,7 +39,9 @@ async def change(tx: Tx, workspace: UUID, program_id: UUID, wanted: ProgramUpdat
         raise Conflict("The program is archived.")
     fields = wanted.model_fields_set
     values: dict[str, Any] = {
-        name: getattr(wanted, name) for name in ("name", "click_parameter", "utm") if name in fields
+        name: getattr(wanted, name)
+        for name in ("name", "click_parameter", "utm", "keeps_network")
+        if name in fields
     }
     if fields & {"destination_hosts", "default_destination"}:
         values |= await _new_destinations(tx, program, wanted)
@@ -53,7 +56,11 @@ async def _copy_to_links(tx: Tx, program: Row[Any], values: dict[str, Any]) -> N
     """What links carry of their program, in one statement, since each change is fed to all."""
     copied = {
         column: values[name]
-        for name, column in (("click_parameter", "click_parameter"), ("utm", "program_utm"))
+        for name, column in (
+            ("click_parameter", "click_parameter"),
+            ("utm", "program_utm"),
+            ("keeps_network", "keeps_network"),
+        )
         if name in values and values[name] != getattr(program, name)
     }
     if copied:

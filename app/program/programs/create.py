@@ -41,6 +41,10 @@ class ProgramCreate(In):
     default_destination: Url
     click_parameter: ClickParameter = "click_id"
     utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
+    keeps_network: bool = Field(
+        default=False,
+        description="Keep the /24 (IPv4) or /48 (IPv6) of visitors' addresses with clicks.",
+    )
     plan: PlanDocument
 
 
@@ -69,6 +73,7 @@ async def create(tx: Tx, workspace: UUID, new: ProgramCreate) -> NewProgram:
             ),
             click_parameter=new.click_parameter,
             utm=new.utm,
+            keeps_network=new.keeps_network,
         )
     )
     await tx.execute(

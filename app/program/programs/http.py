@@ -34,6 +34,7 @@ class ProgramOut(Out):
     default_destination: str
     click_parameter: str
     utm: Utm
+    keeps_network: bool
     status: Literal["active", "paused", "archived"]
     plan_id: PlanId
     plan_version: int
@@ -51,6 +52,7 @@ class ProgramOut(Out):
             default_destination=row.default_destination,
             click_parameter=row.click_parameter,
             utm=row.utm,
+            keeps_network=row.keeps_network,
             status=row.status,
             plan_id=row.plan_id,
             plan_version=row.plan_version,
