@@ -12,6 +12,7 @@ from app.db.tables.clicks import (
 )
 from app.db.tables.customers import Conversion, Customer, CustomerName, Decision, TouchRow
 from app.db.tables.domains import Domain
+from app.db.tables.erasures import Erasure
 from app.db.tables.heartbeats import Heartbeat
 from app.db.tables.inbox import EventBody, EventRow, Source
 from app.db.tables.ledger import Account, Commission, Transfer
@@ -42,6 +43,7 @@ __all__ = [
     "Domain",
     "Enrollment",
     "EnrollmentState",
+    "Erasure",
     "EventBody",
     "EventRow",
     "Heartbeat",

@@ -25,6 +25,8 @@ class Customer(Base):
     merged_into: Mapped[UUID | None]
     """The older customer that it turned out to be."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    erased_at: Mapped[datetime | None]
+    """When its personal data was last erased; what is told later is kept anew."""
 
 
 class CustomerName(Base):
@@ -42,7 +44,7 @@ class CustomerName(Base):
     customer_id: Mapped[UUID]
     namespace: Mapped[str | None]
     external_id: Mapped[str | None]
-    """The alias in clear; personal data. None for payment keys."""
+    """The alias in clear; personal data. None for payment keys, and once it is erased."""
 
 
 class TouchRow(Base):

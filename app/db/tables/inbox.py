@@ -84,7 +84,10 @@ class EventRow(Base):
 
 
 class EventBody(Base):
-    """The raw bytes as they came, and whom they name. Personal data, insert-only."""
+    """The raw bytes as they came, and whom they name. Personal data.
+
+    Insert-only: a body never changes, and only an erasure takes it away.
+    """
 
     __tablename__ = "event_bodies"
 
@@ -92,4 +95,4 @@ class EventBody(Base):
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
     body: Mapped[bytes] = mapped_column(BYTEA)
     contact: Mapped[Json]
-    """{aliases: [[namespace, external_id]], email, name}"""
+    """{aliases: [[name, namespace, external_id]], email, name}"""

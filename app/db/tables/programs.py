@@ -90,6 +90,8 @@ class Partner(Base):
     country: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     archived_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+    """When its personal data was erased; it is archived then."""
 
 
 class PartnerCountry(Base):
