@@ -1,0 +1,41 @@
+"""`make faults`: every fault in turn, or those named: `python -m faults kills --seed 7`."""
+
+import argparse
+import secrets
+import sys
+import time
+from collections.abc import Callable
+
+from bench.__main__ import machine
+from faults import kills, postgres
+from faults.stage import Figures
+
+FAULTS: dict[str, Callable[[int], Figures]] = {
+    "kills": kills.kills,
+    "orphans": kills.orphans,
+    "killed": postgres.killed,
+    "stopped": postgres.stopped,
+    "slow": postgres.slow,
+    "resets": postgres.resets,
+    "hangs": postgres.hangs,
+    "cold": postgres.cold,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*FAULTS, []], metavar="name")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
+    given = parser.parse_args()
+    print(machine(), flush=True)
+    for name in given.names or FAULTS:
+        began = time.monotonic()
+        print(f"{name:9} seed={given.seed}", end=" ", flush=True)
+        figures = FAULTS[name](given.seed)
+        shown = " ".join(f"{key}={value}" for key, value in figures.items())
+        print(f"{shown} ({time.monotonic() - began:.0f} s)", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Postgres killed, stopped, slow, cut off, away at the start: visitors must not notice."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psutil
+
+from faults.proxy import proxy_to
+from faults.stage import CODES, Figures, Stage, promise, stage
+from faults.visitors import Told
+from tests.service import Service
+
+RATE = 300
+P99_TIMES = 1.5
+Span = tuple[float, float]
+
+
+def killed(seed: int, *, times: int = 5, phase_s: float = 12.0) -> Figures:
+    """kill -9 of the embedded server's postmaster, which the parent starts again.
+
+    Each time a healthy phase comes first, so that both kinds see the same machine.
+    """
+    dice = random.Random(seed)
+
+    def kill(service: Service) -> None:
+        time.sleep(dice.uniform(0, 1))
+        service.postmaster().kill()
+        time.sleep(phase_s - 1)
+
+    with stage(owned=True) as here, here.service() as service:
+        return _in_turns(here, service, seed, lambda: kill(service), times, phase_s) | {
+            "kills": times
+        }
+
+
+def stopped(seed: int, *, stop_s: float = 60.0) -> Figures:
+    """Every process of the embedded server is stopped (SIGSTOP) for a minute, then goes on."""
+
+    def stop(service: Service) -> None:
+        postmaster = service.postmaster()
+        frozen = [postmaster, *postmaster.children(recursive=True)]
+        _signal(frozen, signal.SIGSTOP)
+        try:
+            time.sleep(stop_s)
+        finally:
+            _signal(frozen, signal.SIGCONT)
+
+    with stage(owned=True) as here, here.service() as service:
+        return _in_turns(here, service, seed, lambda: stop(service), 1, stop_s / 2)
+
+
+def slow(seed: int, *, times: int = 3, phase_s: float = 15.0, delay_s: float = 0.1) -> Figures:
+    """Each answer of Postgres, and each question, takes 100 ms longer."""
+    return _through_a_proxy(seed, f"slow {delay_s}", times, phase_s) | {"delay_s": delay_s}
+
+
+def resets(seed: int, *, times: int = 3, phase_s: float = 15.0, mean_s: float = 1.0) -> Figures:
+    """Every connection to Postgres is reset at random, after a second on average."""
+    return _through_a_proxy(seed, f"reset {mean_s}", times, phase_s) | {"reset_after_s": mean_s}
+
+
+def hangs(seed: int, *, times: int = 3, phase_s: float = 15.0) -> Figures:
+    """Postgres takes connections and never answers, as behind a firewall that drops packets."""
+    return _through_a_proxy(seed, "hang", times, phase_s)
+
+
+def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
+    """A start while Postgres can't be reached; every link of 10,000 is opened.
+
+    Promised: each redirects, and the clicks arrive once Postgres is back.
+    """
+    figures: Figures = {"links": len(CODES)}
+    told = Told()
+    with stage() as here, proxy_to(here.url, seed) as way:
+        with here.service(DATABASE_URL=way.url):
+            pass
+        for number, order in enumerate(orders):
+            way.tell(order)
+            with here.starting(DATABASE_URL=way.url) as service:
+                figures[f"{order}_ready_s"] = round(service.ready("redirect"), 1)
+                crowd = here.crowd(service, seed + number)
+                with crowd.visiting(each_once=True) as opened:
+                    service.until(lambda found=opened: len(found.answers) == len(CODES), 60)
+                promise(not opened.refused and not opened.cut_off, f"{opened.refused}, {order}")
+                told.answers += opened.answers
+                way.tell("pass")
+                account = here.account(told)
+        return figures | account.figures
+
+
+def _through_a_proxy(seed: int, order: str, times: int, phase_s: float) -> Figures:
+    with stage() as here, proxy_to(here.url, seed) as way, here.service(
+        DATABASE_URL=way.url
+    ) as service:
+
+        def trouble() -> None:
+            way.tell(order)
+            time.sleep(phase_s)
+            way.tell("pass")
+
+        return _in_turns(here, service, seed, trouble, times, phase_s)
+
+
+def _in_turns(
+    here: Stage, service: Service, seed: int, trouble: Callable[[], None], times: int,
+    phase_s: float,
+) -> Figures:
+    """Healthy and troubled phases in turns under a steady load, then the account.
+
+    Promised: every answer is a 302, p99 at most 1.5 times the healthy one, the backlog is
+    drained within 60 s, and the counts are equal.
+    """
+    healthy: list[Span] = []
+    troubled: list[Span] = []
+    backlogs = [0]
+
+    with here.crowd(service, seed, rate=RATE).visiting() as told:
+        time.sleep(2)
+        for _ in range(times):
+            healthy.append(_during(lambda: time.sleep(phase_s)))
+            troubled.append(_during(trouble))
+            backlogs.append(here.in_journals())
+            # Healthy means: the backlog is gone, too.
+            service.until(lambda: here.in_journals() < RATE, 60)
+        healthy.append(_during(lambda: time.sleep(phase_s)))
+    promise(not told.refused and not told.cut_off, f"{told.refused}, {told.cut_off} cut off")
+    usual, meanwhile = told.p99_ms(*healthy), told.p99_ms(*troubled)
+    figures = {
+        "per_s": RATE,
+        "p99_healthy_ms": round(usual, 1),
+        "p99_ms": round(meanwhile, 1),
+        "times": round(meanwhile / usual, 2),
+        "backlog": max(backlogs),
+    }
+    account = here.account(told)
+    promise(meanwhile <= P99_TIMES * usual, f"p99 {figures}")
+    return figures | account.figures
+
+
+def _during(what: Callable[[], None]) -> Span:
+    began = time.monotonic()
+    what()
+    return began, time.monotonic()
+
+
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
