@@ -1,44 +1,56 @@
-"""`make bench`: both benchmarks on a durable embedded Postgres, made for them and thrown away.
+"""`make bench`: on a durable embedded Postgres, made for it and thrown away.
 
-BENCH_DATABASE_URL takes another server's place; its user has to be able to create databases.
+`python -m bench redirects|steady|decisions` runs one part. BENCH_DATABASE_URL takes another
+server's place; its user has to be able to create databases.
 """
 
+import argparse
 import asyncio
 import os
 import platform
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import asyncpg
+import uvloop
 from sqlalchemy import make_url
 
 from app.db import embedded
 from app.db.migrate import upgrade
-from bench import decisions, redirects
+from bench import decisions, redirects, steady, wrk
+
+PARTS: Final[dict[str, tuple[str, Callable[[str], Awaitable[None]]]]] = {
+    "redirects": (f"Redirects at {wrk.CONNECTIONS} connections", redirects.main),
+    "steady": ("Redirects at a steady rate while all else works", steady.main),
+    "decisions": ("Sales decided", decisions.main),
+}
 
 
 def main() -> int:
-    if shutil.which("wrk") is None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=PARTS, help="none: all of them")
+    part = parser.parse_args().part
+    wanted = [part] if part else list(PARTS)
+    if "redirects" in wanted and not wrk.installed():
         print("finderfee: make bench needs wrk (Debian: apt-get install wrk)", file=sys.stderr)
         return 1
     print(machine())
     with server() as url:
-        print("\nSales decided, all rounds in turn:")
-        rows = decisions.main(asyncio.run(database(url, "bench_decisions")))
-        rival = rows[-1]
-        for row in rows:
-            rounds = " ".join(f"{found:,.0f}" for found in row.rounds)
-            ratio = row.median / rival.median
-            print(f"{row.name:34}{row.median:12,.0f} sales/s {ratio:6.2f}x   ({rounds})")
-        print("\nRedirects at 64 connections, all contenders in turn:")
-        found = asyncio.run(redirects.main(asyncio.run(database(url, "bench_redirects"))))
-        print(redirects.report(found))
+        for name in wanted:
+            title, run = PARTS[name]
+            print(f"\n### {title}\n", flush=True)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(run, url, f"bench_{name}"))
     return 0
+
+
+async def _run(part: Callable[[str], Awaitable[None]], server_url: str, name: str) -> None:
+    await part(await database(server_url, name))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 transaction per sale, and a plain one that writes less, eight connections at once.
 """
 
-import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -10,13 +9,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
-import uvloop
 
 from app import collector
 from app.conversions import inbox, road
 from app.db.engine import Database
 from bench.rivals import one_by_one
 from bench.rivals.one_by_one import PlainSale
+from bench.table import table
 from tests.making import Shop, ago, make_shop, percent, sale
 
 ROUNDS = 5
@@ -54,9 +53,9 @@ async def measure(url: str) -> list[Row]:
     await pool.close()
     await database.close()
     return [
-        Row("batch road", statistics.median(ours), tuple(ours)),
+        Row("Finderfee, batches", statistics.median(ours), tuple(ours)),
         Row("plain, eight connections", statistics.median(plain), tuple(plain)),
-        Row("our road, one transaction per sale", statistics.median(alone), tuple(alone)),
+        Row("Finderfee, one transaction per sale", statistics.median(alone), tuple(alone)),
     ]
 
 
@@ -111,7 +110,21 @@ async def _timed(run: Callable[[], Awaitable[None]]) -> float:
     return time.perf_counter() - began
 
 
-def main(url: str) -> list[Row]:
+async def main(url: str) -> None:
     collector.calm()  # as the worker does
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(measure(url))
+    rows = await measure(url)
+    ours = rows[0].median
+    print(
+        table(
+            ("", "sales/s", "ours is", "rounds"),
+            [
+                (
+                    row.name,
+                    f"{row.median:,.0f}",
+                    "" if row is rows[0] else f"{ours / row.median:.1f} ×",
+                    " ".join(f"{found:,.0f}" for found in row.rounds),
+                )
+                for row in rows
+            ],
+        )
+    )

@@ -1,42 +1,27 @@
-"""10,000 links for the redirect benchmark, in a database that is migrated and empty."""
+"""A workspace with partners and 10,000 links, in a database that is migrated and empty."""
 
-import uuid
+from app.db.engine import Database
+from bench.requests import CODES
+from tests.making import Shop, make_shop, percent
 
-import asyncpg
+PARTNERS = tuple(f"p{number}" for number in range(50))
+# Copies of the partners' own links, in turn, with what programs can switch on for their links.
+_LINKS = """
+    INSERT INTO links (id, workspace_id, program_id, partner_id, host, code, destination,
+                       click_parameter, is_default, subs, utm, program_utm, keeps_network)
+    SELECT gen_random_uuid(), workspace_id, program_id, partner_id, '', 'code' || n,
+           'https://shop.example/landing/' || n, 'click_id', false, '{}', '{}',
+           '{"source": "partners", "campaign": "{partner}", "content": "{sub1}"}', true
+    FROM generate_series(1, $2::int) AS n
+    JOIN (SELECT *, row_number() OVER (ORDER BY id) AS number FROM links WHERE workspace_id = $1)
+      AS own ON own.number = n % $3::int + 1
+"""
 
-COUNT = 10_000
 
-
-async def make_links(database_url: str) -> None:
-    workspace, program, partner = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
-    connection = await asyncpg.connect(database_url)
-    try:
-        await connection.execute(
-            "INSERT INTO workspaces (id, name, mode, first) VALUES ($1, 'bench', 'test', true)",
-            workspace,
-        )
-        await connection.execute(
-            "INSERT INTO programs (id, workspace_id, name, currency, destination_hosts,"
-            " default_destination, click_parameter) VALUES ($1, $2, 'bench', 'EUR',"
-            " ARRAY['shop.example'], 'https://shop.example/', 'click_id')",
-            program,
-            workspace,
-        )
-        await connection.execute(
-            "INSERT INTO partners (id, workspace_id, country) VALUES ($1, $2, '')",
-            partner,
-            workspace,
-        )
-        await connection.execute(
-            "INSERT INTO links (id, workspace_id, program_id, partner_id, host, code, destination,"
-            " click_parameter, is_default, subs)"
-            " SELECT gen_random_uuid(), $1, $2, $3, '', 'code' || n,"
-            " 'https://shop.example/landing/' || n, 'click_id', false, '{}'"
-            " FROM generate_series(1, $4::int) AS n",
-            workspace,
-            program,
-            partner,
-            COUNT,
-        )
-    finally:
-        await connection.close()
+async def make_links(database: Database) -> Shop:
+    """`code1` to `code10000`."""
+    shop = await make_shop(database, percent(2000), PARTNERS)
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        await driver.execute(_LINKS, shop.workspace, CODES, len(PARTNERS))
+    return shop

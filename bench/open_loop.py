@@ -1,0 +1,112 @@
+"""Requests at a steady rate, each at its time, however slow the answers before it are.
+
+`python -m bench.open_loop PORT RATE SECONDS FILE`, a process of its own. A latency counts from the
+moment when the request was due, so neither a late answer nor our own lateness hides (no
+"coordinated omission"). FILE gets the latencies and the click tokens of all answers, as JSON.
+No packaged tool does this with a list of 20,000 visitors (wrk, hey and h2load wait for answers).
+"""
+
+import gc
+import json
+import random
+import select
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.requests import make_requests
+
+WARM_S = 3
+"""At the beginning: loaded like the rest and not reported."""
+_CONNECTIONS = 500
+_WAIT_S = 10
+_PARAMETER = b"click_id="
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 302 and the token in its Location."""
+
+    token: str
+
+
+@dataclass(slots=True)
+class Load:
+    """One run: idle connections, requests under way, and what came of those that are done."""
+
+    port: int
+    idle: list[socket.socket] = field(default_factory=list)
+    due_at: dict[socket.socket, float] = field(default_factory=dict)
+    latencies_ms: list[tuple[float, float]] = field(default_factory=list)
+    """(when due, how long), in the order of the answers."""
+    tokens: list[str] = field(default_factory=list)
+    most_late_ms: float = 0
+    """The longest that a request of ours left after its time."""
+
+    def run(self, requests: list[bytes], rate: int) -> None:
+        began = time.monotonic() + 0.1
+        for number, request in enumerate(requests):
+            due = began + number / rate
+            self._receive_until(due)
+            self._send(request, due)
+        self._receive_until(time.monotonic() + _WAIT_S, all_there=True)
+        if self.due_at:
+            raise SystemExit(f"{len(self.due_at)} requests had no answer after {_WAIT_S} s")
+        warm = began + WARM_S
+        self.latencies_ms = [(due, took) for due, took in self.latencies_ms if due >= warm]
+
+    def _send(self, request: bytes, due: float) -> None:
+        while not self.idle and len(self.due_at) >= _CONNECTIONS:
+            self._receive_until(time.monotonic() + 0.001)
+        connection = self.idle.pop() if self.idle else _connect(self.port)
+        connection.sendall(request)
+        self.most_late_ms = max(self.most_late_ms, (time.monotonic() - due) * 1_000)
+        self.due_at[connection] = due
+
+    def _receive_until(self, until: float, *, all_there: bool = False) -> None:
+        while (left := until - time.monotonic()) > 0 and not (all_there and not self.due_at):
+            # `select` waits to the microsecond, where epoll and uvloop round to milliseconds.
+            for connection in select.select(list(self.due_at), (), (), left)[0]:
+                self.tokens.append(answer_of(connection).token)
+                due = self.due_at.pop(connection)
+                self.latencies_ms.append((due, (time.monotonic() - due) * 1_000))
+                self.idle.append(connection)
+
+
+def answer_of(connection: socket.socket) -> Answer:
+    """The next answer; SystemExit if it is no redirect. Ours has no body and is small."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        more = connection.recv(4_096)
+        if not more:
+            raise SystemExit(f"the connection was closed after {head!r}")
+        head += more
+    if not head.startswith(b"HTTP/1.1 302"):
+        raise SystemExit(f"not a redirect: {head!r}")
+    return Answer(head.partition(_PARAMETER)[2][:60].decode())
+
+
+def _connect(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=_WAIT_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def main(port: int, rate: int, seconds: int, result: Path) -> None:
+    chance, source = random.Random(5), make_requests()
+    requests = [source.draw(chance) for _ in range(rate * (WARM_S + seconds))]
+    gc.disable()  # a pause of ours would be taken for one of the server's
+    load = Load(port)
+    load.run(requests, rate)
+    found = {
+        "latencies_ms": [took for _, took in load.latencies_ms],
+        "most_late_ms": load.most_late_ms,
+        "tokens": load.tokens,
+    }
+    result.write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))

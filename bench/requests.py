@@ -1,0 +1,110 @@
+"""The requests of the redirect benchmarks, made from a seed: every contender gets the same ones.
+
+One is a target (which code, with which parameters) and a visitor (where from, with which browser),
+drawn apart, so that two lists of some thousands give requests that seldom repeat.
+"""
+
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+from urllib.parse import urlencode
+
+CODES = 10_000
+AGENTS = 2_000
+ADDRESSES = 5_000
+HOST = "go.example"
+ENVIRONMENT = {
+    "FINDERFEE_TRUSTED_PROXIES": "127.0.0.1/32",
+    "FINDERFEE_COUNTRY_HEADER": "cf-ipcountry",
+}
+"""What makes ours read the visitor's address and country, as behind a proxy."""
+_TARGETS = 100_000
+_VISITORS = 20_000
+_WITH_PARAMETERS = 0.2
+_SYSTEMS = (
+    *("Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64"),
+    *("Linux; Android 10; K", "Linux; Android 14; SM-S921B", "X11; CrOS x86_64 14541.0.0"),
+)
+_CRAWLERS = ("Googlebot", "bingbot", "AhrefsBot", "SemrushBot", "DuckDuckBot", "PetalBot")
+_CRAWLERS_EVERY = 20
+_COUNTRIES = ("US", "DE", "GB", "FR", "IN", "BR", "ES", "NL", "PL", "JP")
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """targets: `/r/code7?gclid=…`. visitors: the lines of a request's header, tabs between."""
+
+    targets: list[str]
+    visitors: list[str]
+
+    def write(self, folder: Path) -> None:
+        """For wrk, whose script draws from the two files."""
+        (folder / "targets").write_text("\n".join(self.targets))
+        (folder / "visitors").write_text("\n".join(self.visitors))
+
+    def draw(self, chance: Random) -> bytes:
+        lines = chance.choice(self.visitors).replace("\t", "\r\n")
+        target = chance.choice(self.targets)
+        return f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n{lines}\r\n\r\n".encode()
+
+
+def make_requests() -> Requests:
+    chance = Random(3)
+    # Zipf's law: the n-th code is opened 1/n as often as the first.
+    weights = list(accumulate(1 / rank for rank in range(1, CODES + 1)))
+    opened = chance.choices(range(1, CODES + 1), cum_weights=weights, k=_TARGETS)
+    agents = [_agent(number) for number in range(AGENTS)]
+    addresses = [_address(number) for number in range(ADDRESSES)]
+    return Requests(
+        [f"/r/code{number}{_query(chance)}" for number in opened],
+        [_visitor(chance, addresses[n % ADDRESSES], agents) for n in range(_VISITORS)],
+    )
+
+
+def _query(chance: Random) -> str:
+    if chance.random() >= _WITH_PARAMETERS:
+        return ""
+    kind = chance.choice(("utm", "gclid", "subs", "to", "utm and gclid"))
+    pairs: dict[str, str] = {}
+    if "utm" in kind:
+        pairs |= {"utm_source": "newsletter", "utm_medium": "email"}
+        pairs["utm_campaign"] = f"autumn {chance.randrange(40)}"
+    if "gclid" in kind:
+        pairs["gclid"] = f"Cj0KCQ{chance.getrandbits(160):040x}"
+    if kind == "subs":
+        named = chance.randint(1, 5)
+        pairs |= {f"sub{n}": f"place-{chance.randrange(1_000)}" for n in range(1, named + 1)}
+    if kind == "to":
+        pairs["to"] = f"/pricing/{chance.randrange(100)}"
+    return f"?{urlencode(pairs)}"
+
+
+def _agent(number: int) -> str:
+    if number % _CRAWLERS_EVERY == 0:
+        name = _CRAWLERS[number // _CRAWLERS_EVERY % len(_CRAWLERS)]
+        return f"Mozilla/5.0 (compatible; {name}/2.{number}; +http://crawler.example/about)"
+    return (
+        f"Mozilla/5.0 ({_SYSTEMS[number % len(_SYSTEMS)]}) AppleWebKit/537.36 (KHTML, like Gecko)"
+        f" Chrome/{100 + number % 40}.0.{number}.0 Safari/537.36"
+    )
+
+
+def _address(number: int) -> str:
+    """From the ranges that are set aside for benchmarks and documentation; every fifth IPv6."""
+    if number % 5 == 0:
+        return f"2001:db8:{number:x}::{number:x}"
+    return f"198.18.{number // 250}.{number % 250 + 1}"
+
+
+def _visitor(chance: Random, address: str, agents: list[str]) -> str:
+    return "\t".join(
+        (
+            f"User-Agent: {chance.choice(agents)}",
+            "Accept: text/html,application/xhtml+xml",
+            f"Referer: https://blog{chance.randrange(50)}.example/post",
+            "Sec-Fetch-Dest: document",
+            f"X-Forwarded-For: {address}",
+            f"CF-IPCountry: {chance.choice(_COUNTRIES)}",
+        )
+    )

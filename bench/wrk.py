@@ -1,0 +1,58 @@
+"""wrk on one port for some seconds, with the requests of `bench.requests`, and what it printed."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECTIONS = 64
+_SCRIPT = Path(__file__).with_name("redirects.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one contender did in one turn."""
+
+    requests: int
+    requests_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+def installed() -> bool:
+    return shutil.which("wrk") is not None
+
+
+def load(port: int, folder: Path, *, seconds: int, seed: int) -> Round:
+    """folder: with the requests. The same seed draws the same requests in the same order."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", "-s", str(_SCRIPT)]
+    address = f"http://127.0.0.1:{port}"
+    done = subprocess.run(
+        [*command, address, "--", str(folder), str(seed)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    printed = done.stdout
+    if done.returncode or "Non-2xx" in printed or "Socket errors" in printed:
+        raise SystemExit(f"the load failed on port {port}:\n{printed}{done.stderr}")
+    return Round(
+        int(_found(r"(\d+) requests in", printed)),
+        float(_found(r"Requests/sec:\s+([\d.]+)", printed)),
+        _milliseconds(_found(r"(?m)^ +50%\s+(\S+)", printed)),
+        _milliseconds(_found(r"(?m)^ +99%\s+(\S+)", printed)),
+    )
+
+
+def _found(pattern: str, printed: str) -> str:
+    match = re.search(pattern, printed)
+    if match is None:
+        raise SystemExit(f"wrk printed something else:\n{printed}")
+    return match[1]
+
+
+def _milliseconds(printed: str) -> float:
+    """wrk's `870.00us`, `3.14ms` or `1.20s`."""
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", printed).groups()  # type: ignore[union-attr]
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
