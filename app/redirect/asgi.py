@@ -63,7 +63,7 @@ class Redirect:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         code: str = scope["path"][len(PREFIX) :]
         try:
-            target = await self._find(headers, code)
+            target = await look_up(self._directory, headers, code)
         except DirectoryUnavailableError:
             await _show(send, scope, UNAVAILABLE)
             return
@@ -73,13 +73,6 @@ class Redirect:
             await self._end(scope, send, target)
         else:
             await self._follow(scope, send, target, headers)
-
-    async def _find(self, headers: dict[bytes, bytes], code: str) -> Target | None:
-        if not code or len(code) > _MAX_CODE or "/" in code or "\x00" in code:
-            return None
-        directory = self._directory
-        host = _host(headers) if directory.hosts else ""
-        return directory.find(host, code) or await directory.ask(host, code)
 
     async def _end(self, scope: Scope, send: Send, target: Target) -> None:
         """An expired or archived link: nothing to attribute, so no click and no token."""
@@ -106,6 +99,14 @@ class Redirect:
         (_HEADED if traffic_class == HEAD else _REDIRECTED).inc()
         token = self._sign(number, click, target.link)
         await _redirect(send, way.before + token + way.after)
+
+
+async def look_up(directory: Directory, headers: dict[bytes, bytes], code: str) -> Target | None:
+    """The link that a code names on the host asked for; DirectoryUnavailableError."""
+    if not code or len(code) > _MAX_CODE or "/" in code or "\x00" in code:
+        return None
+    host = _host(headers) if directory.hosts else ""
+    return directory.find(host, code) or await directory.ask(host, code)
 
 
 async def _redirect(send: Send, location: bytes) -> None:
