@@ -4,6 +4,7 @@ from app.db.tables.base import Base
 from app.db.tables.clicks import (
     Agent,
     Click,
+    ImpressionWriter,
     LinkClicks,
     LinkImpressions,
     QuarantinedClick,
@@ -47,6 +48,7 @@ __all__ = [
     "EventBody",
     "EventRow",
     "Heartbeat",
+    "ImpressionWriter",
     "Lane",
     "Link",
     "LinkChange",

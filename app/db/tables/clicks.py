@@ -87,6 +87,16 @@ class LinkImpressions(Base):
     impressions: Mapped[int]
 
 
+class ImpressionWriter(Base):
+    """One process' run that counted impressions, and how far Postgres has taken its batches."""
+
+    __tablename__ = "impression_writers"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    batch: Mapped[int]
+    """Number of the last batch that was added, in the transaction that added it."""
+
+
 class VisitorSalt(Base):
     """The random salt of one day's visitor hashes (UTC); deleted once its window is over."""
 
