@@ -24,6 +24,7 @@ from app.conversions.customers import router as customers_router
 from app.conversions.events import router as events_router
 from app.conversions.http import Receiver
 from app.conversions.http import router as webhooks_router
+from app.conversions.privacy import router as customer_privacy_router
 from app.conversions.read import router as conversions_router
 from app.conversions.sources import router as sources_router
 from app.conversions.track import Tracker
@@ -37,6 +38,7 @@ from app.program.keys.http import router as keys_router
 from app.program.links.http import router as links_router
 from app.program.partners.http import router as partners_router
 from app.program.plans.http import router as plans_router
+from app.program.privacy.http import router as privacy_router
 from app.program.programs.http import router as programs_router
 from app.program.workspaces.http import router as workspaces_router
 from app.publishable import CrossOrigin, new_buckets
@@ -62,6 +64,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customers_router,
     conversions_router,
     money_router,
+    customer_privacy_router,
+    privacy_router,
 )
 """All that answers under /v1, in the order in which the documentation shows it."""
 

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7 as _uuid7
 
 Prefix = Literal[
     "ws", "prog", "part", "link", "clk", "cus", "src", "evt", "conv", "com", "plan", "po", "key",
-    "wh", "acct", "dom",
+    "wh", "acct", "dom", "era",
 ]  # fmt: skip
 PREFIXES: Final = frozenset(Prefix.__args__)  # type: ignore[attr-defined]
 

@@ -62,12 +62,13 @@ class BindingOut(Out):
 
 
 class CustomerOut(Out):
-    """email, name: as a source told them last; empty: unknown."""
+    """email, name: as a source told them last; empty: unknown, or erased and not told since."""
 
     id: CustomerId
     email: str
     name: str
     created_at: Instant
+    erased_at: Instant | None
 
 
 class CustomerWhole(CustomerOut):
@@ -87,7 +88,13 @@ async def list_customers(caller: Reader, read: ReadDep, wanted: PageDep) -> List
     )
     rows, has_more = await page(read, statement, _ORDER, wanted, workspace=caller.workspace_id)
     data = [
-        CustomerOut(id=row.id, email=row.email, name=row.name, created_at=row.created_at)
+        CustomerOut(
+            id=row.id,
+            email=row.email,
+            name=row.name,
+            created_at=row.created_at,
+            erased_at=row.erased_at,
+        )
         for row in rows
     ]
     return Listed(data=data, has_more=has_more)
@@ -147,7 +154,8 @@ async def _whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhol
     customer = await _survivor(read, workspace, customer_id)
     driver = await read.driver()
     row = await driver.fetchrow(
-        "SELECT id, email, name, created_at FROM customers WHERE workspace_id = $1 AND id = $2",
+        "SELECT id, email, name, created_at, erased_at FROM customers"
+        " WHERE workspace_id = $1 AND id = $2",
         workspace,
         customer,
     )

@@ -96,7 +96,8 @@ async def replay_event(event_id: EventId, caller: Writer, tx: TxDep, request: Re
 async def replay(tx: Tx, workspace: UUID, event_id: UUID, keys: SecretKeys) -> None:
     """Put an event that was never decided back into the inbox; NotFound if there is none.
 
-    What was decided stays: its facts are in the ledger's reasons and would change nothing.
+    What was decided stays: its facts are in the ledger's reasons and would change nothing. An event
+    whose bytes were erased is decided by what they meant on their day, if they meant anything.
     """
     driver = await tx.driver()
     row = await driver.fetchrow(
@@ -104,7 +105,7 @@ async def replay(tx: Tx, workspace: UUID, event_id: UUID, keys: SecretKeys) -> N
         SELECT e.id, e.source, e.state, e.decision_no, e.received_at, b.body, s.provider,
           s.program_ids, w.mode
         FROM events e
-        JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
+        LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
         JOIN workspaces w ON w.id = e.workspace_id
         LEFT JOIN sources s ON s.workspace_id = e.workspace_id AND s.id::text = e.source
         WHERE e.workspace_id = $1 AND e.id = $2 FOR UPDATE OF e
@@ -116,7 +117,7 @@ async def replay(tx: Tx, workspace: UUID, event_id: UUID, keys: SecretKeys) -> N
         raise NotFound
     if row["decision_no"] is not None or row["state"] not in {"dead", "ignored"}:
         return
-    if row["provider"] is not None:
+    if row["provider"] is not None and row["body"] is not None:
         await _read_anew(tx, workspace, row, keys)
     await driver.execute(
         "UPDATE events SET state = 'received', attempts = 0, next_attempt_at = clock_timestamp()"

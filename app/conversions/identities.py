@@ -11,7 +11,7 @@ import asyncpg
 from app.core.events import Event
 from app.ids import uuid7
 
-_PERSON: Final = "a:"
+PERSON: Final = "a:"
 """How `identity.person_name` begins; no payment's key does."""
 _CUSTOMER: Final = "customer:"
 
@@ -124,7 +124,7 @@ def _clumps(events: Sequence[Event], known: Mapping[str, UUID]) -> list[_Clump]:
         joined.joined = len(unmet) + sum(bool(other.events) for other in met.values()) > 1
         for other in met.values():
             joined.take(other)
-        if any(name.startswith((_PERSON, _CUSTOMER)) for name in joined.names):
+        if any(name.startswith((PERSON, _CUSTOMER)) for name in joined.names):
             joined.events += [
                 replace(waited, received_at=max(waited.received_at, event.received_at))
                 for waited in joined.waiting

@@ -35,6 +35,7 @@ async def write_people(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
         if not person.made and any(told[person.id].values()):
             await _retell(driver, batch.workspace, person.id, told[person.id])
     await bulk.insert(driver, t.CustomerName, list(_new_names(batch)))
+    await _retell_aliases(driver, batch)
 
 
 def _new_names(batch: Batch) -> Iterator[dict[str, Any]]:
@@ -79,6 +80,40 @@ async def _retell(
         told["email"],
         told["name"],
     )
+
+
+async def _retell_aliases(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
+    """Aliases in clear that were erased, and came again in a message received since."""
+    told = {
+        name: (namespace, external_id)
+        for decided in batch.decided
+        if not decided.person.made
+        for event in decided.person.news
+        for name, namespace, external_id in batch.contacts[event.id].get("aliases", [])
+        if name not in decided.person.new_names
+    }
+    if not told:
+        return
+    # One look-up a name, as in `identities.known_names`; hardly ever one is found.
+    blank = await driver.fetch(
+        """
+        SELECT k.name FROM unnest($2::text[]) AS k (name)
+        CROSS JOIN LATERAL (
+          SELECT FROM customer_names
+          WHERE workspace_id = $1 AND name = k.name AND external_id IS NULL LIMIT 1
+        ) n
+        """,
+        batch.workspace,
+        sorted(told),
+    )
+    for row in blank:
+        await driver.execute(
+            "UPDATE customer_names SET namespace = $3, external_id = $4"
+            " WHERE workspace_id = $1 AND name = $2",
+            batch.workspace,
+            row["name"],
+            *told[row["name"]],
+        )
 
 
 async def _absorb(

@@ -95,11 +95,16 @@ CASES: dict[str, Case] = {
     "POST /v1/customers/{customer_id}/aliases": Case(
         {"namespace": "stripe:", "external_id": "cus_1"}
     ),
+    "GET /v1/customers/{customer_id}/export": Case(),
+    "POST /v1/customers/{customer_id}/erase": Case(),
     "GET /v1/conversions": Case(status=200, query="?customer_id={customer}"),
     "GET /v1/conversions/{conversion_id}": Case(),
     "GET /v1/commissions": Case(status=200, query="?partner_id={partner}"),
     "GET /v1/commissions/{commission_id}": Case(),
     "GET /v1/partners/{partner_id}/balance": Case(),
+    "GET /v1/partners/{partner_id}/export": Case(),
+    "POST /v1/partners/{partner_id}/erase": Case(),
+    "GET /v1/erasures": Case(status=200),
     "GET /v1/ledger/transfers": Case(status=200),
     "GET /v1/ledger/accounts": Case(status=200, query="?partner_id={partner}"),
 }  # fmt: skip
@@ -210,6 +215,6 @@ async def _seen_by_owner(api: Api) -> list[Any]:
     lists = (
         "/keys", "/programs", "/partners", "/domains", "/links", "/sources", "/events",
         "/customers",
-        "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts",
+        "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
     )  # fmt: skip
     return [await api.get(path) for path in lists]

@@ -1,24 +1,16 @@
 """Change a partner, suspend and reactivate it in a program, archive it."""
 
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import Row, func, insert, select, update
 
-from app.db.tables import (
-    Enrollment,
-    EnrollmentState,
-    Link,
-    Partner,
-    PartnerCountry,
-    PartnerMember,
-)
+from app.db.tables import Partner, PartnerCountry, PartnerMember
 from app.db.tx import Tx
+from app.enrollments import Status, retire, set_status
 from app.errors import Conflict, FieldError, NotFound
 from app.wire import Country, Email, ExternalId, In, Name, ProgramId
-
-Status = Literal["active", "suspended"]
 
 
 class EnrollmentUpdate(In):
@@ -64,7 +56,8 @@ async def change(tx: Tx, workspace: UUID, partner_id: UUID, wanted: PartnerUpdat
     await _change_first_member(tx, workspace, partner_id, wanted)
     for i, enrollment in enumerate(wanted.enrollments):
         place = f"body/enrollments/{i}/program_id"
-        if not await _set_state(tx, workspace, partner_id, enrollment):
+        program = enrollment.program_id
+        if not await set_status(tx, workspace, program, partner_id, enrollment.status):
             problem, remedy = "The partner is not in this program", "Enroll it first."
             raise NotFound(problem, errors=[FieldError(place, problem, remedy)])
 
@@ -75,27 +68,8 @@ async def archive(tx: Tx, workspace: UUID, partner_id: UUID) -> None:
     tx: in the lane.
     """
     partner = await _locked(tx, workspace, partner_id)
-    if partner.archived_at is not None:
-        return
-    places = await tx.all(
-        select(Enrollment.program_id).where(
-            Enrollment.workspace_id == workspace, Enrollment.partner_id == partner_id
-        )
-    )
-    for place in places:
-        suspended = EnrollmentUpdate(program_id=place.program_id, status="suspended")
-        await _set_state(tx, workspace, partner_id, suspended)
-    now = func.clock_timestamp()
-    await tx.execute(update(Partner).where(Partner.id == partner_id).values(archived_at=now))
-    await tx.execute(
-        update(Link)
-        .where(
-            Link.workspace_id == workspace,
-            Link.partner_id == partner_id,
-            Link.archived_at.is_(None),
-        )
-        .values(archived_at=now)
-    )
+    if partner.archived_at is None:
+        await retire(tx, workspace, partner_id)
 
 
 async def _locked(tx: Tx, workspace: UUID, partner_id: UUID) -> Row[Any]:
@@ -124,28 +98,3 @@ async def _change_first_member(
     await tx.execute(
         update(PartnerMember).where(PartnerMember.id == first.scalar_subquery()).values(**values)
     )
-
-
-async def _set_state(tx: Tx, workspace: UUID, partner_id: UUID, wanted: EnrollmentUpdate) -> bool:
-    """Whether the partner is in the program at all; the same state twice writes nothing."""
-    current = await tx.scalar(
-        select(EnrollmentState.state)
-        .where(
-            EnrollmentState.workspace_id == workspace,
-            EnrollmentState.program_id == wanted.program_id,
-            EnrollmentState.partner_id == partner_id,
-        )
-        .order_by(EnrollmentState.since.desc())
-        .limit(1)
-    )
-    if current is not None and current != wanted.status:
-        await tx.execute(
-            insert(EnrollmentState).values(
-                workspace_id=workspace,
-                program_id=wanted.program_id,
-                partner_id=partner_id,
-                since=func.clock_timestamp(),
-                state=wanted.status,
-            )
-        )
-    return current is not None

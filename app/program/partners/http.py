@@ -36,7 +36,10 @@ class EnrollmentOut(Out):
 
 
 class PartnerOut(Out):
-    """default_link: the first that it was given; none once all are archived."""
+    """default_link: the first that it was given; none once all are archived.
+
+    erased_at: when name, email and external_id were erased.
+    """
 
     id: PartnerId
     name: str
@@ -47,6 +50,7 @@ class PartnerOut(Out):
     default_link: LinkOut | None
     created_at: Instant
     archived_at: Instant | None
+    erased_at: Instant | None
 
     @classmethod
     def of(cls, row: Row[Any], enrollments: Sequence[Row[Any]], link: LinkOut | None) -> Self:
@@ -68,6 +72,7 @@ class PartnerOut(Out):
             default_link=link,
             created_at=row.created_at,
             archived_at=row.archived_at,
+            erased_at=row.erased_at,
         )
 
 

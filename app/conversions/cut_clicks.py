@@ -1,0 +1,72 @@
+"""Cut clicks loose from whoever made them: link, time and class stay, and the counters."""
+
+from collections.abc import Collection
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from app.core.traffic import CLASSES
+
+_JOURNALS_OUT_DAYS: Final = 2
+"""As long as `redirect.recover` looks back for clicks whose journal has not come in."""
+
+_CLAIMED: Final = """
+SELECT DISTINCT touch->>'click_id' AS click_id, touch->>'link_id' AS link_id,
+  touch->>'traffic_class' AS traffic_class, (touch->>'at')::timestamptz AS at
+FROM events e
+CROSS JOIN LATERAL jsonb_array_elements(e.mapped->'touches') AS touch
+WHERE e.workspace_id = $1 AND e.id = ANY($2) AND touch ? 'click_id'
+"""
+# A recovered click gets what it lacks once its journal comes in, so it is made an ordinary one.
+_CUT: Final = """
+UPDATE clicks SET agent_id = NULL, referrer_id = NULL, visitor = NULL, country = NULL,
+  network = NULL, subs = NULL, recovered = false
+WHERE id = ANY($1) AND (
+  recovered OR num_nonnulls(agent_id, referrer_id, visitor, country, network, subs) > 0
+) RETURNING id
+"""
+# What the journals still hold is taken the place of: the drain never overwrites an ordinary click.
+_TAKE_PLACES: Final = """
+WITH made AS (
+  INSERT INTO clicks (id, link_id, traffic_class)
+  SELECT c.id, c.link_id, c.traffic_class
+  FROM unnest($2::uuid[], $3::uuid[], $4::smallint[]) AS c (id, link_id, traffic_class)
+  JOIN links l ON l.workspace_id = $1 AND l.id = c.link_id
+  ON CONFLICT (id) DO NOTHING
+  RETURNING id, link_id, traffic_class
+), days AS (
+  SELECT link_id, (to_timestamp(
+    ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint / 1000.0
+  ) AT TIME ZONE 'UTC')::date AS on_day, traffic_class FROM made
+), counted AS (
+  INSERT INTO link_clicks AS old (link_id, on_day, traffic_class, clicks)
+  SELECT link_id, on_day, traffic_class, count(*) FROM days GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  ON CONFLICT (link_id, on_day, traffic_class) DO UPDATE SET clicks = old.clicks + excluded.clicks
+)
+SELECT count(*) FROM made
+"""
+
+
+async def cut_clicks(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, events: Collection[UUID]
+) -> dict[str, int]:
+    """Clicks that these events claim: {clicks, quarantined_clicks} → how many were cut."""
+    claimed = await driver.fetch(_CLAIMED, workspace, events)
+    ids = sorted({UUID(row["click_id"]) for row in claimed})
+    cut = await driver.fetch(_CUT, ids)
+    quarantined = await driver.fetch(
+        "DELETE FROM quarantined_clicks WHERE click_id = ANY($1) RETURNING click_id", ids
+    )
+    latest = await driver.fetchval(
+        "SELECT clock_timestamp() - make_interval(days => $1)", _JOURNALS_OUT_DAYS
+    )
+    young = [row for row in claimed if row["at"] >= latest and row["traffic_class"] in CLASSES]
+    made = await driver.fetchval(
+        _TAKE_PLACES,
+        workspace,
+        [UUID(row["click_id"]) for row in young],
+        [UUID(row["link_id"]) for row in young],
+        [CLASSES[row["traffic_class"]] for row in young],
+    )
+    return {"clicks": len(cut) + made, "quarantined_clicks": len(quarantined)}

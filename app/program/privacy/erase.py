@@ -1,0 +1,85 @@
+"""Erase a partner's personal data; its ids, its earnings and its dated states stay."""
+
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from app.db.tables import Link, Partner, PartnerMember, Program
+from app.db.tx import Tx
+from app.enrollments import retire
+from app.erasures import ErasureOut, latest, record
+from app.errors import NotFound
+
+
+async def erase_partner(tx: Tx, workspace: UUID, partner_id: UUID, *, key: UUID) -> ErasureOut:
+    """Members' names and addresses, external_id, and what its links say; it is archived for good.
+
+    tx: in the lane. NotFound. Twice: the first erasure's record.
+    """
+    partner = await tx.first(
+        select(Partner.id)
+        .where(Partner.workspace_id == workspace, Partner.id == partner_id)
+        .with_for_update()
+    )
+    if partner is None:
+        raise NotFound
+    counts = {
+        "members": await _blank_members(tx, workspace, partner_id),
+        "external_ids": await _blank_external_id(tx, partner_id),
+        "archived_links": await retire(tx, workspace, partner_id),
+        "links": await _blank_links(tx, workspace, partner_id),
+    }
+    before = await latest(tx, workspace, partner_id)
+    if before is not None and not any(counts.values()):
+        return before
+    erasure = await record(
+        tx, workspace, key=key, kind="partner", subject=partner_id, counts=counts
+    )
+    await tx.execute(
+        update(Partner).where(Partner.id == partner_id).values(erased_at=erasure.erased_at)
+    )
+    return erasure
+
+
+async def _blank_members(tx: Tx, workspace: UUID, partner: UUID) -> int:
+    blanked = await tx.execute(
+        update(PartnerMember)
+        .where(
+            PartnerMember.workspace_id == workspace,
+            PartnerMember.partner_id == partner,
+            (PartnerMember.name != "") | (PartnerMember.email != ""),
+        )
+        .values(name="", email="")
+    )
+    return int(blanked.rowcount)
+
+
+async def _blank_external_id(tx: Tx, partner: UUID) -> int:
+    blanked = await tx.execute(
+        update(Partner)
+        .where(Partner.id == partner, Partner.external_id.is_not(None))
+        .values(external_id=None)
+    )
+    return int(blanked.rowcount)
+
+
+async def _blank_links(tx: Tx, workspace: UUID, partner: UUID) -> int:
+    """What was put on its links for it alone.
+
+    Codes stay: they stand printed in the world, and nobody else may get them. Fallbacks stay: they
+    are the program's own pages.
+    """
+    home = select(Program.default_destination).where(Program.id == Link.program_id)
+    blanked = await tx.execute(
+        update(Link)
+        .where(
+            Link.workspace_id == workspace,
+            Link.partner_id == partner,
+            (Link.subs != {})
+            | (Link.utm != {})
+            | Link.asset_id.is_not(None)
+            | (Link.destination != home.scalar_subquery()),
+        )
+        .values(subs={}, utm={}, asset_id=None, destination=home.scalar_subquery())
+    )
+    return int(blanked.rowcount)

@@ -1,0 +1,204 @@
+"""Everything that is held about a partner, as one document that it can be handed."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Executable, Row, Select, func, select
+
+from app.db.tables import (
+    Account,
+    Commission,
+    EnrollmentState,
+    Link,
+    Partner,
+    PartnerCountry,
+    PartnerMember,
+)
+from app.db.tx import Read
+from app.errors import NotFound
+from app.tracking_links import LinkOut, select_links
+from app.wire import Amount, CommissionId, Instant, Out, PartnerId, ProgramId
+
+MOST: Final = 1_000
+"""Of links and commissions each; what is left out is told."""
+
+
+class MemberOut(Out):
+    """A person of the partner."""
+
+    name: str
+    email: str
+    created_at: Instant
+
+
+class CountryOut(Out):
+    """Since when the partner is in a country; empty: unknown."""
+
+    since: Instant
+    country: str
+
+
+class PlaceOut(Out):
+    """Since when the partner is active or suspended in a program."""
+
+    program_id: ProgramId
+    since: Instant
+    status: str
+
+
+class EarnedOut(Out):
+    """A commission without the customer who brought it. paid, reversed: of the amount."""
+
+    id: CommissionId
+    program_id: ProgramId
+    status: str
+    rule: str
+    base: Amount
+    amount: Amount
+    reversed: Amount
+    paid: Amount
+    currency: str
+    occurred_at: Instant
+    hold_until: Instant
+
+
+class OwedOut(Out):
+    """What is not paid out yet in one currency, minor units. payable may be negative."""
+
+    currency: str
+    pending: int
+    held: int
+    payable: int
+    in_flight: int
+
+
+class LinksLeftOut(Out):
+    """How many older ones are not in the document; `/v1/links` and `/v1/commissions` list them."""
+
+    links: int
+    commissions: int
+
+
+class PartnerExport(Out):
+    """clicks on the links are counted; who made them is the visitors' data and not in it."""
+
+    id: PartnerId
+    external_id: str | None
+    created_at: Instant
+    archived_at: Instant | None
+    erased_at: Instant | None
+    members: list[MemberOut]
+    countries: list[CountryOut]
+    enrollments: list[PlaceOut]
+    links: list[LinkOut]
+    commissions: list[EarnedOut]
+    outstanding: list[OwedOut]
+    left_out: LinksLeftOut
+
+
+async def export_partner(
+    read: Read, workspace: UUID, partner_id: UUID, base_url: str
+) -> PartnerExport:
+    """NotFound."""
+    partner = await read.first(
+        select(Partner.__table__).where(Partner.workspace_id == workspace, Partner.id == partner_id)
+    )
+    if partner is None:
+        raise NotFound
+    links, more_links = await _newest(read, _links(workspace, partner_id))
+    earned, more_earned = await _newest(read, _commissions(workspace, partner_id))
+    plain = ("id", "external_id", "created_at", "archived_at", "erased_at")
+    return PartnerExport(
+        **{name: getattr(partner, name) for name in plain},
+        members=[MemberOut(**row) for row in await read.dicts(_members(workspace, partner_id))],
+        countries=[
+            CountryOut(**row) for row in await read.dicts(_countries(workspace, partner_id))
+        ],
+        enrollments=[PlaceOut(**row) for row in await read.dicts(_places(workspace, partner_id))],
+        links=[LinkOut.of(row, base_url) for row in links],
+        commissions=[EarnedOut(**row._mapping) for row in earned],  # noqa: SLF001 (public)
+        outstanding=await outstanding(read, workspace, partner_id),
+        left_out=LinksLeftOut(links=more_links, commissions=more_earned),
+    )
+
+
+async def outstanding(read: Read, workspace: UUID, partner_id: UUID) -> list[OwedOut]:
+    """By currency, where anything is not paid out yet."""
+    rows = await read.all(
+        select(
+            Account.currency,
+            Account.role,
+            func.sum(Account.credits - Account.debits).label("amount"),
+        )
+        .where(Account.workspace_id == workspace, Account.partner_id == partner_id)
+        .group_by(Account.currency, Account.role)
+        .order_by(Account.currency)
+    )
+    owed: dict[str, dict[str, int]] = {}
+    for row in rows:
+        owed.setdefault(row.currency, {})[row.role] = int(row.amount)
+    roles = ("pending", "held", "payable", "in_flight")
+    return [
+        OwedOut(currency=currency, **{role: by_role.get(role, 0) for role in roles})
+        for currency, by_role in owed.items()
+        if any(by_role.get(role) for role in roles)
+    ]
+
+
+async def _newest(read: Read, statement: Select[Any]) -> tuple[Sequence[Row[Any]], int]:
+    """The first 1,000, and how many more there are."""
+    rows = await read.all(statement.limit(MOST))
+    if len(rows) < MOST:
+        return rows, 0
+    everything = select(func.count()).select_from(statement.order_by(None).subquery())
+    return rows, int(await read.scalar(everything)) - MOST
+
+
+def _members(workspace: UUID, partner: UUID) -> Executable:
+    return (
+        select(PartnerMember.name, PartnerMember.email, PartnerMember.created_at)
+        .where(PartnerMember.workspace_id == workspace, PartnerMember.partner_id == partner)
+        .order_by(PartnerMember.created_at, PartnerMember.id)
+    )
+
+
+def _countries(workspace: UUID, partner: UUID) -> Executable:
+    return (
+        select(PartnerCountry.since, PartnerCountry.country)
+        .where(PartnerCountry.workspace_id == workspace, PartnerCountry.partner_id == partner)
+        .order_by(PartnerCountry.since)
+    )
+
+
+def _places(workspace: UUID, partner: UUID) -> Executable:
+    return (
+        select(
+            EnrollmentState.program_id,
+            EnrollmentState.since,
+            EnrollmentState.state.label("status"),
+        )
+        .where(EnrollmentState.workspace_id == workspace, EnrollmentState.partner_id == partner)
+        .order_by(EnrollmentState.since, EnrollmentState.program_id)
+    )
+
+
+def _links(workspace: UUID, partner: UUID) -> Select[Any]:
+    return (
+        select_links(workspace)
+        .where(Link.partner_id == partner)
+        .order_by(Link.created_at.desc(), Link.id.desc())
+    )
+
+
+def _commissions(workspace: UUID, partner: UUID) -> Select[Any]:
+    columns: Sequence[Any] = (
+        Commission.id, Commission.program_id, Commission.status, Commission.rule_id.label("rule"),
+        Commission.base, Commission.amount, Commission.reversed, Commission.paid,
+        Commission.currency, Commission.occurred_at, Commission.hold_until,
+    )  # fmt: skip
+    return (
+        select(*columns)
+        .where(Commission.workspace_id == workspace, Commission.partner_id == partner)
+        .order_by(Commission.recorded_at.desc(), Commission.id.desc())
+    )
