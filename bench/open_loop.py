@@ -16,20 +16,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.core.click_token import LENGTH
 from bench.requests import make_requests
 
 WARM_S = 3
 """At the beginning: loaded like the rest and not reported."""
-_CONNECTIONS = 500
 _WAIT_S = 10
 _PARAMETER = b"click_id="
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A 302 and the token in its Location."""
-
-    token: str
 
 
 @dataclass(slots=True)
@@ -37,6 +30,7 @@ class Load:
     """One run: idle connections, requests under way, and what came of those that are done."""
 
     port: int
+    most_connections: int = 500
     idle: list[socket.socket] = field(default_factory=list)
     due_at: dict[socket.socket, float] = field(default_factory=dict)
     latencies_ms: list[tuple[float, float]] = field(default_factory=list)
@@ -45,20 +39,22 @@ class Load:
     most_late_ms: float = 0
     """The longest that a request of ours left after its time."""
 
-    def run(self, requests: list[bytes], rate: int) -> None:
+    def run(self, requests: list[bytes], rate: int, *, warm_s: float = WARM_S) -> None:
         began = time.monotonic() + 0.1
         for number, request in enumerate(requests):
             due = began + number / rate
             self._receive_until(due)
             self._send(request, due)
         self._receive_until(time.monotonic() + _WAIT_S, all_there=True)
+        for connection in self.idle:
+            connection.close()
         if self.due_at:
             raise SystemExit(f"{len(self.due_at)} requests had no answer after {_WAIT_S} s")
-        warm = began + WARM_S
+        warm = began + warm_s
         self.latencies_ms = [(due, took) for due, took in self.latencies_ms if due >= warm]
 
     def _send(self, request: bytes, due: float) -> None:
-        while not self.idle and len(self.due_at) >= _CONNECTIONS:
+        while not self.idle and len(self.due_at) >= self.most_connections:
             self._receive_until(time.monotonic() + 0.001)
         connection = self.idle.pop() if self.idle else _connect(self.port)
         connection.sendall(request)
@@ -69,14 +65,14 @@ class Load:
         while (left := until - time.monotonic()) > 0 and not (all_there and not self.due_at):
             # `select` waits to the microsecond, where epoll and uvloop round to milliseconds.
             for connection in select.select(list(self.due_at), (), (), left)[0]:
-                self.tokens.append(answer_of(connection).token)
+                self.tokens.append(token_of(connection))
                 due = self.due_at.pop(connection)
                 self.latencies_ms.append((due, (time.monotonic() - due) * 1_000))
                 self.idle.append(connection)
 
 
-def answer_of(connection: socket.socket) -> Answer:
-    """The next answer; SystemExit if it is no redirect. Ours has no body and is small."""
+def token_of(connection: socket.socket) -> str:
+    """The click token in the next answer, which has no body; SystemExit if it is no redirect."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         more = connection.recv(4_096)
@@ -85,7 +81,7 @@ def answer_of(connection: socket.socket) -> Answer:
         head += more
     if not head.startswith(b"HTTP/1.1 302"):
         raise SystemExit(f"not a redirect: {head!r}")
-    return Answer(head.partition(_PARAMETER)[2][:60].decode())
+    return head.partition(_PARAMETER)[2][:LENGTH].decode()
 
 
 def _connect(port: int) -> socket.socket:

@@ -1,18 +1,30 @@
 -- wrk -s redirects.lua URL -- FOLDER SEED: requests joined of two lists that bench/requests.py made.
--- Nothing is formatted per request, so that wrk keeps ahead of whatever it loads.
-local targets, visitors = {}, {}
-local random = math.random
+-- All are joined before the clock runs: then wrk does nothing per request but take the next one,
+-- and keeps ahead of whatever it loads.
+local COUNT = 200000
+local requests, last = {}, 0
+
+local function read(path, ending)
+  local lines = {}
+  for line in io.lines(path) do
+    lines[#lines + 1] = line:gsub("\t", "\r\n") .. ending
+  end
+  return lines
+end
 
 function init(args)
+  local random = math.random
   math.randomseed(tonumber(args[2]))
-  for line in io.lines(args[1] .. "/targets") do
-    targets[#targets + 1] = "GET " .. line .. " HTTP/1.1\r\nHost: go.example\r\n"
+  local targets = read(args[1] .. "/targets", " HTTP/1.1\r\nHost: go.example\r\n")
+  local visitors = read(args[1] .. "/visitors", "\r\n\r\n")
+  for number = 1, COUNT do
+    requests[number] = "GET " .. targets[random(#targets)] .. visitors[random(#visitors)]
   end
-  for line in io.lines(args[1] .. "/visitors") do
-    visitors[#visitors + 1] = line:gsub("\t", "\r\n") .. "\r\n\r\n"
-  end
+  collectgarbage()
+  collectgarbage("stop")
 end
 
 function request()
-  return targets[random(#targets)] .. visitors[random(#visitors)]
+  last = last % COUNT + 1
+  return requests[last]
 end

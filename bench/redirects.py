@@ -23,7 +23,7 @@ from statistics import median
 from app.db.engine import Database
 from bench import clicks, wrk
 from bench.links import make_links
-from bench.open_loop import answer_of
+from bench.open_loop import token_of
 from bench.requests import ENVIRONMENT, Requests, make_requests
 from bench.rivals import nginx
 from bench.table import table
@@ -164,7 +164,7 @@ async def _check_each(port: int, database_url: str, requests: Requests) -> None:
     with closing(socket.create_connection(("127.0.0.1", port))) as connection:
         for _ in range(CHECKED):
             connection.sendall(requests.draw(chance))
-            tokens.append(answer_of(connection).token)
+            tokens.append(token_of(connection))
     before = await clicks.drained(database_url)
     await clicks.all_stored(database_url, tokens)
     print(f"Of {len(tokens):,} more, each click id was looked for and found ({before:,} in all).")

@@ -58,7 +58,11 @@ def make_requests() -> Requests:
     addresses = [_address(number) for number in range(ADDRESSES)]
     return Requests(
         [f"/r/code{number}{_query(chance)}" for number in opened],
-        [_visitor(chance, addresses[n % ADDRESSES], agents) for n in range(_VISITORS)],
+        # Behind each address are several browsers.
+        [
+            _visitor(chance, addresses[n % ADDRESSES], agents[(n + n // ADDRESSES) % AGENTS])
+            for n in range(_VISITORS)
+        ],
     )
 
 
@@ -97,10 +101,10 @@ def _address(number: int) -> str:
     return f"198.18.{number // 250}.{number % 250 + 1}"
 
 
-def _visitor(chance: Random, address: str, agents: list[str]) -> str:
+def _visitor(chance: Random, address: str, agent: str) -> str:
     return "\t".join(
         (
-            f"User-Agent: {chance.choice(agents)}",
+            f"User-Agent: {agent}",
             "Accept: text/html,application/xhtml+xml",
             f"Referer: https://blog{chance.randrange(50)}.example/post",
             "Sec-Fetch-Dest: document",

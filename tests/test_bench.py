@@ -1,0 +1,61 @@
+"""What the benchmarks claim of their load: its mix, and that no latency hides."""
+
+import re
+import time
+from collections.abc import Iterator
+from itertools import count
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Lock, Thread
+from typing import ClassVar
+
+from bench.open_loop import Load
+from bench.requests import ADDRESSES, AGENTS, CODES, make_requests
+
+ANSWER = (
+    b"HTTP/1.1 302 Found\r\nlocation: https://shop.example/?click_id="
+    + b"t" * 60
+    + b"\r\ncontent-length: 0\r\n\r\n"
+)
+BEFORE_THE_STALL = 100
+STALL_S = 0.4
+
+
+def test_the_requests_are_the_mix_that_is_claimed() -> None:
+    made = make_requests()
+    codes = [int(target.partition("?")[0].removeprefix("/r/code")) for target in made.targets]
+    assert min(codes) == 1 and max(codes) <= CODES
+    assert 8 < codes.count(1) / codes.count(10) < 12
+    assert 0.19 < sum("?" in target for target in made.targets) / len(made.targets) < 0.21
+    assert len(different(made.visitors, "User-Agent")) == AGENTS
+    assert len(different(made.visitors, "X-Forwarded-For")) == ADDRESSES
+
+
+def different(visitors: list[str], header: str) -> set[str]:
+    return {found[1] for one in visitors if (found := re.search(rf"{header}: ([^\t]*)", one))}
+
+
+def test_a_stall_is_in_the_latency_of_all_that_were_due_meanwhile() -> None:
+    rate = 200
+    with ThreadingTCPServer(("127.0.0.1", 0), StallingOnce) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        load = Load(server.server_address[1], most_connections=4)
+        load.run([b"GET /r/code1 HTTP/1.1\r\n\r\n"] * rate, rate, warm_s=0)
+        server.shutdown()
+    assert len(load.latencies_ms) == len(load.tokens) == rate
+    # A client that waits for its answer before it asks again would have one slow request.
+    slow = [took for _, took in load.latencies_ms if took > STALL_S * 1_000 / 2]
+    assert len(slow) >= rate * STALL_S / 2 * 0.8
+
+
+class StallingOnce(BaseRequestHandler):
+    """Redirects at once but for one pause, which all connections feel."""
+
+    requests: ClassVar[Iterator[int]] = count()
+    pause: ClassVar[Lock] = Lock()
+
+    def handle(self) -> None:
+        while self.request.recv(4_096):
+            with self.pause:
+                if next(self.requests) == BEFORE_THE_STALL:
+                    time.sleep(STALL_S)
+            self.request.sendall(ANSWER)
