@@ -65,6 +65,17 @@ def orphaned_folders(data_dir: Path) -> Iterator[list[Path]]:
             os.close(descriptor)
 
 
+@contextmanager
+def exclusive(data_dir: Path) -> Iterator[None]:
+    """One process of the node at a time: for short work on files that all of them share."""
+    descriptor = os.open(data_dir / "shared.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def refuse_network(folder: Path, mounts: Path = _MOUNTS) -> None:
     """NetworkFolderError if the folder's mount is a network file system (Linux only)."""
     if not mounts.exists():

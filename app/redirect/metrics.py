@@ -10,6 +10,10 @@ REDIRECTS: Final = Counter(
 UNRECORDED: Final = Counter(
     "finderfee_clicks_unrecorded", "Visitors sent on without their click being safe on disk"
 )
+UNSALTED: Final = Counter(
+    "finderfee_clicks_unsalted",
+    "Clicks without a visitor hash because no salt of the day is known; more is an alarm",
+)
 COMMIT_SECONDS: Final = Histogram(
     "finderfee_journal_commit_seconds",
     "One group commit of the click journal, fsync included",
@@ -23,6 +27,12 @@ JOURNAL_BYTES: Final = Gauge(
 DRAINED: Final = Counter("finderfee_clicks_drained", "Clicks committed in Postgres by the drain")
 QUARANTINED: Final = Counter(
     "finderfee_clicks_quarantined", "Journal rows that Postgres refused and that were put aside"
+)
+IMPRESSIONS: Final = Counter(
+    "finderfee_impressions", "Requests for /i/{code}.gif, by how they were answered", ["outcome"]
+)
+IMPRESSIONS_STORED: Final = Counter(
+    "finderfee_impressions_stored", "Impressions added to Postgres' counters"
 )
 FAILURES: Final = Counter(
     "finderfee_redirect_failures", "Failed rounds of road 1's background tasks", ["task"]

@@ -51,6 +51,8 @@ def upgrade() -> None:
             "made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("on_day", name=op.f("pk_visitor_salts")),
+        # So that no write-ahead log, replica or physical backup ever has one.
+        prefixes=["UNLOGGED"],
     )
     op.create_table(
         "link_impressions",

@@ -98,9 +98,14 @@ class ImpressionWriter(Base):
 
 
 class VisitorSalt(Base):
-    """The random salt of one day's visitor hashes (UTC); deleted once its window is over."""
+    """The random salt of one day's visitor hashes (UTC); deleted once its window is over.
+
+    Unlogged: no write-ahead log, replica or physical backup has it. A crash of Postgres empties
+    the table; the web processes know the salts and put them back.
+    """
 
     __tablename__ = "visitor_salts"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012 (declarative form)
 
     on_day: Mapped[date] = mapped_column(primary_key=True)
     sealed_salt: Mapped[bytes] = mapped_column(BYTEA)
