@@ -73,8 +73,10 @@ BASE={base_url}  KEY={key}
 CODE={demo.code}  PARTNER={demo.partner}
 SOURCE={demo.source}  SECRET={demo.secret}
 
-# Somebody clicks. The site that is reached finds the token of the click in its address.
-CLICK=$(curl -s -o /dev/null -w '%{{redirect_url}}' $BASE/r/$CODE | sed 's/.*click_id=//')
+# Somebody clicks (-A: by its own name curl is a bot, whose clicks earn nobody). The site that is
+# reached finds the token of the click in its address.
+CLICK=$(curl -s -A Mozilla/5.0 -o /dev/null -w '%{{redirect_url}}' $BASE/r/$CODE |
+  sed 's/.*click_id=//')
 echo $CLICK
 
 # Stripe tells of the checkout, which carries the token, and of the paid invoice: 100.00 USD.

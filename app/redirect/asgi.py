@@ -9,6 +9,7 @@ from uuid_utils import uuid7
 from app.core.click_token import Signer
 from app.core.traffic import CLASSES, HEAD, classify
 from app.core.traffic import PREFETCH as PREFETCHED
+from app.redirect.agents import Agents
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.journal import Journal
 from app.redirect.journal_file import JournalRow, pack
@@ -23,6 +24,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX: Final = "/r/"
 _MAX_CODE: Final = 128
+_PREFETCH: Final = CLASSES[PREFETCHED]
+_HEAD: Final = CLASSES[HEAD]
 _REDIRECTED: Final = REDIRECTS.labels("redirected")
 _HEADED: Final = REDIRECTS.labels("head")
 _FELL_BACK: Final = REDIRECTS.labels("fallback")
@@ -45,11 +48,13 @@ class Redirect:
         directory: Directory,
         journal: Journal,
         click_keys: Sequence[bytes],
+        agents: Agents,
     ) -> None:
         self._inner = inner
         self._directory = directory
         self._journal = journal
         self._sign = Signer(click_keys[0]).text
+        self._kind = agents.kind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
@@ -85,18 +90,17 @@ class Redirect:
     async def _follow(
         self, scope: Scope, send: Send, target: Target, headers: dict[bytes, bytes]
     ) -> None:
-        traffic_class = classify(scope["method"], headers)
-        number = CLASSES[traffic_class]
+        agent, referrer = headers.get(b"user-agent", b""), headers.get(b"referer", b"")
+        number, reason = classify(scope["method"], headers, self._kind(agent))
         click = uuid7().bytes
         way = target.way(scope["query_string"])
-        agent, referrer = headers.get(b"user-agent", b""), headers.get(b"referer", b"")
-        row = JournalRow(number, click, target.link, agent, referrer, way.subs)
+        row = JournalRow(number, click, target.link, agent, referrer, way.subs, reason)
         if not await self._journal.record(pack(row)):
             UNRECORDED.inc()
-        if traffic_class == PREFETCHED:
+        if number == _PREFETCH:
             await _show(send, scope, PREFETCH)
             return
-        (_HEADED if traffic_class == HEAD else _REDIRECTED).inc()
+        (_HEADED if number == _HEAD else _REDIRECTED).inc()
         token = self._sign(number, click, target.link)
         await _redirect(send, way.before + token + way.after)
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from app.redirect.agents import Agents
 from app.redirect.asgi import ASGIApp, Redirect
 from app.redirect.directory import Directory
 from app.redirect.drain import drain_own, keep_emptying_orphans
@@ -29,15 +30,20 @@ class Road:
     directory: Directory
     journal: Journal
     click_keys: Sequence[bytes]
+    agents: Agents
 
     def app(self, inner: ASGIApp) -> ASGIApp:
         return Redirect(
-            inner, directory=self.directory, journal=self.journal, click_keys=self.click_keys
+            inner,
+            directory=self.directory,
+            journal=self.journal,
+            click_keys=self.click_keys,
+            agents=self.agents,
         )
 
     def recorder(self) -> Recorder:
         """For clicks that are told instead of made."""
-        return Recorder(self.journal, self.click_keys)
+        return Recorder(self.journal, self.click_keys, self.agents)
 
     def ready(self) -> bool:
         """Whether visitors can be sent on with their clicks safe; needs no Postgres."""
@@ -69,7 +75,7 @@ async def road(
                 for name, task in work.items()
             ]
             try:
-                yield Road(directory, journal, keys.click_keys)
+                yield Road(directory, journal, keys.click_keys, Agents())
             finally:
                 for task in running:
                     task.cancel()

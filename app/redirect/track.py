@@ -72,11 +72,13 @@ async def track_click(
     Takes a secret key with `clicks:write`, or a publishable key from one of its origins.
     """
     link = await _open_link(get_database(request), caller.workspace_id, body)
-    agent = request.headers.get("user-agent") if caller.publishable else body.user_agent
+    # A browser names itself; a server that sends an empty name just doesn't know it.
+    own = request.headers.get("user-agent", "")
+    agent = own if caller.publishable else body.user_agent or None
     query = _bytes(body.url).partition(b"#")[0].partition(b"?")[2]
     token = await recorder.record(
         UUID(bytes=link.id.bytes),
-        agent=_bytes(agent),
+        agent=None if agent is None else _bytes(agent),
         referrer=_bytes(body.referrer),
         subs=subs_in(query, link.subs),
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.click_token import LENGTH, ClickToken, sign, verify
-from app.core.traffic import CLASSES, classify
+from app.core.traffic import CLASSES
 
 KEY, OLDER, FOREIGN = (bytes([n]) * 32 for n in (1, 2, 3))
 CLICK = UUID("01932f2a-8f3c-7abc-8def-0123456789ab")
@@ -99,20 +99,3 @@ def test_a_token_tells_when_the_link_was_opened() -> None:
 def test_only_uuid7s_with_a_time_we_can_hold_are_clicks() -> None:
     for click in (UUID(int=LINK.int ^ 3 << 76), UUID(int=CLICK.int | 0xFFFF_FFFF_FFFF << 80)):
         assert verify(sign(ClickToken(click, LINK, "human"), [KEY]), [KEY]) is None
-
-
-@pytest.mark.parametrize(
-    ("method", "headers", "expected"),
-    [
-        ("GET", {}, "human"),
-        ("HEAD", {}, "head"),
-        ("GET", {b"sec-purpose": b"prefetch;prerender"}, "prefetch"),
-        ("GET", {b"purpose": b"Prefetch"}, "prefetch"),
-        ("GET", {b"x-moz": b"prefetch"}, "prefetch"),
-        ("GET", {b"purpose": b"navigation"}, "human"),
-    ],
-)
-def test_classes_by_method_and_purpose(
-    method: str, headers: dict[bytes, bytes], expected: str
-) -> None:
-    assert classify(method, headers) == expected

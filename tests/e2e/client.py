@@ -20,6 +20,7 @@ from tests.service import Service, clean_environment
 ADMIN_KEY = "first-key-" * 4
 SECRET_KEYS = "secret-key-" * 4
 WEBHOOK_SECRET = "whsec_0123456789abcdef"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 GIVEN = {"FINDERFEE_BOOTSTRAP_API_KEY": ADMIN_KEY, "FINDERFEE_SECRET_KEYS": SECRET_KEYS}
 """What the service is told, so that tests know its keys."""
 DECIDED_S = 10.0
@@ -73,7 +74,7 @@ class Shop:
 
     def click(self, partner: Partner) -> str:
         """Open the link as a browser does; gives the token that the site is handed."""
-        answer = self._request("GET", f"/r/{partner.code}")
+        answer = self._request("GET", f"/r/{partner.code}", headers={"User-Agent": BROWSER})
         assert answer.status_code == 302, answer.text
         assert answer.headers["cache-control"] == "no-store"
         location = urlsplit(answer.headers["location"])

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from app.api import build
 from app.db.engine import Database
+from app.redirect.agents import Agents
 from app.redirect.journal import Journal
 from app.redirect.record import Recorder
 from app.secret_keys import SecretKeys
@@ -33,7 +34,7 @@ async def hosts() -> AsyncIterator[Hosts]:
 @pytest.fixture(scope="session")
 def app(database: Database, journal: Journal, hosts: Hosts) -> FastAPI:
     keys = SecretKeys(["a key for tests, 32 characters long"])
-    app = build(database, Settings(), keys, _ready, Recorder(journal, keys.click_keys))
+    app = build(database, Settings(), keys, _ready, Recorder(journal, keys.click_keys, Agents()))
     app.state.outgoing = hosts.outgoing("127.0.0.0/8")
     return app
 

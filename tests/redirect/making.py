@@ -21,6 +21,7 @@ from app.redirect.road import Road, road
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 KEYS = SecretKeys(["a secret for tests that nobody else has"])
 
 
@@ -117,7 +118,9 @@ async def running_road(
         async with (
             road(settings, database_url=url, keys=KEYS, folder=folder) as started,
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(started.app(inner)), base_url="http://go.example"
+                transport=httpx.ASGITransport(started.app(inner)),
+                base_url="http://go.example",
+                headers={"User-Agent": BROWSER},
             ) as client,
         ):
             yield Running(started, folder, client)
