@@ -33,6 +33,7 @@ from app.ledger.mature import mature_due
 from app.redirect.drain import drain_orphans
 from app.redirect.partitions import make_partitions
 from app.redirect.recover import recover_clicks
+from app.redirect.salts import ROUND_S, tend
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
@@ -111,6 +112,16 @@ async def make_partitions_ahead(context: Context) -> None:
         await make_partitions(tx)
 
 
+async def tend_salts(context: Context) -> None:
+    """The web processes do it too; here it is done while none lives."""
+    await tend(
+        context.settings.data_dir,
+        context.keys,
+        window_s=context.settings.duplicate_window_s,
+        database_url=context.database.url,
+    )
+
+
 async def recover_missing_clicks(context: Context) -> None:
     async with context.database.tx() as tx:
         await recover_clicks(tx)
@@ -125,6 +136,7 @@ LOOPS: Final = (
     Loop("mature", 1, mature),
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
+    Loop("salts", ROUND_S, tend_salts),
 )
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),

@@ -40,8 +40,7 @@ log = structlog.get_logger()
 def fingerprint(visitor: bytes, link: bytes) -> bytes:
     """The key of a visitor on a link: 8 bytes that tell neither.
 
-    visitor: the day's hash (`visitor.visitor_hash`), so that keys mean nothing once its salt is
-    gone.
+    visitor: the day's hash, so that keys mean nothing once its salt is gone.
     """
     return blake2b(visitor + link, digest_size=8).digest()
 

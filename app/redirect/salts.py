@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 import structlog
 
+from app.redirect.day_hash import SALT_BYTES, DayHash
 from app.redirect.postgres import connect
 from app.redirect.salt_file import SaltFile
 from app.secret_keys import SecretKeyError, SecretKeys
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
 
 DAY_S: Final = 86_400
-SALT_BYTES: Final = 32
 ROUND_S: Final = 30.0
 _STATEMENT_S: Final = 5.0
 _EPOCH: Final = date(1970, 1, 1)
@@ -66,18 +66,18 @@ class Salts:
         self._ahead_s = 0.0
         """What Postgres' clock shows more than ours: all nodes turn to a new day at once."""
         self._from_s = self._until_s = self._yesterday_until_s = 0.0
-        self._today: bytes | None = None
-        self._yesterday: bytes | None = None
+        self._today: DayHash | None = None
+        self._yesterday: DayHash | None = None
         self._held = file.read()
         self._forget()
 
-    def today(self, now_s: float) -> bytes | None:
+    def today(self, now_s: float) -> DayHash | None:
         """None if no salt of this day is known: then nobody is hashed."""
         if not self._from_s <= now_s < self._until_s:
             self._turn(now_s)
         return self._today
 
-    def yesterday(self, now_s: float) -> bytes | None:
+    def yesterday(self, now_s: float) -> DayHash | None:
         """The day before's, while the windows of its visitors last."""
         if not self._from_s <= now_s < self._until_s:
             self._turn(now_s)
@@ -154,7 +154,11 @@ class Salts:
         self._from_s = day * DAY_S - self._ahead_s
         self._until_s = self._from_s + DAY_S
         self._yesterday_until_s = self._from_s + self._window_s
-        self._today, self._yesterday = self._held.get(day), self._held.get(day - 1)
+        self._today, self._yesterday = self._hash(day), self._hash(day - 1)
+
+    def _hash(self, day: int) -> DayHash | None:
+        salt = self._held.get(day)
+        return DayHash(salt) if salt else None
 
 
 async def tend(data_dir: Path, keys: SecretKeys, *, window_s: int, database_url: str) -> None:

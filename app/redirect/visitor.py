@@ -4,26 +4,10 @@ The address is hashed and forgotten. Where the visitor asked for privacy (`Sec-G
 is known, there is no hash; so many such clicks per link count as humans, then no more.
 """
 
-import hmac
-from typing import Final
-
 from app.redirect.addresses import household_of
 from app.redirect.metrics import UNSALTED
 from app.redirect.recent import Recent, fingerprint
 from app.redirect.salts import Salts
-
-VISITOR_BYTES: Final = 8
-_DOMAIN: Final = b"finderfee visitor"
-
-
-def visitor_hash(salt: bytes, workspace: bytes, address: bytes, agent: bytes) -> bytes:
-    """8 bytes that mean the same visitor on the same day in the same workspace, and nothing else.
-
-    workspace: 16 bytes. address: 4, 8 or 16.
-    """
-    # Its length before the address: no two visitors give the same message.
-    message = b"%b%b%c%b%b" % (_DOMAIN, workspace, len(address), address, agent)
-    return hmac.digest(salt, message, "sha256")[:VISITOR_BYTES]
 
 
 class Visitors:
@@ -43,11 +27,11 @@ class Visitors:
         """The visitor's hash or nothing; for clicks that are not a human's, which mark nobody."""
         if private or not address:
             return b""
-        salt = self._salts.today(now_s)
-        if salt is None:
+        hashed = self._salts.today(now_s)
+        if hashed is None:
             UNSALTED.inc()
             return b""
-        return visitor_hash(salt, workspace, household_of(address), agent)
+        return hashed(workspace, household_of(address), agent)
 
     def mark(
         self,
@@ -70,7 +54,7 @@ class Visitors:
             return visitor, False, self._recent.over_cap(link, now)
         # Who came before midnight is known by the salt of that day.
         if (former := self._salts.yesterday(now_s)) is not None:
-            known = visitor_hash(former, workspace, household_of(address), agent)
+            known = former(workspace, household_of(address), agent)
             if self._recent.knows(fingerprint(known, link), now):
                 return visitor, True, False
         return visitor, self._recent.seen(fingerprint(visitor, link), now), False
