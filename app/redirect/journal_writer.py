@@ -28,11 +28,16 @@ class JournalWriter:
         """Set before the file is made, so that the drain never takes it for a left one."""
         self._last_path = self.path
         self.forgotten_to = 0
-        self._file: JournalFile | None = JournalFile(self.path)
+        self._file: JournalFile | None = None
         self._left_bytes = self._measure_left()
         self._checked_at = 0.0
         self._failed_at = 0.0
         self._full = False
+        try:
+            self._file = JournalFile(self.path)
+        except (sqlite3.Error, OSError) as error:
+            # A process that starts on a broken disk sends visitors on, too.
+            self._abandon(error, 0)
 
     @property
     def usable(self) -> bool:
@@ -82,7 +87,9 @@ class JournalWriter:
         if file is not None:
             with suppress(sqlite3.Error):
                 file.close()
-        log.error("journal.failed", error=str(error), clicks=clicks)
+        # A full disk can refuse the log line as well.
+        with suppress(OSError):
+            log.error("journal.failed", error=str(error), clicks=clicks)
 
     def _reopen(self, now: float) -> JournalFile | None:
         if now - self._failed_at < _REOPEN_AFTER_S:

@@ -209,6 +209,18 @@ async def test_after_a_failed_commit_a_new_file_is_opened(
                 await asyncio.sleep(0.05)
 
 
+async def test_a_start_on_a_broken_disk_says_no_until_it_works(tmp_path: Path) -> None:
+    with file_size_limit(1):
+        journal = Journal(tmp_path, max_bytes=10**9)
+        assert await journal.record(ROW) is False
+        assert not journal.usable
+    recovering = asyncio.create_task(journal.recover())
+    await until(lambda: journal.usable)
+    recovering.cancel()
+    assert await journal.record(ROW)
+    await journal.close()
+
+
 def test_a_file_that_never_got_its_table_is_empty(tmp_path: Path) -> None:
     path = next_path(tmp_path)
     sqlite3.connect(path).close()
