@@ -22,10 +22,10 @@ _PREVIEWS: Final = (
     *("linkedinbot", "discordbot", "telegrambot", "skypeuripreview", "redditbot"),
     *("pinterestbot", "pinterest.com/bot", "google-pagerenderer", "+/web/snippet", "vkshare"),
     *("line-poker", "kakaotalk-scrap", "snap url preview", "bluesky cardyb", "odklbot"),
-    *("bitlybot", "embedly", "iframely", "outbrain", "quora link preview", "xing-contenttab"),
-    *("googleimageproxy", "yahoomailproxy", "yahoo link preview", "google-read-aloud"),
-    *("matrix-org/synapse", "mattermost-bot", "rocket.chat", "zoombot", "trello", "notionbot"),
-    *("bingpreview", "linkpreview", "link preview", "mastodon/", "misskey/", "pleroma", "lemmy/"),
+    *("bitlybot", "embedly", "iframely", "unfurl", "xing-contenttab"),
+    *("googleimageproxy", "yahoomailproxy", "linkpreview", "link preview"),
+    *("matrix-org/synapse", "mattermost-bot", "rocket.chat", "trello", "notionbot"),
+    *("bingpreview", "mastodon/", "misskey/", "pleroma", "lemmy/"),
 )
 """What fetches a link to show it in a message or a feed; crawlerdetect knows most of them."""
 _PREVIEW_STARTS: Final = ("whatsapp/", "viber", "tumblr/", "signal/", "pinterest/0.")
@@ -67,13 +67,17 @@ _LOOKS_ROUND: Final = re.compile(r"\(\?[=!<]")
 class Agents:
     """Kinds of agents, the latest of them remembered: `agents.kind(headers[b"user-agent"])`."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = _REMEMBERED) -> None:
+        """size: how many; one takes 700 bytes at most."""
         _crawlers()
-        self._kind = lru_cache(_REMEMBERED)(kind_of)
+        self._kind = lru_cache(size)(kind_of)
 
     def kind(self, agent: bytes) -> AgentKind:
         """Judge what will be recorded of an agent: it is cut as the journal cuts it."""
         return self._kind(agent[:AGENT_BYTES])
+
+    def remembered(self) -> int:
+        return self._kind.cache_info().currsize
 
 
 def kind_of(agent: bytes) -> AgentKind:
