@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from app.core.click_token import verify
+from app.core.traffic import NAMES
 from app.secret_keys import SecretKeys
 
 SECRET = "a secret for benchmarks and tests alone"
@@ -45,6 +46,22 @@ async def counted(url: str) -> int:
     """The sum of the links' counters."""
     async with connected(url) as database:
         return int(await database.fetchval("SELECT coalesce(sum(clicks), 0) FROM link_clicks"))
+
+
+async def kinds(url: str) -> str:
+    """What was found out of the clicks, to see that it was all switched on."""
+    async with connected(url) as database:
+        classes = await database.fetch(
+            "SELECT traffic_class, count(*) AS clicks FROM clicks GROUP BY 1 ORDER BY 2 DESC"
+        )
+        known = await database.fetchrow(
+            "SELECT count(visitor) AS visitors, count(country) AS countries FROM clicks"
+        )
+    total = sum(row["clicks"] for row in classes)
+    parts = [f"{row['clicks'] / total:.0%} {NAMES[row['traffic_class']]}" for row in classes]
+    assert known is not None  # it counts
+    hashed, placed = known["visitors"] / total, known["countries"] / total
+    return f"{', '.join(parts)}; {hashed:.0%} with a visitor hash, {placed:.0%} with a country."
 
 
 async def all_stored(url: str, tokens: Sequence[str]) -> None:

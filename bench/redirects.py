@@ -61,9 +61,8 @@ async def main(database_url: str) -> None:
         await _prepare(database_url)
         ports = _start(running, folder, database_url)
         contenders = Contenders(ports, folder, database_url)
-        for port in ports.values():
-            wrk.load(port, folder, seconds=2, seed=0)
-        rounds, found = await _measure(contenders)
+        warm = [wrk.load(port, folder, seconds=2, seed=0) for port in ports.values()]
+        rounds, found = await _measure(contenders, warm[-1].requests)
         print(_report(rounds))
         print(f"\n{found}")
         await _check_each(ports[OURS], database_url, requests)
@@ -126,11 +125,14 @@ def _wait_for(port: int) -> None:
     raise SystemExit(f"nothing redirects on port {port}")
 
 
-async def _measure(contenders: Contenders) -> tuple[dict[str, list[Round]], str]:
-    """All rounds, each begun by another contender, and what became of our clicks."""
+async def _measure(contenders: Contenders, warm: int) -> tuple[dict[str, list[Round]], str]:
+    """All rounds, each begun by another contender, and what became of our clicks.
+
+    warm: how many redirects of ours were answered before.
+    """
     url = contenders.database_url
     rounds: dict[str, list[Round]] = {name: [] for name in contenders.ports}
-    before = await clicks.drained(url)
+    before = await clicks.drained(url, least=warm)
     async with clicks.connected(url) as connection:
         await connection.execute("CHECKPOINT")
     answered = 0
@@ -151,10 +153,8 @@ async def _measure(contenders: Contenders) -> tuple[dict[str, list[Round]], str]
         raise SystemExit(f"{answered} answered, {stored} stored")
     if (total := await clicks.counted(url)) != before + stored:
         raise SystemExit(f"{before + stored} stored, {total} counted")
-    return (
-        rounds,
-        f"{answered:,} redirects of ours were answered; {stored:,} clicks are in Postgres.",
-    )
+    found = f"{answered:,} redirects of ours were answered; {stored:,} clicks are in Postgres"
+    return rounds, f"{found}: {await clicks.kinds(url)}"
 
 
 async def _check_each(port: int, database_url: str, requests: Requests) -> None:
@@ -165,9 +165,9 @@ async def _check_each(port: int, database_url: str, requests: Requests) -> None:
         for _ in range(CHECKED):
             connection.sendall(requests.draw(chance))
             tokens.append(token_of(connection))
-    before = await clicks.drained(database_url)
+    await clicks.drained(database_url)
     await clicks.all_stored(database_url, tokens)
-    print(f"Of {len(tokens):,} more, each click id was looked for and found ({before:,} in all).")
+    print(f"Of {len(tokens):,} more, each click id was looked for and found.")
 
 
 def _report(rounds: dict[str, list[Round]]) -> str:
