@@ -13,7 +13,7 @@ import structlog
 from app.redirect.link_row import LinkRow
 from app.redirect.metrics import FAILURES as FAILED
 from app.redirect.postgres import LINK_COLUMNS, connect, link_row
-from app.redirect.replica import Position, Replica
+from app.redirect.replica import Fallbacks, Key, Position, Replica
 from app.redirect.target import Target, is_web_address
 
 if TYPE_CHECKING:
@@ -24,7 +24,15 @@ _MAX_ASKED: Final = 1_000
 _CODES_A_QUERY: Final = 500
 _ANSWER_S: Final = 2.0
 _AWAY_S: Final = 1.0
-_ASK: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE code = ANY($1)"
+_MAX_HOST: Final = 253
+# One look-up a key, whatever the planner knows of the table (`OFFSET 0`): whoever guesses codes
+# must not make Postgres read it whole.
+_ASK: Final = f"""
+    SELECT {LINK_COLUMNS} FROM unnest($1::text[], $2::text[]) AS asked (host, code)
+    CROSS JOIN LATERAL (
+        SELECT * FROM links WHERE links.host = asked.host AND links.code = asked.code OFFSET 0
+    ) AS links
+"""
 
 log = structlog.get_logger()
 
@@ -42,12 +50,13 @@ class Directory:
         self._targets: OrderedDict[str, Target] = OrderedDict()
         self._absent: OrderedDict[str, None] = OrderedDict()
         self._changes = 0
-        self._asked: dict[str, asyncio.Future[dict[str, LinkRow]]] = {}
+        self._asked: dict[Key, asyncio.Future[dict[str, LinkRow]]] = {}
         self._wanted = asyncio.Event()
         self._away_until = 0.0
         self.hosts = self._replica.hosts()
         """Hosts with links of their own; on any other, only the links for all hosts count."""
         self.position = self._replica.position()
+        self._fallbacks = _encoded(self._replica.fallbacks())
 
     @property
     def usable(self) -> bool:
@@ -66,11 +75,22 @@ class Directory:
 
         DirectoryUnavailableError if Postgres is away, slow, or asked for too much at once.
         """
-        if code in self._absent:
+        if self._key_here(host, code) in self._absent:
             return None
-        rows = await self._rows(code)
-        found = rows.get(host) or (None if host in self.hosts else rows.get(""))
+        # A name that the DNS can't have has no links; some would not even be text to Postgres.
+        asked = host if len(host) <= _MAX_HOST and host.isprintable() else ""
+        found = self._served(host, await self._rows((asked, code)))
         return _target(found) if found else None
+
+    def fallback(self, host: str) -> bytes | None:
+        """Where an unknown code leads that was asked for on this host; None: nowhere.
+
+        On a verified domain its workspace decides, elsewhere whoever runs the installation.
+        """
+        if host in self._fallbacks:
+            return self._fallbacks[host]
+        # Links that have stayed on a host keep strangers' addresses off it, as they do links.
+        return None if host in self.hosts else self._fallbacks.get("")
 
     async def answer(self, database_url: str) -> None:
         """The task behind `ask`: all codes asked for meanwhile go into one query.
@@ -85,15 +105,29 @@ class Directory:
         finally:
             self._refuse_all()
 
-    async def apply(self, links: Sequence[LinkRow], gone: Sequence[bytes], at: Position) -> None:
-        """Changed and removed links, from the feed: replica first, then forget what was known."""
-        keys = await asyncio.to_thread(self._replica.apply, links, gone, at)
+    async def apply(
+        self,
+        links: Sequence[LinkRow],
+        gone: Sequence[bytes],
+        at: Position,
+        fallbacks: Fallbacks | None = None,
+    ) -> None:
+        """Changed and removed links, from the feed: replica first, then forget what was known.
+
+        fallbacks: all of them, if one changed.
+        """
+        keys = await asyncio.to_thread(self._replica.apply, links, gone, at, fallbacks)
         self._changes += 1
         for host, code in keys:
             self._targets.pop(_key(host, code), None)
-            self._absent.pop(code, None)
-        if any(host for host, _ in keys):
-            self.hosts = self._replica.hosts()
+            self._absent.pop(_key(host, code), None)
+            # While we knew no link of this host, a "no" there was one for all hosts.
+            self._absent.pop(_key("", code), None)
+        # A host keeps its links for good, archived ones too, so none has to be taken out.
+        if own := {link.host for link in links if link.host} - self.hosts:
+            self.hosts |= own
+        if fallbacks is not None:
+            self._fallbacks = _encoded(fallbacks)
         self.position = at
 
     async def copy_page(self, links: Sequence[LinkRow], copy: int) -> None:
@@ -117,6 +151,8 @@ class Directory:
         if target is not None:
             self._targets.move_to_end(key)
             return target
+        if not self.usable:
+            return None
         try:
             row = self._replica.find(host, code)
         except sqlite3.Error:
@@ -133,13 +169,13 @@ class Directory:
                 self._targets.popitem(last=False)
         return target
 
-    async def _rows(self, code: str) -> dict[str, LinkRow]:
-        """The links of a code by host, as Postgres has them now."""
-        answer = self._asked.get(code)
+    async def _rows(self, key: Key) -> dict[str, LinkRow]:
+        """The link of this host and the one for all, by host, as Postgres has them now."""
+        answer = self._asked.get(key)
         if answer is None:
             if len(self._asked) >= _MAX_ASKED or time.monotonic() < self._away_until:
                 raise DirectoryUnavailableError
-            answer = self._asked[code] = asyncio.get_running_loop().create_future()
+            answer = self._asked[key] = asyncio.get_running_loop().create_future()
             self._wanted.set()
         try:
             # Shielded: a visitor who hangs up must not cancel the answer for the others.
@@ -150,36 +186,45 @@ class Directory:
     async def _answer_on(self, connection: "Connection") -> None:
         """Until the server closes the connection, as a restart does while nobody asks."""
         while not connection.is_closed():
-            codes = list(self._asked)[:_CODES_A_QUERY]
+            asked = list(self._asked)[:_CODES_A_QUERY]
+            wanted = list({*asked, *(("", code) for _, code in asked)})
             changes = self._changes
-            records = await connection.fetch(_ASK, codes)
-            self._settle(codes, [link_row(one) for one in records], changes)
+            records = await connection.fetch(
+                _ASK, *(list(part) for part in zip(*wanted, strict=True))
+            )
+            self._settle(asked, [link_row(one) for one in records], changes)
             await self._wanted.wait()
 
-    def _settle(self, codes: Sequence[str], links: Sequence[LinkRow], changes: int) -> None:
-        found: dict[str, dict[str, LinkRow]] = {code: {} for code in codes}
-        for link in links:
-            found[link.code][link.host] = link
-        for code, rows in found.items():
+    def _settle(self, asked: Sequence[Key], links: Sequence[LinkRow], changes: int) -> None:
+        found = {(link.host, link.code): link for link in links}
+        for host, code in asked:
+            rows = {on: found[on, code] for on in {host, ""} if (on, code) in found}
             # If the feed moved meanwhile, this answer may be older: good once, not for keeping.
             if changes == self._changes:
-                self._keep(code, rows)
-            answer = self._asked.pop(code)
+                self._keep(host, code, rows)
+            answer = self._asked.pop((host, code))
             if not answer.done():
                 answer.set_result(rows)
         if not self._asked:
             self._wanted.clear()
 
-    def _keep(self, code: str, rows: dict[str, LinkRow]) -> None:
-        # Without a feed nothing would ever clear the "no".
-        if not rows and self.usable:
-            self._absent[code] = None
-            if len(self._absent) > _MAX_ABSENT:
-                self._absent.popitem(last=False)
+    def _keep(self, host: str, code: str, rows: dict[str, LinkRow]) -> None:
         for row in rows.values():
             self._remember(row)
-        if own := {host for host in rows if host} - self.hosts:
+        if own := {on for on in rows if on} - self.hosts:
             self.hosts |= own
+        # Without a feed nothing would ever clear the "no".
+        if self._served(host, rows) is None and self.usable:
+            self._absent[self._key_here(host, code)] = None
+            if len(self._absent) > _MAX_ABSENT:
+                self._absent.popitem(last=False)
+
+    def _served(self, host: str, rows: dict[str, LinkRow]) -> LinkRow | None:
+        return rows.get(host) or (None if host in self.hosts else rows.get(""))
+
+    def _key_here(self, host: str, code: str) -> str:
+        """Under which a code is known: on hosts without links of their own it is the same."""
+        return _key(host if host in self.hosts else "", code)
 
     def _refuse_all(self) -> None:
         self._away_until = time.monotonic() + _AWAY_S
@@ -200,3 +245,14 @@ def _target(row: LinkRow) -> Target | None:
 
 def _key(host: str, code: str) -> str:
     return f"{host}/{code}"
+
+
+def _encoded(fallbacks: Fallbacks) -> dict[str, bytes | None]:
+    """As they go into a Location. Stored ones are in normal form; what is not leads nowhere."""
+    return {
+        host: url.encode() if url and _is_normal(url) else None for host, url in fallbacks.items()
+    }
+
+
+def _is_normal(url: str) -> bool:
+    return is_web_address(url) and url.isascii() and url.isprintable() and " " not in url

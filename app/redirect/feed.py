@@ -1,55 +1,78 @@
 """Keeps the directory in step with Postgres: one full copy, then change by change.
 
 NOTIFY wakes it, a poll is the net. Change numbers are given before their commit, so a lower one
-may show up after a higher one: the gaps are asked for again until they are filled or old.
+may show up after a higher one: the gaps are asked for again until they are filled or old. They
+are kept with the position, so nothing is missed, or read twice, over a lost connection.
 """
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
+import asyncpg
 import structlog
 
 from app.redirect.directory import Directory
 from app.redirect.postgres import LINK_COLUMNS, connect, link_row
-from app.redirect.replica import Position
+from app.redirect.replica import Fallbacks, Position
 
 if TYPE_CHECKING:
-    from app.redirect.postgres import Connection
+    from app.redirect.postgres import Connection, Record
 
 POLL_S: Final = 0.5
 _CHANNEL: Final = "finderfee_links"
 _OVERLAP_S: Final = 60
-_PAGE: Final = 2_000
+_PAGE: Final = 500
+"""Links at once: about two milliseconds of the event loop, which redirects wait for."""
 _MAX_GAPS: Final = 10_000
+_SCHEMA_S: Final = 0.5
+_NO_SCHEMA: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 _SOURCE: Final = """
     SELECT format('%s:%s', s.system_identifier, d.oid) AS source,
-           (SELECT coalesce(max(number), 0) FROM link_changes) AS newest
+           (SELECT coalesce(max(number), 0) FROM link_changes) AS newest,
+           (SELECT coalesce(min(number), 1) FROM link_changes) AS oldest
     FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
 """
-_COPY: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id > $1 ORDER BY id LIMIT {_PAGE}"
+_COPY: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id > $1 ORDER BY links.id LIMIT {_PAGE}"
 _LINKS: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id = ANY($1)"
+# Not joined by OR: with one gap to ask for, that read the whole table.
 _CHANGES: Final = f"""
-    SELECT number, link_id FROM link_changes WHERE number > $1 OR number = ANY($2)
-    ORDER BY number LIMIT {_PAGE}
+    (SELECT number, link_id FROM link_changes WHERE number > $1 ORDER BY number LIMIT {_PAGE})
+    UNION ALL SELECT number, link_id FROM link_changes WHERE number = ANY($2)
 """
-_REWIND: Final = """
-    SELECT least($1::bigint, coalesce((
+_MISSING: Final = f"""
+    SELECT number FROM generate_series(greatest($2::bigint, coalesce((
         SELECT number FROM link_changes WHERE changed_at < (
             SELECT changed_at FROM link_changes WHERE number <= $1 ORDER BY number DESC LIMIT 1
-        ) - make_interval(secs => $2) ORDER BY changed_at DESC LIMIT 1
-    ), 0))
+        ) - make_interval(secs => $3) ORDER BY changed_at DESC LIMIT 1
+    ), 0)), $1) AS number
+    WHERE NOT EXISTS (SELECT FROM link_changes WHERE link_changes.number = number.number)
+    ORDER BY number DESC LIMIT {_MAX_GAPS}
 """
-_FIRST: Final = "00000000-0000-0000-0000-000000000000"
+_FALLBACKS: Final = """
+    SELECT '' AS host, fallback FROM workspaces WHERE first
+    UNION ALL
+    SELECT host, fallback FROM domains JOIN workspaces ON workspaces.id = domains.workspace_id
+    WHERE verified_at IS NOT NULL AND domains.archived_at IS NULL
+"""
+_NO_LINK: Final = UUID(int=0)
+"""A change of this link's is one of the fallbacks: of a workspace, or of a domain's."""
 
 log = structlog.get_logger()
 
 
 async def follow(directory: Directory, database_url: str) -> None:
-    """Run until canceled, or until the connection fails."""
+    """Run until canceled, or until the connection fails. Waits for the schema, if need be."""
     async with connect(database_url, timeout_s=10) as connection:
-        await _Follower(directory, connection).run()
+        while True:
+            try:
+                await _Follower(directory, connection).run()
+            except _NO_SCHEMA:
+                log.info("replica.waits_for_schema")
+                await asyncio.sleep(_SCHEMA_S)
 
 
 class _Follower:
@@ -62,9 +85,9 @@ class _Follower:
         """Numbers not seen yet → when we stop to ask for them."""
 
     async def run(self) -> None:
+        at = await self._begin()
         woken = asyncio.Event()
         await self._connection.add_listener(_CHANNEL, lambda *_: woken.set())
-        at = await self._begin()
         while True:
             woken.clear()
             at, more = await self._step(at)
@@ -75,56 +98,78 @@ class _Follower:
                         await woken.wait()
 
     async def _begin(self) -> Position:
-        """Where to follow from: 60 s before the last change seen, or a fresh full copy."""
+        """Where to follow from: the last change seen and what was missing below it, or a copy."""
         found = await self._connection.fetchrow(_SOURCE)
         assert found is not None  # one database is current
         at = self._directory.position
-        # A lower number than ours is a database restored from a backup.
-        if at is None or at.source != found["source"] or at.number > found["newest"]:
-            return await self._copy(found["source"], found["newest"])
-        number = await self._connection.fetchval(_REWIND, at.number, float(_OVERLAP_S))
-        return at._replace(number=number)
+        if at is None or _is_lost(at, found):
+            return await self._copy(found)
+        self._ask_for(at.gaps)
+        # Whoever made the replica may have known of no fallbacks.
+        await self._directory.apply([], [], at, await self._fallbacks())
+        return at
 
-    async def _copy(self, source: str, newest: int) -> Position:
-        at = self._directory.position
-        copy = at.copy + 1 if at else 1
-        last, count = _FIRST, 0
+    async def _copy(self, found: "Record") -> Position:
+        before = self._directory.position
+        # Above all earlier ones, also those that never ended.
+        copy = max(before.copy + 1 if before else 1, int(time.time()))
+        newest = found["newest"]
+        # What was uncommitted at `newest` shows up below it, perhaps behind the copy's back.
+        missing = await self._connection.fetch(_MISSING, newest, found["oldest"], float(_OVERLAP_S))
+        last, count = _NO_LINK, 0
         while page := await self._connection.fetch(_COPY, last):
-            last, count = page[-1]["id"], count + len(page)
-            await self._directory.copy_page([link_row(record) for record in page], copy)
-        # The numbers that were still uncommitted at `newest` are caught by going back as well.
-        number = await self._connection.fetchval(_REWIND, newest, float(_OVERLAP_S))
-        position = Position(source, number, copy)
+            links = [link_row(record) for record in page]
+            last, count = UUID(bytes=links[-1].id), count + len(page)
+            await self._directory.copy_page(links, copy)
+        self._ask_for([record["number"] for record in missing])
+        position = Position(found["source"], newest, copy, tuple(self._gaps))
         await self._directory.end_copy(position)
+        await self._directory.apply([], [], position, await self._fallbacks())
         log.info("replica.copied", links=count)
         return position
 
     async def _step(self, at: Position) -> tuple[Position, bool]:
         """Apply what is new; the position then, and whether there may be more at once."""
         changes = await self._connection.fetch(_CHANGES, at.number, list(self._gaps))
-        if not changes:
-            self._forget_old_gaps()
-            return at, False
-        ids = {change["link_id"] for change in changes}
-        found = await self._connection.fetch(_LINKS, list(ids))
-        gone = ids - {record["id"] for record in found}
-        self._note_gaps(at.number, [change["number"] for change in changes])
-        position = at._replace(number=max(at.number, changes[-1]["number"]))
-        await self._directory.apply(
-            [link_row(record) for record in found], [link.bytes for link in gone], position
-        )
-        return position, len(changes) == _PAGE
+        numbers = sorted(change["number"] for change in changes)
+        self._note_gaps(at.number, numbers)
+        after = at._replace(number=max([at.number, *numbers[-1:]]), gaps=tuple(self._gaps))
+        if after != at:
+            await self._apply({change["link_id"] for change in changes}, after)
+        return after, len(changes) >= _PAGE
+
+    async def _apply(self, ids: set[UUID], at: Position) -> None:
+        links = []
+        if ids:
+            links = [link_row(one) for one in await self._connection.fetch(_LINKS, list(ids))]
+        fallbacks = await self._fallbacks() if _NO_LINK in ids else None
+        gone = {link.bytes for link in ids} - {link.id for link in links}
+        await self._directory.apply(links, list(gone), at, fallbacks)
+
+    async def _fallbacks(self) -> Fallbacks:
+        return dict(await self._connection.fetch(_FALLBACKS))
 
     def _note_gaps(self, last: int, numbers: list[int]) -> None:
         for number in numbers:
             self._gaps.pop(number, None)
-            for missing in range(last + 1, number)[-_MAX_GAPS:]:
-                self._gaps[missing] = time.monotonic() + _OVERLAP_S
+            self._ask_for(range(last + 1, number)[-_MAX_GAPS:])
             last = max(last, number)
-        self._forget_old_gaps()
-
-    def _forget_old_gaps(self) -> None:
         now = time.monotonic()
         old = [number for number, until in self._gaps.items() if until < now]
         for number in old + list(self._gaps)[: max(0, len(self._gaps) - _MAX_GAPS)]:
             self._gaps.pop(number, None)
+
+    def _ask_for(self, missing: Iterable[int]) -> None:
+        until = time.monotonic() + _OVERLAP_S
+        self._gaps.update(dict.fromkeys(missing, until))
+
+
+def _is_lost(at: Position, found: "Record") -> bool:
+    """Whether changes don't lead from there to here, so that only a full copy does.
+
+    Another database, or one restored from a backup; or what we lack was pruned meanwhile.
+    """
+    needed: int = min((at.number + 1, *at.gaps))
+    oldest: int = found["oldest"]
+    is_other: bool = at.source != found["source"] or at.number > found["newest"]
+    return is_other or needed < oldest

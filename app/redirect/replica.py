@@ -3,8 +3,9 @@
 It is only ever a copy: a file that can't be read is dropped and filled anew.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -14,27 +15,48 @@ import structlog
 
 from app.redirect.link_row import LinkRow
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 _SCHEMA: Final = f"""
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
     CREATE TABLE IF NOT EXISTS links (
-        id BLOB PRIMARY KEY, host TEXT NOT NULL, code TEXT NOT NULL, destination TEXT NOT NULL,
+        id BLOB NOT NULL UNIQUE, host TEXT NOT NULL, code TEXT NOT NULL, destination TEXT NOT NULL,
         click_parameter TEXT NOT NULL, fallback TEXT, subs TEXT NOT NULL, expires_at REAL,
         archived INTEGER NOT NULL, utm TEXT NOT NULL, partner BLOB NOT NULL, asset TEXT NOT NULL,
-        workspace BLOB NOT NULL, keeps_network INTEGER NOT NULL,
-        copy INTEGER NOT NULL, UNIQUE (host, code)
-    ) WITHOUT ROWID;
+        workspace BLOB NOT NULL, keeps_network INTEGER NOT NULL, copy INTEGER NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS fallbacks (host TEXT PRIMARY KEY, url TEXT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS position (
-        source TEXT NOT NULL, number INTEGER NOT NULL, copy INTEGER NOT NULL
+        source TEXT NOT NULL, number INTEGER NOT NULL, copy INTEGER NOT NULL, gaps TEXT NOT NULL
     );
     PRAGMA user_version = {_VERSION};
 """
+# Made when the first copy has ended: codes come in no order, and writing each to its place of the
+# index took most of the copy's time and ten times its disk writes.
+_INDEX: Final = "CREATE INDEX IF NOT EXISTS links_by_code ON links (host, code)"
 _COLUMNS: Final = ", ".join(LinkRow._fields)
 _FIND: Final = f"SELECT {_COLUMNS} FROM links WHERE host = ? AND code = ?"
+_INSERT: Final = (
+    f"INSERT OR REPLACE INTO links ({_COLUMNS}, copy)"
+    f" VALUES ({', '.join('?' * (len(LinkRow._fields) + 1))})"
+)
+_KEPT: Final = LinkRow._fields[3:]
+"""What changes of a link while its id, host and code stay; the indices are left alone."""
+_UPDATE: Final = f"UPDATE links SET {', '.join(f'{name} = ?' for name in _KEPT)} WHERE id = ?"
+# From host to host, whatever number of links each has: DISTINCT would read the whole index.
+_HOSTS: Final = """
+    WITH RECURSIVE own (host) AS (
+        SELECT min(host) FROM links WHERE host > ''
+        UNION ALL
+        SELECT (SELECT min(host) FROM links WHERE host > own.host) FROM own WHERE host IS NOT NULL
+    )
+    SELECT host FROM own WHERE host IS NOT NULL
+"""
 
 Key = tuple[str, str]
 """(host, code); the host is empty for a link that is served on every host."""
+Fallbacks = Mapping[str, str | None]
+"""Host → where its unknown codes lead, none: nowhere. The empty host: all that are nobody's."""
 
 log = structlog.get_logger()
 
@@ -46,6 +68,8 @@ class Position(NamedTuple):
     number: int
     copy: int
     """Which full copy the rows belong to; the next one removes what it doesn't find."""
+    gaps: tuple[int, ...] = ()
+    """Lower numbers that were not there yet: their transactions may commit late."""
 
 
 class Replica:
@@ -64,41 +88,59 @@ class Replica:
         self._reader.execute("PRAGMA query_only = 1")
 
     def find(self, host: str, code: str) -> LinkRow | None:
+        """Only once there is a position: before, it would read the whole table."""
         row = self._reader.execute(_FIND, (host, code)).fetchone()
         return LinkRow(*row) if row else None
 
     def hosts(self) -> frozenset[str]:
-        """The hosts that have links of their own."""
-        rows = self._reader.execute("SELECT DISTINCT host FROM links WHERE host > ''")
-        return frozenset(row[0] for row in rows)
+        """The hosts that have links of their own; none before there is a position."""
+        if self.position() is None:
+            return frozenset()
+        return frozenset(row[0] for row in self._reader.execute(_HOSTS))
+
+    def fallbacks(self) -> dict[str, str | None]:
+        return dict(self._reader.execute("SELECT host, url FROM fallbacks"))
 
     def position(self) -> Position | None:
         """None until a full copy has ended once."""
-        row = self._reader.execute("SELECT source, number, copy FROM position").fetchone()
-        return Position(*row) if row else None
+        row = self._reader.execute("SELECT source, number, copy, gaps FROM position").fetchone()
+        if row is None:
+            return None
+        source, number, copy, gaps = row
+        return Position(source, number, copy, tuple(json.loads(gaps)))
 
-    def apply(self, links: Sequence[LinkRow], gone: Iterable[bytes], at: Position) -> set[Key]:
-        """Write changed links and how far we are; the keys under which anything changed."""
-        touched = {(link.host, link.code) for link in links}
-        with self._transaction() as writer:
-            for link_id in [*(link.id for link in links), *gone]:
-                touched.update(
-                    writer.execute("SELECT host, code FROM links WHERE id = ?", (link_id,))
-                )
-                writer.execute("DELETE FROM links WHERE id = ?", (link_id,))
-            self._insert(links, at.copy)
+    def apply(
+        self,
+        links: Sequence[LinkRow],
+        gone: Iterable[bytes],
+        at: Position,
+        fallbacks: Fallbacks | None = None,
+    ) -> set[Key]:
+        """Write what changed and how far we are; the keys under which any link changed.
+
+        fallbacks: all of them, if they are to be replaced.
+        """
+        with self._transaction():
+            touched = self._change(links, at.copy)
+            for link_id in gone:
+                touched.update(self._keys("id = ?", link_id))
+                self._writer.execute("DELETE FROM links WHERE id = ?", (link_id,))
+            if fallbacks is not None:
+                self._writer.execute("DELETE FROM fallbacks")
+                self._writer.executemany("INSERT INTO fallbacks VALUES (?, ?)", fallbacks.items())
             self._move(at)
         return touched
 
     def copy_page(self, links: Sequence[LinkRow], copy: int) -> None:
         """One page of a full copy; the old rows stay and serve until it ends."""
-        with self._transaction():
-            self._insert(links, copy)
+        with self._transaction() as writer:
+            writer.executemany(_INSERT, [(*link, copy) for link in links])
 
     def end_copy(self, at: Position) -> None:
         """Remove what the copy did not find, and follow from here on."""
         with self._transaction() as writer:
             writer.execute("DELETE FROM links WHERE copy <> ?", (at.copy,))
+            writer.execute(_INDEX)
             self._move(at)
 
     def close(self) -> None:
@@ -120,17 +162,33 @@ class Replica:
                     self._writer.execute("ROLLBACK")
                 raise
 
-    def _insert(self, links: Sequence[LinkRow], copy: int) -> None:
-        # REPLACE also clears another link's row under this (host, code): codes can move.
-        marks = ", ".join("?" * (len(LinkRow._fields) + 1))
-        self._writer.executemany(
-            f"INSERT OR REPLACE INTO links ({_COLUMNS}, copy) VALUES ({marks})",
-            [(*link, copy) for link in links],
-        )
+    def _change(self, links: Sequence[LinkRow], copy: int) -> set[Key]:
+        touched: set[Key] = set()
+        moved = []
+        for link in links:
+            key = (link.host, link.code)
+            known = self._keys("id = ?", link.id)
+            touched.update(known, [key])
+            if known == [key]:
+                self._writer.execute(_UPDATE, (*link[3:], link.id))
+            else:
+                moved.append((*link, copy))
+                # Codes can change hands, so another link's row may stand under this key.
+                self._writer.execute("DELETE FROM links WHERE id = ?", (link.id,))
+                self._writer.execute("DELETE FROM links WHERE host = ? AND code = ?", key)
+        self._writer.executemany(_INSERT, moved)
+        return touched
+
+    def _keys(self, where: str, *values: object) -> list[Key]:
+        return self._writer.execute(
+            f"SELECT host, code FROM links WHERE {where}", values
+        ).fetchall()
 
     def _move(self, at: Position) -> None:
         self._writer.execute("DELETE FROM position")
-        self._writer.execute("INSERT INTO position VALUES (?, ?, ?)", at)
+        self._writer.execute(
+            "INSERT INTO position VALUES (?, ?, ?, ?)", (*at[:3], json.dumps(at.gaps))
+        )
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -20,7 +20,7 @@ class Quiet:
         self.notify = woken
 
     async def fetchrow(self, _query: str) -> Any:
-        return {"source": "here", "newest": 0}
+        return {"source": "here", "newest": 0, "oldest": 1}
 
     async def fetchval(self, _query: str, *_: Any) -> int:
         return 0
