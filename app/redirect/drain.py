@@ -19,10 +19,10 @@ from app.redirect.journal_file import PATTERN, Commit, JournalReader, JournalRow
 from app.redirect.metrics import FAILURES as FAILED
 from app.redirect.postgres import connect
 
-BATCH_CLICKS: Final = 1_000
+BATCH_CLICKS: Final = 2_000
 ORPHANS_S: Final = 10.0
 _STATEMENT_S: Final = 10.0
-_IDLE_S: Final = 0.1
+_IDLE_S: Final = 0.2
 _LEFT_S: Final = 2.0
 
 log = structlog.get_logger()
@@ -136,4 +136,6 @@ async def _store(commits: list[Commit], store: ClickStore) -> None:
             rows += unpack(commit.rows)
         except ValueError as error:
             await store.put_aside(commit.rows, error)
+        # The requests get their turn.
+        await asyncio.sleep(0)
     await store.store(rows)

@@ -6,7 +6,6 @@ insert and fsync together, instead of once a click.
 
 import os
 import sqlite3
-from collections.abc import Iterable
 from pathlib import Path
 from struct import Struct
 from struct import error as StructError  # noqa: N812 (it is an exception's name)
@@ -23,6 +22,7 @@ _WITH_SUBS: Final = 0x80
 _WITH_VISIT: Final = 0x40
 """Set in the class number where more than the head follows: what a click lacks costs no byte, and
 journals that an earlier release left behind can be read."""
+_CLASS: Final = 0x3F
 
 
 class JournalRow(NamedTuple):
@@ -70,48 +70,46 @@ def pack(row: JournalRow) -> bytes:
 
 
 def unpack(rows: bytes) -> list[JournalRow]:
-    """The rows of a commit; ValueError if the bytes are not what `pack` made."""
-    found, at = [], 0
+    """The rows of a commit; ValueError if the bytes are not what `pack` made.
+
+    In one piece, for speed: each click passes here, in the redirects' process.
+    """
+    found: list[JournalRow] = []
+    at, end = 0, len(rows)
     try:
-        while at < len(rows):
-            row, at = _unpack_one(rows, at)
-            found.append(row)
+        while at < end:
+            number, click, link, agent_bytes, referrer_bytes = _HEAD.unpack_from(rows, at)
+            at += _HEAD.size
+            reason, visitor, country, network, subs = 0, b"", b"", b"", b""
+            if number & _WITH_VISIT:
+                reason, *sizes = _VISIT.unpack_from(rows, at)
+                first = at + _VISIT.size
+                second = first + sizes[0]
+                third = second + sizes[1]
+                at = third + sizes[2]
+                if not reason and at == first:
+                    raise ValueError("a journal row announces a visit and has none")
+                visitor, country, network = rows[first:second], rows[second:third], rows[third:at]
+            first, at = at, at + agent_bytes
+            agent = rows[first:at]
+            first, at = at, at + referrer_bytes
+            referrer = rows[first:at]
+            if number & _WITH_SUBS:
+                first, at = at + _SUBS.size, at + _SUBS.size + _SUBS.unpack_from(rows, at)[0]
+                if first == at:
+                    raise ValueError("a journal row announces sub-ids and has none")
+                subs = rows[first:at]
+            found.append(
+                JournalRow(
+                    *(number & _CLASS, click, link, agent, referrer),
+                    *(subs, reason, visitor, country, network),
+                )
+            )
     except StructError as error:
         raise ValueError("a journal row is cut off") from error
-    if at != len(rows):
+    if at != end:
         raise ValueError("a journal row is cut off")
     return found
-
-
-def _unpack_one(rows: bytes, at: int) -> tuple[JournalRow, int]:
-    """The row that begins here, and where the next one does."""
-    number, click, link, agent_bytes, referrer_bytes = _HEAD.unpack_from(rows, at)
-    at += _HEAD.size
-    reason, visitor, country, network, subs = 0, b"", b"", b"", b""
-    if number & _WITH_VISIT:
-        reason, *lengths = _VISIT.unpack_from(rows, at)
-        at += _VISIT.size
-        if not (reason or any(lengths)):
-            raise ValueError("a journal row announces a visit and has none")
-        (visitor, country, network), at = _cut(rows, at, lengths)
-    (agent, referrer), at = _cut(rows, at, (agent_bytes, referrer_bytes))
-    if number & _WITH_SUBS:
-        (length,) = _SUBS.unpack_from(rows, at)
-        if not length:
-            raise ValueError("a journal row announces sub-ids and has none")
-        (subs,), at = _cut(rows, at + _SUBS.size, (length,))
-    number &= ~(_WITH_SUBS | _WITH_VISIT)
-    row = JournalRow(number, click, link, agent, referrer, subs, reason, visitor, country, network)
-    return row, at
-
-
-def _cut(rows: bytes, at: int, lengths: Iterable[int]) -> tuple[list[bytes], int]:
-    """Pieces of these lengths, one after the other, and where they end."""
-    found = []
-    for length in lengths:
-        found.append(rows[at : at + length])
-        at += length
-    return found, at
 
 
 class JournalFile:

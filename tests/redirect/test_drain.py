@@ -2,6 +2,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -46,6 +47,61 @@ async def test_rows_that_come_again_are_stored_and_counted_once(url: str) -> Non
         await clicks.store(rows)
     assert len(await clicks_in(url)) == 10
     assert await counted_in(url) == 10
+
+
+async def test_a_row_that_stands_twice_in_a_batch_is_counted_once(url: str) -> None:
+    rows = [row() for _ in range(5)]
+    async with store(url) as clicks:
+        await clicks.store([*rows, rows[0], *rows[3:]])
+        await clicks.store([row()])
+    assert len(await clicks_in(url)) == 6
+    assert await counted_in(url) == 6
+
+
+async def test_all_that_a_row_tells_is_stored(url: str) -> None:
+    told = row()._replace(
+        traffic_class=2, subs=b"sub1=a&sub2=\xc3\xa9", reason=7, visitor=b"\xff" * 7 + b"\xfe",
+        country=b"DE", network=bytes((192, 0, 2)),
+    )  # fmt: skip
+    six = row()._replace(visitor=b"\x01" * 8, network=bytes((0x20, 1, 0xD, 0xB8, 0, 1)))
+    bare = row(agent=b"")._replace(referrer=b"?q=name")
+    async with store(url) as clicks:
+        await clicks.store([told, six, bare])
+    async with connected(url) as connection:
+        found = await connection.fetch(
+            "SELECT traffic_class, subs, class_reason, visitor, country, network::text, agent_id,"
+            " referrer_id, recovered FROM clicks ORDER BY id"
+        )
+    assert [tuple(one) for one in found] == [
+        (2, "sub1=a&sub2=é", 7, -2, "DE", "192.0.2.0/24", 1, 1, False),
+        (1, None, 0, 0x0101010101010101, None, "2001:db8:1::/48", 1, 1, False),
+        (1, None, 0, None, None, None, None, None, False),
+    ]
+
+
+@pytest.mark.parametrize("bad", [{"visitor": b"short"}, {"network": b"four"}], ids=str)
+async def test_a_row_of_impossible_sizes_is_put_aside(url: str, bad: dict[str, bytes]) -> None:
+    async with store(url) as clicks:
+        await clicks.store([row(), row()._replace(**bad), row()])  # type: ignore[arg-type]
+    assert len(await clicks_in(url)) == 2
+    async with connected(url) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM quarantined_clicks") == 1
+
+
+async def test_texts_are_touched_when_they_are_used_again(url: str) -> None:
+    rows = [row(agent=agent) for agent in (b"used", b"unused", b"used yesterday")]
+    async with store(url) as clicks, connected(url) as connection:
+        await clicks.store(rows)
+        await connection.execute(
+            "UPDATE agents SET seen_on = CURRENT_DATE"
+            " - CASE text WHEN 'used yesterday' THEN 1 ELSE 30 END"
+        )
+        clicks._agents._day -= timedelta(days=1)
+        await clicks.store([row(agent=b"used"), row(agent=b"used yesterday")])
+        found = await connection.fetch(
+            "SELECT text, CURRENT_DATE - seen_on AS days FROM agents ORDER BY id"
+        )
+    assert dict(found) == {"used": 0, "unused": 30, "used yesterday": 1}
 
 
 async def test_clicks_are_counted_on_their_own_day(url: str) -> None:
