@@ -5,6 +5,7 @@ prometheus_client is imported; so the parent sets it when it starts the child.
 """
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a private folder of our own is made in it)
 _log: Final = structlog.get_logger()
 
 
@@ -22,11 +24,9 @@ class Metrics:
     """What the parent counts itself, beside its children's files."""
 
     def __init__(self, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        self.folder = folder
+        self.folder = _emptied(folder)
         self._registry = CollectorRegistry()
-        MultiProcessCollector(self._registry, path=str(folder))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(self._registry, path=str(self.folder))  # type: ignore[no-untyped-call]
         self._restarts = Counter(
             "finderfee_process_restarts",
             "Processes that ended by themselves and were started again.",
@@ -40,6 +40,10 @@ class Metrics:
     def ended(self, pid: int) -> None:
         """Drop the gauges of a process that is gone; its counters stay in the sum."""
         mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]
+
+    def remove(self) -> None:
+        """Give the memory back, once no child writes any more."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
     def served(self, host: str, port: int) -> Iterator[None]:
@@ -60,3 +64,22 @@ class Metrics:
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+def _emptied(folder: Path) -> Path:
+    """A new private folder, in memory where there is such a place; `folder` then leads to it.
+
+    The files are mapped: on a full disk the first touch of a new page ends a process by SIGBUS,
+    and the one that is started in its place as well.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # What a killed parent has left, wherever it was.
+    shutil.rmtree(folder.resolve(), ignore_errors=True)
+    folder.unlink(missing_ok=True)
+    try:
+        made = Path(tempfile.mkdtemp(prefix="finderfee-metrics-", dir=_MEMORY))
+        folder.symlink_to(made)
+    except OSError:
+        folder.mkdir()
+        return folder
+    return made

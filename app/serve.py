@@ -52,6 +52,7 @@ def serve(settings: Settings, options: Options) -> None:
         if options.role != "worker":
             opened = held.enter_context(claims.listening(settings.host, settings.port))
         counted = Metrics(settings.data_dir.resolve() / "metrics")
+        held.callback(counted.remove)
         held.enter_context(counted.served(settings.host, settings.metrics_port))
         asyncio.run(Parent(settings, options, counted, opened).run())
 

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from app import metrics
+from app.metrics import Metrics
+
+
+def test_metrics_are_kept_in_memory_so_that_a_full_disk_ends_no_process(tmp_path: Path) -> None:
+    if not metrics._MEMORY.is_dir():
+        pytest.skip("this system has no /dev/shm")
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    (folder / "counter_1.db").touch()
+    killed = Metrics(folder)
+    (killed.folder / "counter_2.db").touch()
+    again = Metrics(folder)
+    assert again.folder.is_relative_to(metrics._MEMORY)
+    assert again.folder.stat().st_mode & 0o777 == 0o700
+    assert folder.resolve() == again.folder
+    assert list(again.folder.iterdir()) == []
+    assert not killed.folder.exists()
+    again.remove()
+    assert not again.folder.exists()
+
+
+def test_without_such_memory_metrics_are_kept_in_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_MEMORY", tmp_path / "none")
+    assert Metrics(tmp_path / "data/metrics").folder == tmp_path / "data/metrics"
+    assert Metrics(tmp_path / "data/metrics").folder.is_dir()
