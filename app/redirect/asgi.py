@@ -7,15 +7,15 @@ from typing import Any, Final
 from uuid_utils import uuid7
 
 from app.core.click_token import Signer
-from app.core.traffic import CLASSES, HEAD, classify
+from app.core.traffic import CLASSES, HEAD
 from app.core.traffic import PREFETCH as PREFETCHED
-from app.redirect.agents import Agents
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.journal import Journal
 from app.redirect.journal_file import JournalRow, pack
 from app.redirect.metrics import REDIRECTS, UNRECORDED
 from app.redirect.pages import GONE, METHOD, PREFETCH, UNAVAILABLE, UNKNOWN, Page
 from app.redirect.target import Target
+from app.redirect.visits import Visits
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -48,13 +48,13 @@ class Redirect:
         directory: Directory,
         journal: Journal,
         click_keys: Sequence[bytes],
-        agents: Agents,
+        visits: Visits,
     ) -> None:
         self._inner = inner
         self._directory = directory
         self._journal = journal
         self._sign = Signer(click_keys[0]).text
-        self._kind = agents.kind
+        self._visits = visits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
@@ -91,10 +91,11 @@ class Redirect:
         self, scope: Scope, send: Send, target: Target, headers: dict[bytes, bytes]
     ) -> None:
         agent, referrer = headers.get(b"user-agent", b""), headers.get(b"referer", b"")
-        number, reason = classify(scope["method"], headers, self._kind(agent))
+        visit = self._visits.made(scope, headers, target)
+        number = visit.number
         click = uuid7().bytes
         way = target.way(scope["query_string"])
-        row = JournalRow(number, click, target.link, agent, referrer, way.subs, reason)
+        row = JournalRow(number, click, target.link, agent, referrer, way.subs, *visit[1:])
         if not await self._journal.record(pack(row)):
             UNRECORDED.inc()
         if number == _PREFETCH:

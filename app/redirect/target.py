@@ -41,11 +41,13 @@ class Target:
 
     __slots__ = (
         *("_click", "_end", "_own", "_page", "_plain", "_query", "_waiting"),
-        *("expires_at", "fallback", "link"),
+        *("expires_at", "fallback", "keeps_network", "link", "workspace"),
     )
 
     def __init__(self, row: LinkRow) -> None:
         self.link = row.id
+        self.workspace = _shared(row.workspace)
+        self.keeps_network = row.keeps_network
         self.expires_at = 0.0 if row.archived else (row.expires_at or float("inf"))
         """Seconds since 1970; an archived link has always been expired."""
         self.fallback = _clean(row.fallback).encode() if row.fallback else None

@@ -1,15 +1,16 @@
 """The API on the worker's database, and callers with workspaces of their own."""
 
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 
 import pytest
 from fastapi import FastAPI
 
 from app.api import build
 from app.db.engine import Database
-from app.redirect.agents import Agents
 from app.redirect.journal import Journal
 from app.redirect.record import Recorder
+from app.redirect.visits import Visits
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 from tests.http.client import Api, new_workspace
@@ -32,9 +33,14 @@ async def hosts() -> AsyncIterator[Hosts]:
 
 
 @pytest.fixture(scope="session")
-def app(database: Database, journal: Journal, hosts: Hosts) -> FastAPI:
+def app(
+    database: Database, journal: Journal, hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> FastAPI:
     keys = SecretKeys(["a key for tests, 32 characters long"])
-    app = build(database, Settings(), keys, _ready, Recorder(journal, keys.click_keys, Agents()))
+    # httpx calls from 127.0.0.1.
+    settings = Settings(trusted_proxies=(ip_network("127.0.0.0/8"),), country_header="cf-ipcountry")
+    visits = Visits(settings, tmp_path_factory.mktemp("node"), keys)
+    app = build(database, settings, keys, _ready, Recorder(journal, keys.click_keys, visits))
     app.state.outgoing = hosts.outgoing("127.0.0.0/8")
     return app
 

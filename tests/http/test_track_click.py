@@ -12,10 +12,10 @@ from app.api import build
 from app.core.click_token import ClickToken, verify
 from app.db.engine import Database
 from app.ids import decode
-from app.redirect.agents import Agents
 from app.redirect.journal import Journal
 from app.redirect.journal_file import JournalReader, JournalRow, unpack
 from app.redirect.record import Recorder
+from app.redirect.visits import Visits
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 from tests.http.client import Api, make_link, make_partner, make_program, new_workspace
@@ -169,9 +169,9 @@ async def full_app(database: Database, tmp_path: Path) -> FastAPI:
     keys = SecretKeys(["a key for tests, 32 characters long"])
     journal = Journal(tmp_path, max_bytes=2_000_000_000)
     await journal.close()
-    return build(
-        database, Settings(), keys, lambda: True, Recorder(journal, keys.click_keys, Agents())
-    )
+    settings = Settings()
+    recorder = Recorder(journal, keys.click_keys, Visits(settings, tmp_path, keys))
+    return build(database, settings, keys, lambda: True, recorder)
 
 
 async def test_a_click_that_is_not_on_disk_gets_no_token(
