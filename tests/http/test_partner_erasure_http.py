@@ -1,0 +1,87 @@
+"""A partner is erased: its names are found nowhere, its money stays, its codes are nobody's."""
+
+import pytest
+
+from app.db.engine import Database
+from tests.canary import canaries, found
+from tests.http.client import Api, make_link, make_partner
+from tests.http.selling import Selling, open_selling, verified
+
+
+@pytest.fixture
+async def selling(api: Api, database: Database) -> Selling:
+    return await open_selling(api, database)
+
+
+async def test_every_text_of_a_partner_is_found_nowhere_afterwards(
+    api: Api, selling: Selling
+) -> None:
+    texts = canaries("name", "email", "external_id", "destination", "sub", "asset", "utm")
+    partner = await make_partner(
+        api,
+        selling.program,
+        name=texts["name"],
+        email=f"{texts['email']}@example.com",
+        external_id=texts["external_id"],
+    )
+    link = await make_link(
+        api,
+        partner,
+        destination=f"https://shop.example.com/{texts['destination']}",
+        subs={"sub1": texts["sub"]},
+        asset_id=texts["asset"],
+        utm={"campaign": texts["utm"]},
+        fallback="https://shop.example.com/gone",
+    )
+    assert (await found(selling.database.url, texts)).keys() == texts.keys()
+    export = await api.send("GET", f"/partners/{partner['id']}/export")
+    assert [name for name, text in texts.items() if text not in export.text] == []
+
+    erasure = await api.post(f"/partners/{partner['id']}/erase", status=200)
+
+    assert await found(selling.database.url, texts) == {}
+    assert (erasure["partner_id"], erasure["customer_id"]) == (partner["id"], None)
+    assert erasure["counts"] == {
+        "members": 1, "external_ids": 1, "archived_links": 2, "links": 1,
+    }  # fmt: skip
+    shown = await api.get(f"/partners/{partner['id']}")
+    assert shown["erased_at"] == erasure["erased_at"]
+    assert shown["archived_at"] is not None
+    assert (shown["name"], shown["email"], shown["external_id"]) == ("", "", None)
+    assert {one["status"] for one in shown["enrollments"]} == {"suspended"}
+    kept = await api.get(f"/links/{link['id']}")
+    assert kept["archived_at"] is not None
+    assert (kept["code"], kept["fallback"]) == (link["code"], "https://shop.example.com/gone")
+    await api.patch(f"/partners/{partner['id']}", {"name": "Ana"}, status=409)
+    taken = {"program_id": selling.program["id"], "partner_id": selling.partner["id"]}
+    answer = await api.post("/links", {**taken, "code": link["code"]}, status=409)
+    assert answer["code"] == "code_taken"
+
+
+async def test_what_a_partner_earned_stays_and_no_more_is_earned(selling: Selling) -> None:
+    api, partner = selling.api, selling.partner["id"]
+    sold = {**selling.sale(), "click_id": selling.click()}
+    await api.post("/track/sale", sold, status=200)
+    erasure = await api.post(f"/partners/{partner}/erase", status=200)
+    owed = {"currency": "usd", "pending": 2_000, "held": 0, "payable": 0, "in_flight": 0}
+    assert erasure["outstanding"] == [owed]
+    again = await api.post("/track/sale", selling.sale(invoice_id="INV-2"), status=200)
+    assert again["outcome"]["commissions"] == []
+    assert "not_enrolled" in [one["code"] for one in again["outcome"]["reasons"]]
+    back = {"invoice_id": "INV-1", "amount_refunded": 5_000, "currency": "usd", "refund_id": "R-1"}
+    await api.post("/track/refund", back, status=200)
+    once_more = await api.post(f"/partners/{partner}/erase", status=200)
+    assert once_more == {**erasure, "outstanding": [{**owed, "pending": 1_000}]}
+    export = await api.get(f"/partners/{partner}/export")
+    assert export["outstanding"] == once_more["outstanding"]
+    assert [one["amount"] for one in export["commissions"]] == [2_000]
+    assert [one["status"] for one in export["enrollments"]] == ["active", "suspended"]
+    await verified(selling)
+
+
+async def test_an_archived_partner_can_be_erased(selling: Selling) -> None:
+    archived = await selling.api.delete(f"/partners/{selling.partner['id']}")
+    await selling.api.post(f"/partners/{selling.partner['id']}/erase", status=200)
+    shown = await selling.api.get(f"/partners/{selling.partner['id']}")
+    assert shown["archived_at"] == archived["archived_at"]
+    assert shown["email"] == ""
