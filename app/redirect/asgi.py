@@ -4,11 +4,10 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
-from uuid_utils import uuid7
-
 from app.core.click_token import Signer
 from app.core.traffic import CLASSES, HEAD
 from app.core.traffic import PREFETCH as PREFETCHED
+from app.ids import click_id
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.journal import Journal
 from app.redirect.journal_file import JournalRow, pack
@@ -93,7 +92,7 @@ class Redirect:
         agent, referrer = headers.get(b"user-agent", b""), headers.get(b"referer", b"")
         visit = self._visits.made(scope, headers, target)
         number = visit.number
-        click = uuid7().bytes
+        click = click_id()
         way = target.way(scope["query_string"])
         row = JournalRow(number, click, target.link, agent, referrer, way.subs, *visit[1:])
         if not await self._journal.record(pack(row)):

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from uuid_utils import uuid7
-
 from app.core.click_token import Signer
 from app.errors import Unavailable
+from app.ids import click_id
 from app.redirect.journal import Journal
 from app.redirect.journal_file import JournalRow, pack
 from app.redirect.visits import Link, Opener, Visits
@@ -31,7 +30,7 @@ class Recorder:
         """
         visit = self.visits.told(opener, link)
         number = visit.number
-        click = uuid7().bytes
+        click = click_id()
         agent = opener.agent or b""
         row = JournalRow(number, click, link.link, agent, referrer, subs, *visit[1:])
         if not await self._journal.record(pack(row)):
