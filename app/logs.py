@@ -1,7 +1,7 @@
 """Structured logs on stderr: JSON lines, or a readable console when a person watches.
 
 Secrets don't get here by design; as the last net, values of telling names are masked, and
-passwords inside database URLs too.
+passwords inside database URLs, and the rows that Postgres tells in its errors.
 """
 
 import logging
@@ -14,6 +14,10 @@ import structlog
 
 _TELLING: Final = re.compile(r"secret|password|authorization|api_key|token|email|body", re.I)
 _URL_PASSWORD: Final = re.compile(r"(://[^:/@\s]*):[^@\s]+@")
+_ROW: Final = re.compile(
+    r"DETAIL:.*?(?=\n(?:HINT|CONTEXT|\[SQL|\(Background|The above|During handling)|\Z)", re.DOTALL
+)
+"""What a constraint's error says of the row that broke it: names and addresses among it."""
 _QUIET: Final = ("alembic", "asyncio", "pgqueuer", "sqlalchemy", "uvicorn.error")
 """Libraries whose own news only matters when something is wrong."""
 
@@ -62,6 +66,6 @@ def _mask(
     for name, value in event.items():
         if _TELLING.search(name):
             event[name] = "***"
-        elif isinstance(value, str) and "://" in value:
-            event[name] = _URL_PASSWORD.sub(r"\1:***@", value)
+        elif isinstance(value, str) and ("://" in value or "DETAIL:" in value):
+            event[name] = _ROW.sub("DETAIL: ***", _URL_PASSWORD.sub(r"\1:***@", value))
     return event

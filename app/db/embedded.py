@@ -210,6 +210,8 @@ def _configure(home: Path, folder: Path, *, fsync: bool) -> None:
         "max_connections": "150",
         "timezone": "'UTC'",
         "log_min_messages": "warning",
+        # Without the rows that errors tell of: names and addresses are among them.
+        "log_error_verbosity": "terse",
         "log_checkpoints": "off",
     }
     path = home / "data" / "postgresql.auto.conf"

@@ -62,6 +62,30 @@ async def test_real_data_is_kept_durably_and_a_stop_leaves_nothing(folder: Path)
     assert not sockets.exists()
 
 
+async def test_the_server_s_log_names_no_row_that_it_refused(folder: Path) -> None:
+    url = embedded.start(folder, fsync=False)
+    await fetch(url, "CREATE TABLE people (email text UNIQUE, age int CHECK (age > 0))")
+    for broken in ("('jo@example.com', 1), ('jo@example.com', 2)", "('jo@example.com', 0)"):
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="jo@example"):
+            await _insert(url, broken)
+    log = (folder / "postgres/log").read_text()
+    assert "violates unique constraint" in log
+    assert "violates check constraint" in log
+    assert "Key (email)" not in log
+    assert "Failing row" not in log
+
+
+async def _insert(url: str, rows: str) -> None:
+    """The statement that fails has no values in it, as the app's have none: they are parameters."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("CREATE TEMPORARY TABLE made (email text, age int)")
+        await connection.execute(f"INSERT INTO made VALUES {rows}")
+        await connection.execute("INSERT INTO people SELECT * FROM made")
+    finally:
+        await connection.close()
+
+
 def test_a_stale_pid_file_of_a_live_stranger_is_no_server(folder: Path) -> None:
     embedded.start(folder, fsync=False)
     lines = (folder / "postgres/data/postmaster.pid").read_text().splitlines()
