@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 from struct import Struct
+from struct import error as StructError  # noqa: N812 (it is an exception's name)
 from typing import Final
 
 import structlog
@@ -34,11 +35,10 @@ class SaltFile:
     def read(self) -> dict[int, bytes]:
         """None of them if the file is missing, damaged, or sealed with a key that is gone."""
         try:
-            plain = self.keys.open(self._path.read_bytes(), owner=_OWNER)
-            return dict(_DAY.iter_unpack(plain))
-        except FileNotFoundError:
-            return {}
-        except (OSError, SecretKeyError, ValueError) as error:
+            # What is being replaced is being overwritten too.
+            with exclusive(self._data_dir):
+                return self._read()
+        except OSError as error:
             log.warning("salts.unreadable", error=str(error))
             return {}
 
@@ -48,9 +48,19 @@ class SaltFile:
     def keep(self, salts: Mapping[int, bytes]) -> None:
         """Have these and no others on disk. OSError if it can't be written."""
         with exclusive(self._data_dir):
-            if self.exists() and self.read() == salts:
+            if self.exists() and self._read() == salts:
                 return
             self._replace(b"".join([_DAY.pack(*pair) for pair in sorted(salts.items())]))
+
+    def _read(self) -> dict[int, bytes]:
+        try:
+            plain = self.keys.open(self._path.read_bytes(), owner=_OWNER)
+            return dict(_DAY.iter_unpack(plain))
+        except FileNotFoundError:
+            return {}
+        except (SecretKeyError, StructError, ValueError) as error:
+            log.warning("salts.unreadable", error=str(error))
+            return {}
 
     def _replace(self, plain: bytes) -> None:
         former = self._path.open("r+b", buffering=0) if self.exists() else None

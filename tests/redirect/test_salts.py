@@ -213,3 +213,18 @@ async def test_a_clock_that_jumps_is_set_right_in_the_next_round(
     assert known(salts, time.time() + jumped_s) is None
     await salts.renew(fresh_database_url)
     assert known(salts, time.time() + jumped_s) == someone
+
+
+async def test_a_start_amid_a_replacement_finds_salts(tmp_path: Path) -> None:
+    file = SaltFile(tmp_path, KEYS)
+    file.keep({TODAY: bytes(32)})
+
+    def replace() -> None:
+        for number in range(40):
+            file.keep({TODAY: bytes((number,)) * 32})
+
+    def read() -> list[dict[int, bytes]]:
+        return [SaltFile(tmp_path, KEYS).read() for _ in range(300)]
+
+    found, _ = await asyncio.gather(asyncio.to_thread(read), asyncio.to_thread(replace))
+    assert {} not in found
