@@ -53,6 +53,11 @@ def checked(text: str, hosts: Collection[str], place: str) -> str:
     return url.href
 
 
+def normal(text: str, place: str) -> str:
+    """The URL in its normal form, whatever its host; InvalidRequest at `place` if it is none."""
+    return _read(text, place).href
+
+
 def _read(text: str, place: str) -> URL:
     if len(text) > MAX_URL_LENGTH or not _START.match(text) or _REPAIRED.search(text):
         raise _no_url(place)

@@ -28,6 +28,7 @@ _HEAD: Final = CLASSES[HEAD]
 _REDIRECTED: Final = REDIRECTS.labels("redirected")
 _HEADED: Final = REDIRECTS.labels("head")
 _FELL_BACK: Final = REDIRECTS.labels("fallback")
+_UNKNOWN_FELL_BACK: Final = REDIRECTS.labels("unknown_fallback")
 _EMPTY: Final = {"type": "http.response.body", "body": b""}
 _HEADERS: Final = (
     (b"cache-control", b"no-store"),
@@ -72,11 +73,20 @@ class Redirect:
             await _show(send, scope, UNAVAILABLE)
             return
         if target is None:
-            await _show(send, scope, UNKNOWN)
+            await self._miss(scope, send, headers)
         elif target.expires_at <= time.time():
             await self._end(scope, send, target)
         else:
             await self._follow(scope, send, target, headers)
+
+    async def _miss(self, scope: Scope, send: Send, headers: dict[bytes, bytes]) -> None:
+        """An unknown code: nobody's, so no click and no token."""
+        fallback = self._directory.fallback(_host(headers))
+        if fallback is None:
+            await _show(send, scope, UNKNOWN)
+            return
+        _UNKNOWN_FELL_BACK.inc()
+        await _redirect(send, fallback)
 
     async def _end(self, scope: Scope, send: Send, target: Target) -> None:
         """An expired or archived link: nothing to attribute, so no click and no token."""

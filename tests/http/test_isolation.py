@@ -40,6 +40,7 @@ CASES: dict[str, Case] = {
     "POST /v1/workspaces": Case({"name": "B", "mode": "live"}, status=403),
     "GET /v1/workspaces": Case(status=200),
     "GET /v1/workspaces/{workspace_id}": Case(),
+    "PATCH /v1/workspaces/{workspace_id}": Case({"name": "Theirs"}),
     "POST /v1/keys": Case({"name": "k", "scopes": ["admin"]}, status=201),
     "GET /v1/keys": Case(status=200),
     "GET /v1/keys/{key_id}": Case(),

@@ -1,15 +1,19 @@
-"""`/v1/workspaces`: the first workspace makes and sees all, others see themselves."""
+"""`/v1/workspaces`: the first workspace makes, sees and changes all, others themselves."""
 
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from sqlalchemy import Row, Select, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
 from app.db.tables import Workspace
+from app.db.tx import Read
 from app.errors import MissingScope, NotFound
 from app.pages import Order, PageDep, page
+from app.program.workspaces.change import WorkspaceUpdate, change
 from app.program.workspaces.create import create
 from app.wire import In, Instant, KeyId, Listed, Name, Out, WorkspaceId
 
@@ -31,11 +35,20 @@ class WorkspaceOut(Out):
     id: WorkspaceId
     name: str
     mode: Literal["live", "test"]
+    fallback: str | None
+    click_retention_days: int
     created_at: Instant
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
-        return cls(id=row.id, name=row.name, mode=row.mode, created_at=row.created_at)
+        return cls(
+            id=row.id,
+            name=row.name,
+            mode=row.mode,
+            fallback=row.fallback,
+            click_retention_days=row.click_retention_days,
+            created_at=row.created_at,
+        )
 
 
 class AdminKeyOut(Out):
@@ -51,6 +64,8 @@ class WorkspaceCreated(Out):
     id: WorkspaceId
     name: str
     mode: Literal["live", "test"]
+    fallback: str | None
+    click_retention_days: int
     created_at: Instant
     admin_key: AdminKeyOut
 
@@ -68,6 +83,8 @@ async def create_workspace(body: WorkspaceCreate, caller: Admin, tx: TxDep) -> W
         id=shown.id,
         name=shown.name,
         mode=shown.mode,
+        fallback=shown.fallback,
+        click_retention_days=shown.click_retention_days,
         created_at=shown.created_at,
         admin_key=AdminKeyOut(id=made.key_id, key=made.key.key),
     )
@@ -84,6 +101,21 @@ async def list_workspaces(caller: Admin, read: ReadDep, wanted: PageDep) -> List
 @router.get("/{workspace_id}")
 async def get_workspace(workspace_id: WorkspaceId, caller: Admin, read: ReadDep) -> WorkspaceOut:
     """One workspace."""
+    return await _shown(read, caller, workspace_id)
+
+
+@router.patch("/{workspace_id}")
+async def change_workspace(
+    workspace_id: WorkspaceId, body: WorkspaceUpdate, caller: Admin, tx: TxDep, request: Request
+) -> WorkspaceOut:
+    """Change what is given. A new fallback is in force within a second."""
+    await _shown(tx, caller, workspace_id)
+    own_host = urlsplit(request.app.state.settings.base_url).netloc
+    await change(tx, workspace_id, body, own_host)
+    return await _shown(tx, caller, workspace_id)
+
+
+async def _shown(read: Read, caller: Caller, workspace_id: UUID) -> WorkspaceOut:
     row = await read.first(_visible(caller).where(Workspace.id == workspace_id))
     if row is None:
         raise NotFound
