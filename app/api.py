@@ -45,6 +45,7 @@ from app.publishable import CrossOrigin, new_buckets
 from app.queries import refuse_unknown
 from app.redirect.record import Recorder
 from app.redirect.track import router as clicks_router
+from app.reports.http import router as traffic_router
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
@@ -57,6 +58,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     domains_router,
     links_router,
     clicks_router,
+    traffic_router,
     track_router,
     sources_router,
     webhooks_router,

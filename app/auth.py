@@ -50,6 +50,8 @@ class Scope(StrEnum):
     COMMISSIONS_READ = "commissions:read"
     PAYOUTS_WRITE = "payouts:write"
     CLICKS_WRITE = "clicks:write"
+    # Its own noun: who may tell clicks, as pages' keys may, must not read them.
+    TRAFFIC_READ = "traffic:read"
     ADMIN = "admin"
 
 

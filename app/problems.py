@@ -23,6 +23,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "extra_forbidden": "Leave it out; no field has this name.",
     "id_malformed": "Send an id as the API gave it, with its prefix.",
     "instant_malformed": "Send RFC 3339 with an offset, like 2026-01-31T12:00:00Z.",
+    "day_malformed": "Send a day like 2026-01-31.",
     "currency_unknown": "Send an ISO 4217 code in lower case, like `usd`.",
     "country_unknown": "Send an ISO 3166-1 code of two upper-case letters, like `DE`.",
     "email_malformed": "Send one address, like ana@example.com.",

@@ -7,6 +7,7 @@ other workspace's admin must get 404 for it, or for a route that names none, see
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from fastapi.routing import iter_route_contexts
 from app.auth import new_key
 from app.ids import encode, uuid7
 from tests.http.client import PLAN, Api, click_on, make_partner, make_program
+from tests.http.visiting import write
 
 PARTNER = {"program_id": "{program}", "name": "B", "email": "b@example.com"}
 LINK = {"program_id": "{program}", "partner_id": "{partner}"}
@@ -79,6 +81,10 @@ CASES: dict[str, Case] = {
     "DELETE /v1/links/{link_id}": Case(),
     "GET /v1/links/{link_id}/qr": Case(),
     "GET /v1/links/{link_id}/share": Case(),
+    "GET /v1/links/{link_id}/traffic": Case(),
+    "GET /v1/partners/{partner_id}/traffic": Case(),
+    "GET /v1/clicks": Case(status=200, query="?link_id={link}"),
+    "GET /v1/clicks/{click_id}": Case(),
     "POST /v1/track/click": Case({"link_id": "{link}"}),
     # Events belong to whoever sends them: the same ids elsewhere are other customers and sales.
     "POST /v1/track/lead": Case(LEAD, status=200),
@@ -126,7 +132,7 @@ def routes(app: FastAPI) -> set[str]:
 
 
 @pytest.fixture
-async def owned(api: Api) -> dict[str, str]:
+async def owned(api: Api, database_url: str) -> dict[str, str]:
     """The owner's objects: the name of a path parameter without `_id` → an id."""
     program = await make_program(api)
     partner = await make_partner(api, program)
@@ -135,6 +141,7 @@ async def owned(api: Api) -> dict[str, str]:
     sold = await api.post("/track/sale", {**SALE, "click_id": token}, status=200)
     commission = sold["outcome"]["commissions"][0]
     domain = {"program_id": program["id"], "host": "links.example.com"}
+    (click,) = await write(database_url, partner["default_link"], [datetime.now(UTC)])
     return {
         "source": (await api.post("/sources", SOURCE))["id"],
         "event": sold["event_id"],
@@ -147,6 +154,7 @@ async def owned(api: Api) -> dict[str, str]:
         "plan": program["plan_id"],
         "partner": partner["id"],
         "link": partner["default_link"]["id"],
+        "click": click,
         "domain": (await api.post("/domains", domain))["id"],
     }
 
@@ -214,7 +222,7 @@ def _request(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
 async def _seen_by_owner(api: Api) -> list[Any]:
     """All that lists show; what a request of somebody else must not change."""
     lists = (
-        "/keys", "/programs", "/partners", "/domains", "/links", "/sources", "/events",
+        "/keys", "/programs", "/partners", "/domains", "/links", "/clicks", "/sources", "/events",
         "/customers",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
     )  # fmt: skip

@@ -100,7 +100,7 @@ async def test_a_request_waits_for_nothing(url: str, tmp_path: Path) -> None:
         )
         scope = {"type": "http", "method": "GET", "path": "/i/spring.gif", "headers": []}
         with pytest.raises(StopIteration):
-            pixel(scope, unused, send).send(None)  # type: ignore[attr-defined]
+            pixel(scope, unused, send).send(None)
         assert [message["type"] for message in sent] == [
             "http.response.start", "http.response.body",
         ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Road 3: questions about what happened, answered from rows and counters."""

@@ -1,0 +1,213 @@
+"""Clicks as rows, newest first: found by day, since a click's id holds its time and no more.
+
+Clicks have no workspace column and no index but their id. The counters per link and day tell on
+which days there is anything to find, so only those days' partitions are opened.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import Field
+from sqlalchemy import ColumnElement, Select, exists, select
+
+from app.core.attribution import COUNTING_CLASSES
+from app.core.traffic import CLASSES, NAMES, REASON_NAMES
+from app.db.tables import Agent, Click, Link, LinkClicks, Referrer
+from app.db.tx import Read
+from app.errors import FieldError, InvalidRequest
+from app.ids import MalformedIdError, decode
+from app.pages import Page
+from app.reports.reasons import TEXTS
+from app.reports.spans import first_id, instant_of, midnight, too_long, turned_round
+from app.wire import ClickId, Country, Instant, LinkId, Out, PartnerId, ProgramId
+
+MOST_DAYS: Final = 31
+_DAY: Final = timedelta(days=1)
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+TrafficClass = Literal["human", "duplicate", "bot", "prefetch", "preview", "head", "embedded"]
+
+
+class ClassReason(Out):
+    """Why a click has its class. code is for programs, text is for people."""
+
+    code: str = Field(examples=["agent_bot"])
+    text: str
+
+
+class StoredClickOut(Out):
+    """One opened link. What is stored of a visitor is told, but for the hash.
+
+    The hash tells clicks of one visitor from each other's for a day, inside; shown, it would let
+    its reader follow a person over all links. The class `duplicate` says all that it is for.
+    """
+
+    id: ClickId
+    link_id: LinkId
+    partner_id: PartnerId
+    program_id: ProgramId
+    at: Instant
+    traffic_class: TrafficClass
+    reason: ClassReason
+    can_attribute: bool
+    """Whether a conversion may be attributed by it."""
+    country: Country | None
+    network: str | None = Field(examples=["203.0.113.0/24"])
+    agent: str | None
+    referrer: str | None = Field(examples=["https://blog.example/review"])
+    subs: dict[str, str] = Field(examples=[{"sub1": "footer"}])
+    asset_id: str | None
+    recovered: bool
+    """Known only from a conversion's token."""
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        name: Any = NAMES[row.traffic_class]
+        code = REASON_NAMES.get(row.class_reason, "none")
+        plain = (
+            *("id", "link_id", "partner_id", "program_id", "country", "agent", "referrer"),
+            *("asset_id", "recovered"),
+        )
+        return cls(
+            at=instant_of(row.id),
+            traffic_class=name,
+            reason=ClassReason(code=code, text=TEXTS[code]),
+            can_attribute=name in COUNTING_CLASSES,
+            network=None if row.network is None else str(row.network),
+            subs=dict(parse_qsl(row.subs or "", errors="replace")),
+            **{field: getattr(row, field) for field in plain},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClickFilter:
+    """`from` is included, `to` is not. Without a link at most 31 days; by default the latest."""
+
+    link_id: Annotated[LinkId | None, Query()] = None
+    partner_id: Annotated[PartnerId | None, Query()] = None
+    program_id: Annotated[ProgramId | None, Query()] = None
+    traffic_class: Annotated[TrafficClass | None, Query(alias="class")] = None
+    from_: Annotated[Instant | None, Query(alias="from")] = None
+    to: Annotated[Instant | None, Query()] = None
+
+    def span(self) -> tuple[datetime, datetime]:
+        """InvalidRequest if it is turned round, or too long without a link."""
+        now = datetime.now(UTC)
+        most = timedelta(days=MOST_DAYS)
+        end = max(self.to or now + _DAY, _EARLIEST)
+        usual = _EARLIEST if self.link_id else max(min(end, now) - most, _EARLIEST)
+        start = max(self.from_ or usual, _EARLIEST)
+        if self.from_ is not None and self.from_ >= (self.to or end):
+            raise turned_round()
+        if self.link_id is None and (self.to or max(now, start)) - start > most:
+            raise too_long(MOST_DAYS)
+        return start, end
+
+    def links(self, workspace: UUID) -> list[ColumnElement[bool]]:
+        """Which links' clicks."""
+        equal = (
+            (Link.id, self.link_id),
+            (Link.partner_id, self.partner_id),
+            (Link.program_id, self.program_id),
+        )
+        wanted = [column == value for column, value in equal if value is not None]
+        return [Link.workspace_id == workspace, *wanted]
+
+
+async def find_click(read: Read, workspace: UUID, click: UUID) -> Any:
+    """One click's row for `StoredClickOut.of`, or none."""
+    return await read.first(_clicks([Link.workspace_id == workspace]).where(Click.id == click))
+
+
+async def click_page(
+    read: Read, workspace: UUID, only: ClickFilter, wanted: Page
+) -> tuple[list[Any], bool]:
+    """The rows of one page, newest first, and whether more follow."""
+    start, end = only.span()
+    after = first_id(end)
+    if wanted.starting_after is not None:
+        after = min(after, await _anchor(read, workspace, wanted.starting_after))
+    rows: list[Any] = []
+    async for day in _days(read, workspace, only, start, instant_of(after)):
+        most = wanted.limit + 1 - len(rows)
+        rows += await read.all(_on(day, workspace, only, (first_id(start), after)).limit(most))
+        if len(rows) > wanted.limit:
+            break
+    return rows[: wanted.limit], len(rows) > wanted.limit
+
+
+def _clicks(links: list[ColumnElement[bool]]) -> Select[Any]:
+    # No visitor's hash among the columns.
+    columns: tuple[Any, ...] = (
+        *(Click.id, Click.link_id, Click.traffic_class, Click.class_reason, Click.subs),
+        *(Click.country, Click.network, Click.recovered),
+        *(Link.partner_id, Link.program_id, Link.asset_id),
+        Agent.text.label("agent"),
+        Referrer.text.label("referrer"),
+    )
+    return (
+        select(*columns)
+        .join(Link, Link.id == Click.link_id)
+        .outerjoin(Agent, Agent.id == Click.agent_id)
+        .outerjoin(Referrer, Referrer.id == Click.referrer_id)
+        .where(*links)
+    )
+
+
+def _on(day: date, workspace: UUID, only: ClickFilter, bounds: tuple[UUID, UUID]) -> Select[Any]:
+    """One day's clicks: of its partition, unless the counters know that there is none."""
+    links = only.links(workspace)
+    low = max(first_id(midnight(day)), bounds[0])
+    high = min(first_id(midnight(day) + _DAY), bounds[1])
+    return (
+        _clicks(links)
+        .where(Click.id >= low, Click.id < high, *_of_class(Click, only))
+        .where(exists(_counted(links, only).where(LinkClicks.on_day == day)))
+        .order_by(Click.id.desc())
+    )
+
+
+async def _days(
+    read: Read, workspace: UUID, only: ClickFilter, start: datetime, end: datetime
+) -> AsyncIterator[date]:
+    """The days to look at, the latest first: one link's own, else the calendar's."""
+    first, last = start.date(), end.date()
+    if only.link_id is None:
+        for number in range(last.toordinal(), first.toordinal() - 1, -1):
+            yield date.fromordinal(number)
+        return
+    counted = _counted(only.links(workspace), only).where(LinkClicks.on_day.between(first, last))
+    for row in await read.all(counted.distinct().order_by(LinkClicks.on_day.desc())):
+        yield row.on_day
+
+
+def _counted(links: list[ColumnElement[bool]], only: ClickFilter) -> Select[Any]:
+    return (
+        select(LinkClicks.on_day)
+        .join(Link, Link.id == LinkClicks.link_id)
+        .where(*links, *_of_class(LinkClicks, only))
+        .correlate(None)
+    )
+
+
+def _of_class(table: type[Click | LinkClicks], only: ClickFilter) -> list[ColumnElement[bool]]:
+    if only.traffic_class is None:
+        return []
+    return [table.traffic_class == CLASSES[only.traffic_class]]
+
+
+async def _anchor(read: Read, workspace: UUID, text: str) -> UUID:
+    """The click after which a page starts; InvalidRequest if it is none of the workspace's."""
+    try:
+        wanted = decode("clk", text)
+    except MalformedIdError:
+        wanted = None
+    if wanted is None or await find_click(read, workspace, wanted) is None:
+        place, remedy = "query/starting_after", "Send the last id of the page before."
+        raise InvalidRequest(errors=[FieldError(place, "Not an object of this list", remedy)])
+    return wanted
