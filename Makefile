@@ -7,7 +7,7 @@ DEMO := $(if $(DATABASE_URL)$(FINDERFEE_DATABASE_URL),,--demo)
 # The sites' script is tested in a real browser, where there is one.
 BROWSER := $(and $(shell command -v chromium),$(shell command -v chromedriver))
 
-.PHONY: help run test check bench lock openapi clean
+.PHONY: help run test check bench faults lock openapi clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -30,6 +30,9 @@ check: .venv/.stamp ## format, lint, types, import contracts, house rules, opena
 
 bench: .venv/.stamp ## redirects and decisions per second, beside plain rivals; needs wrk
 	$(BIN)/python -m bench
+
+faults: .venv/.stamp ## what holds when processes, Postgres, disks and clocks fail; Linux, root, gcc, strace
+	$(BIN)/python -m faults $(FAULTS)
 
 openapi: .venv/.stamp ## write openapi.yaml from the code
 	$(BIN)/python -m app openapi > openapi.yaml.new

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from bench.__main__ import machine
-from faults import kills, postgres
+from faults import clock, disk, kills, order, postgres
 from faults.stage import Figures
 
 FAULTS: dict[str, Callable[[int], Figures]] = {
@@ -19,6 +19,12 @@ FAULTS: dict[str, Callable[[int], Figures]] = {
     "resets": postgres.resets,
     "hangs": postgres.hangs,
     "cold": postgres.cold,
+    "full": disk.full,
+    "unsynced": disk.unsynced,
+    "clock": clock.clock,
+    "late": clock.late,
+    "order": order.order,
+    "cut": order.cut,
 }
 
 

@@ -26,7 +26,7 @@ def kills(seed: int, *, times: int = 200) -> Figures:
     """
     began = time.monotonic()
     with stage() as here, here.service("--workers", str(WORKERS)) as service:
-        with here.crowd(service, seed).visiting() as told:
+        with here.crowd(service, seed, visitors=32).visiting() as told:
             _kill(here, service, random.Random(seed), times)
             service.until(lambda: _web(service) != [], LIFE_S)
         account = here.account(told)
@@ -67,7 +67,12 @@ def orphans(seed: int, *, load_s: float = 3.0) -> Figures:
                 orphan_s = time.monotonic() - began
             told.answers += later.answers
             account = here.account(told)
-        return {"left": left, "of_the_third": orphan, "taken_up_s": round(orphan_s, 1), **account.figures}
+        return {
+            "left": left,
+            "of_the_third": orphan,
+            "taken_up_s": round(orphan_s, 1),
+            **account.figures,
+        }
 
 
 def _kill(here: Stage, service: Service, dice: random.Random, times: int) -> None:
@@ -102,6 +107,6 @@ def _has_answered(here: Stage, pid: int) -> bool:
     """Whether this very process has sent a visitor on, by what it counts itself."""
     path = here.data_dir / "metrics" / f"counter_{pid}.db"
     with suppress(FileNotFoundError, StructError):  # not there, or not filled yet
-        values = MmapedDict.read_all_values_from_file(str(path))
+        values = MmapedDict.read_all_values_from_file(str(path))  # type: ignore[no-untyped-call]
         return any(value for key, value, *_ in values if "finderfee_redirects_total" in key)
     return False

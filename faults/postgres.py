@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import psutil
 
@@ -19,7 +20,7 @@ Span = tuple[float, float]
 
 
 def killed(seed: int, *, times: int = 5, phase_s: float = 12.0) -> Figures:
-    """kill -9 of the embedded server's postmaster, which the parent starts again.
+    """Kill -9 of the embedded server's postmaster, which the parent starts again.
 
     Each time a healthy phase comes first, so that both kinds see the same machine.
     """
@@ -83,7 +84,7 @@ def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
                 figures[f"{order}_ready_s"] = round(service.ready("redirect"), 1)
                 crowd = here.crowd(service, seed + number)
                 with crowd.visiting(each_once=True) as opened:
-                    service.until(lambda found=opened: len(found.answers) == len(CODES), 60)
+                    service.until(partial(_all_answered, opened), 60)
                 promise(not opened.refused and not opened.cut_off, f"{opened.refused}, {order}")
                 told.answers += opened.answers
                 way.tell("pass")
@@ -92,9 +93,11 @@ def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
 
 
 def _through_a_proxy(seed: int, order: str, times: int, phase_s: float) -> Figures:
-    with stage() as here, proxy_to(here.url, seed) as way, here.service(
-        DATABASE_URL=way.url
-    ) as service:
+    with (
+        stage() as here,
+        proxy_to(here.url, seed) as way,
+        here.service(DATABASE_URL=way.url) as service,
+    ):
 
         def trouble() -> None:
             way.tell(order)
@@ -105,7 +108,11 @@ def _through_a_proxy(seed: int, order: str, times: int, phase_s: float) -> Figur
 
 
 def _in_turns(
-    here: Stage, service: Service, seed: int, trouble: Callable[[], None], times: int,
+    here: Stage,
+    service: Service,
+    seed: int,
+    trouble: Callable[[], None],
+    times: int,
     phase_s: float,
 ) -> Figures:
     """Healthy and troubled phases in turns under a steady load, then the account.
@@ -138,6 +145,10 @@ def _in_turns(
     account = here.account(told)
     promise(meanwhile <= P99_TIMES * usual, f"p99 {figures}")
     return figures | account.figures
+
+
+def _all_answered(told: Told) -> bool:
+    return len(told.answers) == len(CODES)
 
 
 def _during(what: Callable[[], None]) -> Span:

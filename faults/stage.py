@@ -1,15 +1,17 @@
 """A real service with 10,000 links, and the account of what its visitors were told."""
 
 import asyncio
+import shutil
 import sqlite3
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -35,6 +37,7 @@ _COPIES = """
 """
 
 Figures = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Stage:
     @contextmanager
     def starting(self, *arguments: str, **environment: str) -> Iterator[Service]:
         """As `service`, but ready for nothing yet."""
-        given: Mapping[str, str] = GIVEN | {"FINDERFEE_METRICS_PORT": str(self.metrics_port)}
+        given = GIVEN | {"FINDERFEE_METRICS_PORT": str(self.metrics_port)}
         if not self.embedded:
             given = given | {"DATABASE_URL": self.url}
         with serve(self.data_dir, *arguments, environment=given | environment) as service:
@@ -97,7 +100,7 @@ class Stage:
             finally:
                 await connection.close()
 
-        return asyncio.run(fetch())
+        return run(fetch())
 
     def stored(self) -> set[UUID]:
         return {row["id"] for row in self.rows("SELECT id FROM clicks")}
@@ -133,8 +136,9 @@ class Stage:
         answered, stored = told.ids(KEYS), self.stored()
         unstored = len(answered - stored)
         promise(unstored <= unrecorded, f"{unstored} answered clicks lost, {unrecorded} unrecorded")
-        (row,) = self.rows("SELECT count(*) AS rows, (SELECT sum(clicks) FROM link_clicks) AS sum"
-                           " FROM clicks")
+        (row,) = self.rows(
+            "SELECT count(*) AS rows, (SELECT sum(clicks) FROM link_clicks) AS sum FROM clicks"
+        )
         promise(
             len(stored) == row["rows"] == row["sum"],
             f"{len(stored)} ids, {row['rows']} rows, {row['sum']} counted",
@@ -147,6 +151,12 @@ def promise(holds: bool, otherwise: str) -> None:  # noqa: FBT001 (reads like as
         raise SystemExit(f"BROKEN: {otherwise}")
 
 
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """To its end, in a thread: whoever calls may have an event loop of its own."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 @contextmanager
 def stage(*, owned: bool = False) -> Iterator[Stage]:
     """A migrated Postgres with links. owned: the service's own, in its data folder."""
@@ -155,14 +165,19 @@ def stage(*, owned: bool = False) -> Iterator[Stage]:
         home = folder / "data" if owned else folder / "given"
         try:
             url = embedded.start(home)
-            asyncio.run(upgrade(url))
-            asyncio.run(_make_links(url))
+            run(upgrade(url))
+            run(make_links(url))
             yield Stage(folder, url, owned)
+        except BaseException:
+            # For whoever has to find out why.
+            with suppress(FileNotFoundError):
+                shutil.copy(folder / "log.txt", "faults-log.txt")
+            raise
         finally:
             embedded.stop(home)
 
 
-async def _make_links(url: str) -> None:
+async def make_links(url: str) -> None:
     await make_link(url, "first")
     async with connected(url) as connection:
         await connection.execute(_COPIES, CODES)
@@ -172,8 +187,9 @@ def _clicks_in(path: Path) -> int:
     with suppress(sqlite3.OperationalError):  # removed meanwhile, or without its table yet
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:
-            return int(connection.execute("SELECT coalesce(sum(clicks), 0) FROM commits")
-                       .fetchone()[0])
+            return int(
+                connection.execute("SELECT coalesce(sum(clicks), 0) FROM commits").fetchone()[0]
+            )
         finally:
             connection.close()
     return 0

@@ -12,7 +12,7 @@ CORE = sorted((ROOT / "app/core").rglob("*.py"))
 MONEY = [*CORE, *sorted((ROOT / "app/ledger").rglob("*.py"))]
 ALL = sorted(
     path
-    for folder in ("app", "tests", "bench", "migrations")
+    for folder in ("app", "tests", "bench", "faults", "migrations")
     for path in (ROOT / folder).rglob("*.py")
 )
 
