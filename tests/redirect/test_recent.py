@@ -218,3 +218,43 @@ def test_without_room_on_disk_a_process_goes_by_what_it_saw_itself(tmp_path: Pat
     assert run.stdout.splitlines()[-1] == "False True False"
     assert "recent.not_shared" in run.stdout + run.stderr
     assert not opened(tmp_path).seen(key(1), NOW)
+
+
+WRITE = """
+import pathlib, sys
+from app.redirect.recent import Recent
+table = Recent.open(pathlib.Path(sys.argv[1]), window_s=60, unhashed_clicks=3)
+marks = [int(digit * 8, 16) for digit in sys.argv[2]]
+print("ready", flush=True)
+while True:
+    for mark in marks:
+        # Neither is a duplicate of the other, so that both are written down.
+        for at in (mark & 0x7fffffff, (mark & 0x7fffffff) + 1_000):
+            table.seen((mark << 32 | 7).to_bytes(8), at)
+"""
+
+
+def test_no_process_sees_half_of_what_another_writes(tmp_path: Path) -> None:
+    table = opened(tmp_path)
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITE, str(tmp_path), digits], stdout=subprocess.PIPE, text=True
+        )
+        for digits in ("12345678", "9abcdef0")
+    ]
+    seen: set[int] = set()
+    try:
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+        for _ in range(100_000):
+            seen.update(table._visits[7 * 8 : 8 * 8].tolist())
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    assert len(seen) > 8
+    for word in seen - {0}:
+        mark = word >> 32
+        assert mark % 0x1111_1111 == 0
+        assert (word & 0xFFFF_FFFF) - (mark & 0x7FFF_FFFF) in (0, 1_000)
