@@ -52,14 +52,18 @@ def unsynced(seed: int, *, phase_s: float = 8.0) -> Figures:
     Promised: as for the full disk.
     """
     with stage() as here:
-        shim = preload(here.folder)
-        with here.service(**shim.environment) as service:
-            turns = (
-                partial(shim.break_sync, broken=True),
-                service.child("app.main").kill,
-                partial(shim.break_sync, broken=False),
-            )
-            return _without_a_disk(here, service, seed, turns, phase_s)
+        return without_sync(here, seed, phase_s)
+
+
+def without_sync(here: Stage, seed: int, phase_s: float) -> Figures:
+    shim = preload(here.folder)
+    with here.service(**shim.environment) as service:
+        turns = (
+            partial(shim.break_sync, broken=True),
+            service.child("app.main").kill,
+            partial(shim.break_sync, broken=False),
+        )
+        return _without_a_disk(here, service, seed, turns, phase_s)
 
 
 def _without_a_disk(

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import psutil
@@ -19,7 +20,16 @@ P99_TIMES = 1.5
 Span = tuple[float, float]
 
 
-def killed(seed: int, *, times: int = 5, phase_s: float = 12.0) -> Figures:
+@dataclass(frozen=True)
+class Turns:
+    """Healthy and troubled phases in turns. p99_times: how much slower the troubled may be."""
+
+    times: int
+    phase_s: float
+    p99_times: float = P99_TIMES
+
+
+def killed(seed: int, *, times: int = 8, phase_s: float = 5.0) -> Figures:
     """Kill -9 of the embedded server's postmaster, which the parent starts again.
 
     Each time a healthy phase comes first, so that both kinds see the same machine.
@@ -32,7 +42,7 @@ def killed(seed: int, *, times: int = 5, phase_s: float = 12.0) -> Figures:
         time.sleep(phase_s - 1)
 
     with stage(owned=True) as here, here.service() as service:
-        return _in_turns(here, service, seed, lambda: kill(service), times, phase_s) | {
+        return _in_turns(here, service, seed, lambda: kill(service), Turns(times, phase_s)) | {
             "kills": times
         }
 
@@ -50,22 +60,29 @@ def stopped(seed: int, *, stop_s: float = 60.0) -> Figures:
             _signal(frozen, signal.SIGCONT)
 
     with stage(owned=True) as here, here.service() as service:
-        return _in_turns(here, service, seed, lambda: stop(service), 1, stop_s / 2)
+        return _in_turns(here, service, seed, lambda: stop(service), Turns(1, stop_s / 2))
 
 
 def slow(seed: int, *, times: int = 3, phase_s: float = 15.0, delay_s: float = 0.1) -> Figures:
     """Each answer of Postgres, and each question, takes 100 ms longer."""
-    return _through_a_proxy(seed, f"slow {delay_s}", times, phase_s) | {"delay_s": delay_s}
+    with stage() as here:
+        return through_a_proxy(here, seed, f"slow {delay_s}", Turns(times, phase_s)) | {
+            "delay_s": delay_s
+        }
 
 
 def resets(seed: int, *, times: int = 3, phase_s: float = 15.0, mean_s: float = 1.0) -> Figures:
     """Every connection to Postgres is reset at random, after a second on average."""
-    return _through_a_proxy(seed, f"reset {mean_s}", times, phase_s) | {"reset_after_s": mean_s}
+    with stage() as here:
+        return through_a_proxy(here, seed, f"reset {mean_s}", Turns(times, phase_s)) | {
+            "reset_after_s": mean_s
+        }
 
 
 def hangs(seed: int, *, times: int = 3, phase_s: float = 15.0) -> Figures:
     """Postgres takes connections and never answers, as behind a firewall that drops packets."""
-    return _through_a_proxy(seed, "hang", times, phase_s)
+    with stage() as here:
+        return through_a_proxy(here, seed, "hang", Turns(times, phase_s))
 
 
 def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
@@ -92,30 +109,22 @@ def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
         return figures | account.figures
 
 
-def _through_a_proxy(seed: int, order: str, times: int, phase_s: float) -> Figures:
-    with (
-        stage() as here,
-        proxy_to(here.url, seed) as way,
-        here.service(DATABASE_URL=way.url) as service,
-    ):
+def through_a_proxy(here: Stage, seed: int, order: str, turns: Turns) -> Figures:
+    """Trouble of the proxy's: the service knows Postgres by its address only."""
+    with proxy_to(here.url, seed) as way, here.service(DATABASE_URL=way.url) as service:
 
         def trouble() -> None:
             way.tell(order)
-            time.sleep(phase_s)
+            time.sleep(turns.phase_s)
             way.tell("pass")
 
-        return _in_turns(here, service, seed, trouble, times, phase_s)
+        return _in_turns(here, service, seed, trouble, turns)
 
 
 def _in_turns(
-    here: Stage,
-    service: Service,
-    seed: int,
-    trouble: Callable[[], None],
-    times: int,
-    phase_s: float,
+    here: Stage, service: Service, seed: int, trouble: Callable[[], None], turns: Turns
 ) -> Figures:
-    """Healthy and troubled phases in turns under a steady load, then the account.
+    """Both kinds of phases under a steady load, then the account.
 
     Promised: every answer is a 302, p99 at most 1.5 times the healthy one, the backlog is
     drained within 60 s, and the counts are equal.
@@ -123,16 +132,15 @@ def _in_turns(
     healthy: list[Span] = []
     troubled: list[Span] = []
     backlogs = [0]
-
     with here.crowd(service, seed, rate=RATE).visiting() as told:
-        time.sleep(2)
-        for _ in range(times):
-            healthy.append(_during(lambda: time.sleep(phase_s)))
+        time.sleep(min(turns.phase_s, 2))
+        for _ in range(turns.times):
+            healthy.append(_during(partial(time.sleep, turns.phase_s)))
             troubled.append(_during(trouble))
             backlogs.append(here.in_journals())
             # Healthy means: the backlog is gone, too.
             service.until(lambda: here.in_journals() < RATE, 60)
-        healthy.append(_during(lambda: time.sleep(phase_s)))
+        healthy.append(_during(partial(time.sleep, turns.phase_s)))
     promise(not told.refused and not told.cut_off, f"{told.refused}, {told.cut_off} cut off")
     usual, meanwhile = told.p99_ms(*healthy), told.p99_ms(*troubled)
     figures = {
@@ -143,7 +151,7 @@ def _in_turns(
         "backlog": max(backlogs),
     }
     account = here.account(told)
-    promise(meanwhile <= P99_TIMES * usual, f"p99 {figures}")
+    promise(meanwhile <= turns.p99_times * usual, f"p99 {figures}")
     return figures | account.figures
 
 

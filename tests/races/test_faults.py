@@ -1,0 +1,47 @@
+"""Short forms of `make faults`: the ones that no other test shows."""
+
+import math
+import random
+import secrets
+import shutil
+from pathlib import Path
+
+import pytest
+
+from faults.disk import without_sync
+from faults.order import drained_after_cuts, recorded, synced_first
+from faults.postgres import Turns, through_a_proxy
+from faults.stage import Stage, make_links
+
+
+@pytest.fixture
+async def here(tmp_path: Path, fresh_database_url: str) -> Stage:
+    await make_links(fresh_database_url)
+    return Stage(tmp_path, fresh_database_url, embedded=False)
+
+
+@pytest.fixture
+def seed() -> int:
+    return secrets.randbelow(10_000)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_a_302_leaves_after_the_fsync_and_a_power_cut_loses_nothing_answered(
+    here: Stage, seed: int
+) -> None:
+    recording = recorded(here, seed, requests=200)
+    assert synced_first(recording)["answers"] >= 200
+    figures = drained_after_cuts(here, recording, random.Random(seed), cuts=4)
+    assert figures["kept"] >= 200
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+def test_visitors_are_sent_on_while_fsync_fails(here: Stage, seed: int) -> None:
+    figures = without_sync(here, seed, phase_s=1)
+    assert figures["missing"] <= figures["unrecorded"]
+
+
+def test_connections_that_are_reset_lose_no_click_and_no_visitor(here: Stage, seed: int) -> None:
+    # No word on speed: what else a test machine does would decide.
+    turns = Turns(times=1, phase_s=1.5, p99_times=math.inf)
+    assert through_a_proxy(here, seed, "reset 0.3", turns)["answered"] > 500
