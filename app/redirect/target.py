@@ -24,6 +24,7 @@ MAX_SUB_BYTES: Final = 100
 _URL_CHARACTERS: Final = "!#$%&'()*+,-./:;=?@[]_~"
 _ENCODING: Final = "latin-1"  # any byte there and back, whatever the visitor's encoding was
 _DEEP_QUERY: Final = f"{DEEP}=".encode()
+_NEVER: Final = float("inf")
 T = TypeVar("T")
 
 
@@ -37,10 +38,14 @@ class Way(NamedTuple):
 
 
 class Target:
-    """A link ready to redirect: `target.way(query)`."""
+    """A link ready to redirect: `target.way(query)`.
+
+    A hundred thousand of them are kept in memory: each holds one text of its own, and shares what
+    equals another's.
+    """
 
     __slots__ = (
-        *("_click", "_end", "_own", "_page", "_plain", "_query", "_waiting"),
+        *("_before", "_click", "_end", "_head_length", "_own", "_page_length", "_waiting"),
         *("expires_at", "fallback", "keeps_network", "link", "workspace"),
     )
 
@@ -48,33 +53,39 @@ class Target:
         self.link = row.id
         self.workspace = _shared(row.workspace)
         self.keeps_network = row.keeps_network
-        self.expires_at = 0.0 if row.archived else (row.expires_at or float("inf"))
+        self.expires_at = 0.0 if row.archived else (row.expires_at or _NEVER)
         """Seconds since 1970; an archived link has always been expired."""
         self.fallback = _clean(row.fallback).encode() if row.fallback else None
         rest, mark, fragment = _clean(row.destination).partition("#")
-        self._page, _, query = rest.partition("?")
+        page, _, query = rest.partition("?")
         pieces = _pieces(row, query)
         taken = {_name(piece).lower() for piece in pieces} | {row.click_parameter.lower(), DEEP}
         labels = labels_of(row, pieces, taken)
         pieces += [label.filled({}) for label in labels if not label.waits]
-        self._waiting = tuple(label for label in labels if label.waits)
+        self._waiting = _shared(tuple(label for label in labels if label.waits))
         self._own = _shared(frozenset(taken | {_name(piece).lower() for piece in pieces if piece}))
-        self._query = f"?{''.join(f'{piece}&' for piece in pieces if piece)}"
         self._click = _shared(f"{quote(row.click_parameter, safe='')}=")
-        self._end = mark + fragment
-        self._plain = self._joined(self._page, [], self._end)
+        self._end = _shared((mark + fragment).encode())
+        # All of it is ASCII by now, so lengths are those of the bytes.
+        self._page_length = len(page)
+        head = f"{page}?{''.join(f'{piece}&' for piece in pieces if piece)}"
+        self._head_length = len(head)
+        self._before = self._joined(head, [], self._end).before
 
     def way(self, query: bytes) -> Way:
         """query: the request's own, raw. What doesn't depend on it is worked out already."""
         if not query:
-            return self._plain
+            return Way(self._before, self._end, b"")
         pairs = _pairs(query)
+        head = self._before[: self._head_length].decode()
         if _DEEP_QUERY in query and (path := _deep_path(pairs)):
             # Another page: the destination's parameters stay, its place within the page doesn't.
-            return self._joined(_origin(self._page) + path, pairs, "")
-        return self._joined(self._page, pairs, self._end)
+            page, own = head[: self._page_length], head[self._page_length :]
+            return self._joined(_origin(page) + path + own, pairs, b"")
+        return self._joined(head, pairs, self._end)
 
-    def _joined(self, page: str, pairs: list[tuple[str, str]], end: str) -> Way:
+    def _joined(self, head: str, pairs: list[tuple[str, str]], end: bytes) -> Way:
+        """head: the page and the link's own parameters."""
         own, labels = self._own, ""
         if self._waiting:
             asked = dict(reversed(pairs))
@@ -83,8 +94,8 @@ class Target:
             own = own | {_name(text) for text in filled}
         kept = [pair for pair in pairs if pair[0].lower() not in own]
         passed = f"{urlencode(kept, encoding=_ENCODING)}&" if kept else ""
-        before = f"{page}{self._query}{passed}{labels}{self._click}"
-        return Way(before.encode(), end.encode(), _subs(kept) if kept else b"")
+        before = f"{head}{passed}{labels}{self._click}"
+        return Way(before.encode(), end, _subs(kept) if kept else b"")
 
 
 @lru_cache(maxsize=4_096)
