@@ -6,6 +6,7 @@ prometheus_client is imported; so the parent sets it when it starts the child.
 
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a private folder of our own is made in it)
+_MAX_ENDED: Final = 50
+"""A process that keeps dying must not fill the memory that the living ones need."""
 _log: Final = structlog.get_logger()
 
 
@@ -25,6 +28,7 @@ class Metrics:
 
     def __init__(self, folder: Path) -> None:
         self.folder = _emptied(folder)
+        self._ended: deque[int] = deque()
         self._registry = CollectorRegistry()
         MultiProcessCollector(self._registry, path=str(self.folder))  # type: ignore[no-untyped-call]
         self._restarts = Counter(
@@ -38,8 +42,16 @@ class Metrics:
         self._restarts.labels(process).inc()
 
     def ended(self, pid: int) -> None:
-        """Drop the gauges of a process that is gone; its counters stay in the sum."""
+        """Drop the gauges of a process that is gone; its counters stay in the sum for long."""
         mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]
+        for path in self._of(pid):
+            # Killed while it made the file: the collector can't read an empty one.
+            if not path.stat().st_size:
+                path.unlink()
+        self._ended.append(pid)
+        if len(self._ended) > _MAX_ENDED:
+            for path in self._of(self._ended.popleft()):
+                path.unlink()
 
     def remove(self) -> None:
         """Give the memory back, once no child writes any more."""
@@ -64,6 +76,9 @@ class Metrics:
             server.shutdown()
             server.server_close()
             thread.join()
+
+    def _of(self, pid: int) -> list[Path]:
+        return list(self.folder.glob(f"*_{pid}.db"))
 
 
 def _emptied(folder: Path) -> Path:

@@ -30,3 +30,17 @@ def test_without_such_memory_metrics_are_kept_in_the_data_folder(
     monkeypatch.setattr(metrics, "_MEMORY", tmp_path / "none")
     assert Metrics(tmp_path / "data/metrics").folder == tmp_path / "data/metrics"
     assert Metrics(tmp_path / "data/metrics").folder.is_dir()
+
+
+def test_what_dead_processes_leave_is_bounded_and_readable(tmp_path: Path) -> None:
+    kept = Metrics(tmp_path / "metrics")
+    for pid in range(1, 103):
+        (kept.folder / f"counter_{pid}.db").write_bytes(bytes(100))
+    for pid in range(1, 103):
+        kept.ended(pid)
+    assert len(list(kept.folder.iterdir())) == 50
+    assert (kept.folder / "counter_102.db").exists()
+    (kept.folder / "counter_103.db").touch()
+    kept.ended(103)
+    assert not (kept.folder / "counter_103.db").exists()
+    kept.remove()
