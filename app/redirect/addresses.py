@@ -16,6 +16,8 @@ _HEADER: Final = b"x-forwarded-for"
 _MAX_HOPS: Final = 20
 """More proxies of one's own than this stand nowhere."""
 _REMEMBERED: Final = 10_000
+_MAX_WRITTEN: Final = 64
+"""Longer than any address with its port: what is remembered stays small."""
 
 
 class Addresses:
@@ -52,6 +54,8 @@ class Addresses:
 
     def _look(self, written: str) -> tuple[bytes, bool]:
         """The address in bytes, and whether it is a trusted proxy's; remembered for a while."""
+        if len(written) > _MAX_WRITTEN:
+            return b"", False
         found = self._known.get(written)
         if found is None:
             packed = packed_address(written)
