@@ -4,6 +4,7 @@ from app.db.tables.base import Base
 from app.db.tables.clicks import (
     Agent,
     Click,
+    ClickRetention,
     ImpressionWriter,
     LinkClicks,
     LinkImpressions,
@@ -36,6 +37,7 @@ __all__ = [
     "ApiKey",
     "Base",
     "Click",
+    "ClickRetention",
     "Commission",
     "Conversion",
     "Customer",

@@ -123,3 +123,16 @@ class QuarantinedClick(Base):
     """The journal row as JSON bytes."""
     error: Mapped[str]
     quarantined_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ClickRetention(Base):
+    """How far retention has removed a workspace's clicks, so that no day is looked at twice."""
+
+    __tablename__ = "click_retention"
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cleared_to: Mapped[date]
+    """Days (UTC) before it hold no click of the workspace. A drain that stores a late click sets
+    it back to that click's day, in the same transaction."""
+    clearing_from: Mapped[date | None]
+    """Where the round that is going on began, or one that did not end: the next begins there."""
