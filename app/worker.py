@@ -31,8 +31,9 @@ from app.db.where import database_url
 from app.health import HEARTBEAT_S
 from app.ledger.mature import mature_due
 from app.redirect.drain import drain_orphans
-from app.redirect.partitions import make_partitions
+from app.redirect.partitions import keep_partitions
 from app.redirect.recover import recover_clicks
+from app.redirect.retention import remove_old_clicks
 from app.redirect.salts import ROUND_S, tend
 from app.secret_keys import SecretKeys
 from app.settings import Settings
@@ -108,8 +109,7 @@ async def empty_orphans(context: Context) -> None:
 
 
 async def make_partitions_ahead(context: Context) -> None:
-    async with context.database.tx() as tx:
-        await make_partitions(tx)
+    await keep_partitions(context.database)
 
 
 async def tend_salts(context: Context) -> None:
@@ -120,6 +120,10 @@ async def tend_salts(context: Context) -> None:
         window_s=context.settings.duplicate_window_s,
         database_url=context.database.url,
     )
+
+
+async def remove_clicks_past_retention(context: Context) -> None:
+    await remove_old_clicks(context.database)
 
 
 async def recover_missing_clicks(context: Context) -> None:
@@ -140,6 +144,7 @@ LOOPS: Final = (
 )
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),
+    Cron("retention", "37 * * * *", remove_clicks_past_retention),
     Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),
 )
 AT_START: Final = (Once("partitions", make_partitions_ahead),)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from time import time
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
@@ -23,6 +24,8 @@ _AT_ONCE: Final = 250
 """Rows encoded before the requests get their turn: about half a millisecond."""
 _A_DAY: Final = 337_500
 """Units of 256 ms, which are the first 40 bits of a UUIDv7."""
+_LATE: Final = 2
+"""Days; the shortest retention is 7."""
 _REFUSED: Final = (
     ValueError,
     asyncpg.DataError,
@@ -39,6 +42,15 @@ _COUNT: Final = """
     ORDER BY 1, 2, 3
     ON CONFLICT (link_id, on_day, traffic_class)
     DO UPDATE SET clicks = link_clicks.clicks + excluded.clicks
+"""
+# Retention looks at a day once: it has to hear of what is stored there afterwards.
+_TELL_RETENTION: Final = """
+    INSERT INTO click_retention AS old (workspace_id, cleared_to)
+    SELECT links.workspace_id, DATE '0001-01-01'
+    FROM unnest($1::uuid[]) AS late (link_id) JOIN links ON links.id = late.link_id
+    GROUP BY 1 ORDER BY 1
+    ON CONFLICT (workspace_id) DO UPDATE
+        SET cleared_to = least(old.cleared_to, DATE '1970-01-01' + $2::int)
 """
 _STAGE: Final = (
     "CREATE TEMPORARY TABLE staged_clicks (LIKE clicks INCLUDING DEFAULTS) ON COMMIT DROP"
@@ -137,9 +149,12 @@ class ClickStore:
         for (link, at, traffic_class), clicks in at_once.items():
             found[link, int.from_bytes(at) // _A_DAY, traffic_class] += clicks
         links, days, classes = zip(*found, strict=True) if found else ((), (), ())
-        await self._connection.execute(
-            _COUNT, [WireUUID(link) for link in links], days, classes, list(found.values())
-        )
+        wire_links = [WireUUID(link) for link in links]
+        await self._connection.execute(_COUNT, wire_links, days, classes, list(found.values()))
+        today = int(time()) // 86_400
+        if late := [one for one in zip(days, wire_links, strict=True) if one[0] < today - _LATE]:
+            first = min(day for day, _ in late)
+            await self._connection.execute(_TELL_RETENTION, [link for _, link in late], first)
 
     async def _quarantine(self, click: UUID, row: bytes, error: Exception) -> None:
         reason = str(error).replace("\x00", "\ufffd")[:1_000]
