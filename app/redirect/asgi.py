@@ -139,6 +139,6 @@ async def _show(send: Send, scope: Scope, page: Page) -> None:
 
 
 def _host(headers: dict[bytes, bytes]) -> str:
-    """The host asked for, lowercase and without its port."""
+    """The host asked for, lowercase, without its port and the root's dot."""
     host = headers.get(b"host", b"").decode("latin-1").lower()
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
+    return (host if host.endswith("]") else host.rpartition(":")[0] or host).removesuffix(".")
