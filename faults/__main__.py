@@ -37,7 +37,10 @@ def main() -> int:
     for name in given.names or FAULTS:
         began = time.monotonic()
         print(f"{name:9} seed={given.seed}", end=" ", flush=True)
-        figures = FAULTS[name](given.seed)
+        try:
+            figures = FAULTS[name](given.seed)
+        except AssertionError as error:  # what was waited for did not come in time
+            raise SystemExit(f"BROKEN: {error}") from error
         shown = " ".join(f"{key}={value}" for key, value in figures.items())
         print(f"{shown} ({time.monotonic() - began:.0f} s)", flush=True)
     return 0

@@ -11,7 +11,7 @@ from functools import partial
 import psutil
 
 from faults.proxy import proxy_to
-from faults.stage import CODES, Figures, Stage, promise, stage
+from faults.stage import CODES, DRAINED_S, Figures, Stage, promise, stage
 from faults.visitors import Told
 from tests.service import Service
 
@@ -131,7 +131,7 @@ def _in_turns(
     """
     healthy: list[Span] = []
     troubled: list[Span] = []
-    backlogs = [0]
+    backlogs, drained_s = [0], [0.0]
     with here.crowd(service, seed, rate=RATE).visiting() as told:
         time.sleep(min(turns.phase_s, 2))
         for _ in range(turns.times):
@@ -139,7 +139,7 @@ def _in_turns(
             troubled.append(_during(trouble))
             backlogs.append(here.in_journals())
             # Healthy means: the backlog is gone, too.
-            service.until(lambda: here.in_journals() < RATE, 60)
+            drained_s.append(service.until(lambda: here.in_journals() < RATE, DRAINED_S))
         healthy.append(_during(partial(time.sleep, turns.phase_s)))
     promise(not told.refused and not told.cut_off, f"{told.refused}, {told.cut_off} cut off")
     usual, meanwhile = told.p99_ms(*healthy), told.p99_ms(*troubled)
@@ -149,6 +149,7 @@ def _in_turns(
         "p99_ms": round(meanwhile, 1),
         "times": round(meanwhile / usual, 2),
         "backlog": max(backlogs),
+        "backlog_s": round(max(drained_s), 1),
     }
     account = here.account(told)
     promise(meanwhile <= turns.p99_times * usual, f"p99 {figures}")
