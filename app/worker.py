@@ -32,6 +32,7 @@ from app.health import HEARTBEAT_S
 from app.ledger.mature import mature_due
 from app.redirect.drain import drain_orphans
 from app.redirect.partitions import keep_partitions
+from app.redirect.prune import prune_changes
 from app.redirect.recover import recover_clicks
 from app.redirect.retention import remove_old_clicks
 from app.redirect.salts import ROUND_S, tend
@@ -126,6 +127,10 @@ async def remove_clicks_past_retention(context: Context) -> None:
     await remove_old_clicks(context.database)
 
 
+async def prune_link_changes(context: Context) -> None:
+    await prune_changes(context.database)
+
+
 async def recover_missing_clicks(context: Context) -> None:
     async with context.database.tx() as tx:
         await recover_clicks(tx)
@@ -145,6 +150,7 @@ LOOPS: Final = (
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),
     Cron("retention", "37 * * * *", remove_clicks_past_retention),
+    Cron("link changes", "17 3 * * *", prune_link_changes),
     Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),
 )
 AT_START: Final = (Once("partitions", make_partitions_ahead),)

@@ -1,14 +1,20 @@
-"""The feed ends when it is told to, whatever happens in that moment."""
+"""The feed misses nothing, reads nothing twice, and ends when it is told to."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.db.engine import Database
 from app.redirect.directory import Directory
 from app.redirect.feed import _Follower
+from app.redirect.prune import prune_changes
+from app.redirect.replica import Replica
+from tests.redirect.making import Running, connected, gate_to, make_link, running_road, until
 
 
 class Quiet:
@@ -47,3 +53,140 @@ async def test_a_notification_does_not_swallow_the_end(turns: int, tmp_path: Pat
     await asyncio.wait({feed}, timeout=2)
     directory.close()
     assert not still_runs
+
+
+@pytest.fixture
+def url(fresh_database_url: str) -> str:
+    return fresh_database_url
+
+
+def leads(road: Running, code: str) -> bytes:
+    target = road.road.directory.find("", code)
+    return target.way(b"").before if target else b""
+
+
+async def moved(url: str, code: str, path: str) -> None:
+    async with connected(url) as connection:
+        statement = "UPDATE links SET destination = $1 WHERE code = $2"
+        await connection.execute(statement, f"https://shop.example/{path}", code)
+
+
+async def test_a_commit_that_comes_late_while_the_connection_is_lost_is_not_missed(
+    url: str, tmp_path: Path
+) -> None:
+    slow = await make_link(url, "slow")
+    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+        await road.ready()
+        async with connected(url) as connection:
+            held = connection.transaction()
+            await held.start()
+            await connection.execute(
+                "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
+            )
+            await make_link(url, "quick")
+            await road.knows("quick")
+            await gate.shut()
+            await held.commit()
+        position = road.road.directory.position
+        assert position is not None and len(position.gaps) == 1
+        await gate.open()
+        await until(lambda: b"/slow" in leads(road, "slow"))
+
+
+async def test_a_commit_that_comes_late_while_nobody_runs_is_not_missed(
+    url: str, tmp_path: Path
+) -> None:
+    slow = await make_link(url, "slow")
+    async with connected(url) as connection:
+        held = connection.transaction()
+        await held.start()
+        await connection.execute(
+            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
+        )
+        async with running_road(tmp_path, url) as road:
+            await road.ready()
+            await make_link(url, "quick")
+            await road.knows("quick")
+        await held.commit()
+    async with running_road(tmp_path, url) as road:
+        await until(lambda: b"/slow" in leads(road, "slow"))
+
+
+async def test_changes_seen_are_not_read_again_after_a_restart(url: str, tmp_path: Path) -> None:
+    await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+        await moved(url, "spring", "new")
+        await until(lambda: b"/new" in leads(road, "spring"))
+        replica = road.folder / "links.sqlite"
+    # Only a change that was read again would write over this.
+    with contextlib.closing(sqlite3.connect(replica)) as file, file:
+        file.execute("UPDATE links SET destination = 'https://shop.example/marked'")
+    async with running_road(tmp_path, url) as road:
+        await make_link(url, "later")
+        await road.knows("later")
+        assert b"/marked" in leads(road, "spring")
+
+
+async def test_old_changes_are_pruned_and_who_needs_them_copies_anew(
+    url: str, tmp_path: Path
+) -> None:
+    await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+    for path in ("one", "two"):
+        await moved(url, "spring", path)
+    database = Database(url)
+    async with connected(url) as connection:
+        await connection.execute("UPDATE link_changes SET changed_at = now() - interval '6.9 days'")
+        assert await prune_changes(database) == 0
+        await connection.execute("UPDATE link_changes SET changed_at = now() - interval '7.1 days'")
+        assert await prune_changes(database) > 0
+        assert await connection.fetchval("SELECT count(*) FROM link_changes") == 1
+        # What the one that is left does not tell.
+        await connection.execute("ALTER TABLE links DISABLE TRIGGER note_update")
+    await database.close()
+    await moved(url, "spring", "untold")
+    async with running_road(tmp_path, url) as road:
+        await until(lambda: b"/untold" in leads(road, "spring"))
+    # Nothing was pruned since, so nothing is copied, and the database is not taken for another.
+    await moved(url, "spring", "untold-again")
+    async with running_road(tmp_path, url) as road:
+        await make_link(url, "later")
+        await road.knows("later")
+        assert b"/untold?" in leads(road, "spring")
+
+
+async def test_a_gap_that_stays_is_asked_for_as_long_as_it_may_be_filled(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.redirect.feed._OVERLAP_S", 0.3)
+    link = await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road, connected(url) as connection:
+        await road.ready()
+        rolled_back = connection.transaction()
+        await rolled_back.start()
+        await connection.execute("UPDATE links SET archived_at = now() WHERE id = $1", link)
+        await rolled_back.rollback()
+        await make_link(url, "later")
+        await road.knows("later")
+        directory = road.road.directory
+        assert directory.position is not None and directory.position.gaps
+        await until(lambda: directory.position is not None and not directory.position.gaps)
+    replica = Replica(road.folder / "links.sqlite")
+    position = replica.position()
+    assert position is not None and position.gaps == ()
+    replica.close()
+
+
+async def test_a_start_before_the_schema_is_there_waits_for_it(
+    url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with connected(url) as connection:
+        await connection.execute("ALTER TABLE link_changes RENAME TO not_there_yet")
+        async with running_road(tmp_path, url) as road:
+            await asyncio.sleep(0.7)
+            assert not road.road.ready()
+            await connection.execute("ALTER TABLE not_there_yet RENAME TO link_changes")
+            await road.ready()
+    assert "task=feed" not in capfd.readouterr().out
