@@ -117,7 +117,8 @@ class Directory:
         fallbacks: all of them, if one changed.
         """
         keys = await asyncio.to_thread(self._replica.apply, links, gone, at, fallbacks)
-        self._changes += 1
+        if keys:
+            self._changes += 1
         for host, code in keys:
             self._targets.pop(_key(host, code), None)
             self._absent.pop(_key(host, code), None)
@@ -133,12 +134,13 @@ class Directory:
     async def copy_page(self, links: Sequence[LinkRow], copy: int) -> None:
         await asyncio.to_thread(self._replica.copy_page, links, copy)
 
-    async def end_copy(self, at: Position) -> None:
-        await asyncio.to_thread(self._replica.end_copy, at)
+    async def end_copy(self, at: Position, fallbacks: Fallbacks) -> None:
+        await asyncio.to_thread(self._replica.end_copy, at, fallbacks)
         self._changes += 1
         self._targets.clear()
         self._absent.clear()
         self.hosts = self._replica.hosts()
+        self._fallbacks = _encoded(fallbacks)
         self.position = at
 
     def close(self) -> None:

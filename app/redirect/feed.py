@@ -123,8 +123,7 @@ class _Follower:
             await self._directory.copy_page(links, copy)
         self._ask_for([record["number"] for record in missing])
         position = Position(found["source"], newest, copy, tuple(self._gaps))
-        await self._directory.end_copy(position)
-        await self._directory.apply([], [], position, await self._fallbacks())
+        await self._directory.end_copy(position, await self._fallbacks())
         log.info("replica.copied", links=count)
         return position
 

@@ -126,8 +126,7 @@ class Replica:
                 touched.update(self._keys("id = ?", link_id))
                 self._writer.execute("DELETE FROM links WHERE id = ?", (link_id,))
             if fallbacks is not None:
-                self._writer.execute("DELETE FROM fallbacks")
-                self._writer.executemany("INSERT INTO fallbacks VALUES (?, ?)", fallbacks.items())
+                self._replace(fallbacks)
             self._move(at)
         return touched
 
@@ -136,11 +135,12 @@ class Replica:
         with self._transaction() as writer:
             writer.executemany(_INSERT, [(*link, copy) for link in links])
 
-    def end_copy(self, at: Position) -> None:
+    def end_copy(self, at: Position, fallbacks: Fallbacks) -> None:
         """Remove what the copy did not find, and follow from here on."""
         with self._transaction() as writer:
             writer.execute("DELETE FROM links WHERE copy <> ?", (at.copy,))
             writer.execute(_INDEX)
+            self._replace(fallbacks)
             self._move(at)
 
     def close(self) -> None:
@@ -183,6 +183,10 @@ class Replica:
         return self._writer.execute(
             f"SELECT host, code FROM links WHERE {where}", values
         ).fetchall()
+
+    def _replace(self, fallbacks: Fallbacks) -> None:
+        self._writer.execute("DELETE FROM fallbacks")
+        self._writer.executemany("INSERT INTO fallbacks VALUES (?, ?)", fallbacks.items())
 
     def _move(self, at: Position) -> None:
         self._writer.execute("DELETE FROM position")

@@ -1,12 +1,10 @@
 import asyncio
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.redirect.directory import Directory, DirectoryUnavailableError
+from app.redirect.directory import Directory
 from app.redirect.replica import Position, Replica
-from app.redirect.watch import keep_running
 from tests.redirect.making import (
     connected,
     drained,
@@ -122,58 +120,6 @@ async def test_redirects_go_on_while_postgres_is_away_and_are_drained_after(
         await road.knows("after")
 
 
-async def test_codes_the_replica_lacks_are_asked_together(url: str, tmp_path: Path) -> None:
-    """Before the first copy has ended nothing is here, and everything is answered."""
-    directory = Directory(tmp_path / "links.sqlite", size=10)
-    for number in range(20):
-        await make_link(url, f"code{number}")
-    async with asyncio.TaskGroup() as group:
-        answering = group.create_task(answering_on(directory, url))
-        found = await asyncio.gather(*(directory.ask("", f"code{n}") for n in range(25)))
-        assert [target is not None for target in found] == [True] * 20 + [False] * 5
-        answering.cancel()
-    directory.close()
-
-
-async def test_a_visitor_who_hangs_up_takes_no_answer_from_others(url: str, tmp_path: Path) -> None:
-    await make_link(url, "spring")
-    directory = Directory(tmp_path / "links.sqlite", size=10)
-    async with asyncio.TaskGroup() as group:
-        left, stays = (group.create_task(directory.ask("", "spring")) for _ in range(2))
-        await asyncio.sleep(0)
-        left.cancel()
-        answering = group.create_task(answering_on(directory, url))
-        assert await stays is not None
-        answering.cancel()
-    directory.close()
-
-
-async def test_a_no_is_remembered_until_the_link_is_made(url: str, tmp_path: Path) -> None:
-    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
-        await road.ready()
-        assert (await road.get("/r/soon")).status_code == 404
-        await gate.shut()
-        assert (await road.get("/r/soon")).status_code == 404
-        assert (await road.get("/r/other")).status_code == 503
-        await make_link(url, "soon")
-        await gate.open()
-        await road.knows("soon")
-        assert not road.road.directory._absent
-        assert (await road.get("/r/soon")).status_code == 302
-
-
-async def test_a_restart_of_postgres_is_not_noticed_by_who_asks_after_it(
-    url: str, tmp_path: Path
-) -> None:
-    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
-        await road.ready()
-        assert (await road.get("/r/one")).status_code == 404
-        await gate.shut()
-        await gate.open()
-        await asyncio.sleep(0.1)
-        assert (await road.get("/r/two")).status_code == 404
-
-
 async def test_the_replica_follows_another_database_anew(
     fresh_database_url: str, database_url: str, tmp_path: Path
 ) -> None:
@@ -198,32 +144,11 @@ async def test_an_unreadable_replica_is_filled_anew(url: str, tmp_path: Path) ->
         await road.knows("spring")
 
 
-async def test_nobody_answering_is_unavailable_within_bounds(tmp_path: Path) -> None:
-    directory = Directory(tmp_path / "links.sqlite", size=10)
-    async with asyncio.TaskGroup() as group:
-        answering = group.create_task(answering_on(directory, "postgresql://x@127.0.0.1:1/x"))
-        asked = [group.create_task(refused(directory, f"c{n}")) for n in range(2_000)]
-        async with asyncio.timeout(5):
-            assert all([await one for one in asked])
-        answering.cancel()
-    directory.close()
-
-
-async def answering_on(directory: Directory, url: str) -> None:
-    await keep_running("directory", partial(directory.answer, url))
-
-
-async def refused(directory: Directory, code: str) -> bool:
-    with pytest.raises(DirectoryUnavailableError):
-        await directory.ask("", code)
-    return True
-
-
 async def test_memory_keeps_the_links_asked_for_lately(tmp_path: Path) -> None:
     directory = Directory(tmp_path / "links.sqlite", size=2)
     links = [row(id=bytes([n]) * 16, code=f"c{n}") for n in range(3)]
     await directory.copy_page(links, 1)
-    await directory.end_copy(Position("here:1", 0, 1))
+    await directory.end_copy(Position("here:1", 0, 1), {})
     for code in ("c0", "c1", "c0", "c2"):
         assert directory.find("", code) is not None
     assert list(directory._targets) == ["/c0", "/c2"]
