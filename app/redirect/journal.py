@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from app.redirect.journal_writer import JournalWriter
+from app.redirect.metrics import JOURNAL_OLDEST_SECONDS
 
 WAIT_S: Final = 1.0
 _MAX_WAITING_ROWS: Final = 20_000
@@ -86,9 +87,13 @@ class Journal:
             self._schedule()
 
     async def recover(self) -> None:
-        """Try the disk each second while it fails: nobody sends visitors to one who isn't ready."""
+        """Try the disk each second while it fails: nobody sends visitors to one who isn't ready.
+
+        And tell how long clicks wait here: with no visitors, nothing else would.
+        """
         while True:
             await asyncio.sleep(_RECOVER_S)
+            JOURNAL_OLDEST_SECONDS.set(self._writer.oldest_s())
             if not self.usable:
                 self._schedule()
 

@@ -149,6 +149,13 @@ class JournalFile:
         """Pages in use; a file doesn't shrink, its free pages are used again."""
         return (self._pragma("page_count") - self._pragma("freelist_count")) * self._page_bytes
 
+    def oldest_ms(self) -> int | None:
+        """When the first click was made that is here still; by its id, a UUIDv7."""
+        found = self._connection.execute(
+            "SELECT substr(rows, 2, 6) FROM commits ORDER BY number LIMIT 1"
+        ).fetchone()
+        return int.from_bytes(found[0]) if found else None
+
     def close(self) -> None:
         self._connection.close()
 

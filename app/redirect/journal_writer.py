@@ -9,11 +9,13 @@ from typing import Final
 import structlog
 
 from app.redirect.journal_file import PATTERN, JournalFile, next_path
-from app.redirect.metrics import COMMIT_SECONDS, JOURNAL_BYTES
+from app.redirect.metrics import COMMIT_SECONDS, JOURNAL_BYTES, JOURNAL_MAX_BYTES
 
 _FORGET_COMMITS: Final = 200
 _BUDGET_CHECK_S: Final = 0.25
 _REOPEN_AFTER_S: Final = 1.0
+_FILLING: Final = 0.8
+_FILLING_NO_MORE: Final = 0.6
 
 log = structlog.get_logger()
 
@@ -32,7 +34,9 @@ class JournalWriter:
         self._left_bytes = self._measure_left()
         self._checked_at = 0.0
         self._failed_at = 0.0
-        self._full = False
+        self._full = self._filling = False
+        self._oldest_ms: int | None = None
+        JOURNAL_MAX_BYTES.set(max_bytes)
         try:
             self._file = JournalFile(self.path)
         except (sqlite3.Error, OSError) as error:
@@ -42,6 +46,11 @@ class JournalWriter:
     @property
     def usable(self) -> bool:
         return self._file is not None and not self._full
+
+    def oldest_s(self) -> float:
+        """Age of the oldest click that waits here, as of the latest look; 0.0: none waits."""
+        oldest_ms = self._oldest_ms
+        return max(0.0, time.time() - oldest_ms / 1000) if oldest_ms is not None else 0.0
 
     def write(self, rows: list[bytes], forget_to: int) -> bool:
         """Whether the rows are on disk."""
@@ -58,6 +67,9 @@ class JournalWriter:
             if rows or forget_to > self.forgotten_to:
                 self._file.append(b"".join(rows), len(rows), forget_to=forget_to)
                 self.forgotten_to = max(self.forgotten_to, forget_to)
+                if not rows:
+                    # The last that is written for a while, when no visitors come.
+                    self._oldest_ms = self._oldest(self._file)
         except (sqlite3.Error, OSError) as error:
             self._abandon(error, len(rows))
             return False
@@ -73,12 +85,27 @@ class JournalWriter:
             self._checked_at = now
             if self._left_bytes:
                 self._left_bytes = self._measure_left()
-            used = self._file.used_bytes() + self._left_bytes
-            JOURNAL_BYTES.set(used)
-            if (full := used >= self._max_bytes) and not self._full:
-                log.error("journal.full", used_bytes=used, max_bytes=self._max_bytes)
-            self._full = full
+            self._oldest_ms = self._oldest(self._file)
+            self._judge(self._file.used_bytes() + self._left_bytes)
         return self._full
+
+    def _judge(self, used: int) -> None:
+        """Tell of a budget that is nearly used up, and that is used up, once each."""
+        JOURNAL_BYTES.set(used)
+        full = used >= self._max_bytes
+        if full and not self._full:
+            log.error("journal.full", used_bytes=used, max_bytes=self._max_bytes)
+        self._full = full
+        level = _FILLING_NO_MORE if self._filling else _FILLING
+        filling = used >= level * self._max_bytes
+        if filling and not self._filling:
+            log.error("journal.filling", used_bytes=used, max_bytes=self._max_bytes)
+        self._filling = filling
+
+    def _oldest(self, file: JournalFile) -> int | None:
+        """A left journal's clicks are at least as old as its last page."""
+        left = [_changed_ms(path) for path in self._left()] if self._left_bytes else []
+        return min((at for at in [*left, file.oldest_ms()] if at is not None), default=None)
 
     def _abandon(self, error: Exception, clicks: int) -> None:
         """After a failed fsync nobody knows what the file holds: the drain finds out."""
@@ -103,8 +130,10 @@ class JournalWriter:
 
     def _measure_left(self) -> int:
         """Bytes of the journals beside ours, which count in the budget until they are drained."""
-        left = (path for path in self._folder.glob(PATTERN) if path != self.path)
-        return sum(_size_of(path) for path in left)
+        return sum(_size_of(path) for path in self._left())
+
+    def _left(self) -> list[Path]:
+        return [path for path in self._folder.glob(PATTERN) if path != self.path]
 
 
 def _size_of(path: Path) -> int:
@@ -113,3 +142,10 @@ def _size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _changed_ms(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns // 1_000_000
+    except FileNotFoundError:
+        return None

@@ -24,6 +24,16 @@ JOURNAL_BYTES: Final = Gauge(
     "Used pages of the journals that wait for the drain",
     multiprocess_mode="livesum",
 )
+JOURNAL_MAX_BYTES: Final = Gauge(
+    "finderfee_journal_max_bytes",
+    "What the journals may use; past it clicks are not recorded",
+    multiprocess_mode="livesum",
+)
+JOURNAL_OLDEST_SECONDS: Final = Gauge(
+    "finderfee_journal_oldest_seconds",
+    "Age of the oldest click that waits in a journal for the drain; 0: none waits",
+    multiprocess_mode="livemax",
+)
 DRAINED: Final = Counter("finderfee_clicks_drained", "Clicks committed in Postgres by the drain")
 QUARANTINED: Final = Counter(
     "finderfee_clicks_quarantined", "Journal rows that Postgres refused and that were put aside"

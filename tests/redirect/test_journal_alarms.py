@@ -1,0 +1,95 @@
+import asyncio
+import time
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from app.db.engine import Database
+from app.redirect.journal import Journal
+from app.redirect.journal_file import JournalFile, JournalRow, pack
+from tests.redirect.making import drained, make_link, running_road, until
+
+
+def row_made(ago_s: float) -> bytes:
+    click = UUID(int=int((time.time() - ago_s) * 1000) << 80 | 7 << 76 | 2 << 62)
+    return pack(JournalRow(1, click.bytes, b"l" * 16, b"agent" * 50, b""))
+
+
+def gauge(name: str) -> float:
+    return REGISTRY.get_sample_value(f"finderfee_journal_{name}") or 0.0
+
+
+async def test_a_budget_that_fills_is_told_of_once_before_it_is_full(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=1_000_000)
+    with capture_logs() as logs:
+        while await journal.record(row_made(0) * 20):
+            await asyncio.sleep(0.01)
+    told = [(one["event"], one["log_level"]) for one in logs]
+    assert told == [("journal.filling", "error"), ("journal.full", "error")]
+    assert 800_000 <= logs[0]["used_bytes"] < 1_000_000 <= logs[1]["used_bytes"]
+    assert gauge("max_bytes") == 1_000_000
+    assert gauge("used_bytes") == logs[1]["used_bytes"]
+    await journal.close()
+
+
+async def test_a_budget_that_fills_again_is_told_of_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=1_000_000)
+    with capture_logs() as logs:
+        for used in (799_999, 800_000, 700_000, 800_000, 599_999, 800_000):
+            journal._writer._judge(used)
+    assert [one["used_bytes"] for one in logs] == [800_000, 800_000]
+    await journal.close()
+
+
+async def test_the_age_of_the_oldest_click_that_waits_is_told(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=10**9)
+    path = journal.path
+    assert path is not None
+    telling = asyncio.create_task(journal.recover())
+    await journal.record(row_made(500))
+    await asyncio.sleep(0.3)
+    await journal.record(row_made(100) + row_made(90))
+    await until(lambda: gauge("oldest_seconds") > 0)
+    before = gauge("oldest_seconds")
+    assert before == pytest.approx(500, abs=5)
+    await until(lambda: gauge("oldest_seconds") > before, timeout_s=5)
+    journal.forget(path, 1)
+    await until(lambda: gauge("oldest_seconds") < 400, timeout_s=5)
+    assert gauge("oldest_seconds") == pytest.approx(100, abs=5)
+    journal.forget(path, 2)
+    await until(lambda: gauge("oldest_seconds") == 0, timeout_s=5)
+    telling.cancel()
+    await journal.close()
+
+
+async def test_clicks_of_a_left_journal_wait_too(tmp_path: Path) -> None:
+    left = tmp_path / "journal-000001.sqlite"
+    file = JournalFile(left)
+    file.append(row_made(0), 1)
+    file.close()
+    journal = Journal(tmp_path, max_bytes=10**9)
+    await journal.record(row_made(0))
+    await asyncio.sleep(0.3)
+    await journal.record(row_made(0))
+    assert journal._writer.oldest_s() > 0.3
+    left.unlink()
+    await asyncio.sleep(0.3)
+    await journal.record(row_made(0))
+    assert journal.path is not None
+    journal.forget(journal.path, 3)
+    await until(lambda: journal._writer.oldest_s() == 0)
+    await journal.close()
+
+
+async def test_no_click_waits_once_the_drain_has_them_all(
+    fresh_database: Database, tmp_path: Path
+) -> None:
+    await make_link(fresh_database.url, "spring")
+    async with running_road(tmp_path, fresh_database.url) as road:
+        await road.ready()
+        await road.get("/r/spring")
+        await drained(fresh_database.url, 1)
+        await until(lambda: road.road.journal._writer.oldest_s() == 0)
