@@ -4,7 +4,7 @@ Clicks have no workspace column and no index but their id. The counters per link
 which days there is anything to find, so only those days' partitions are opened.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Self
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import Field
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, literal, select
 
 from app.core.attribution import COUNTING_CLASSES
 from app.core.traffic import CLASSES, NAMES, REASON_NAMES
@@ -28,6 +28,7 @@ from app.wire import ClickId, Country, Instant, LinkId, Out, PartnerId, ProgramI
 
 MOST_DAYS: Final = 31
 _DAY: Final = timedelta(days=1)
+_FEW_LINKS: Final = 100
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 TrafficClass = Literal["human", "duplicate", "bot", "prefetch", "preview", "head", "embedded"]
@@ -134,8 +135,12 @@ async def click_page(
         after = min(after, await _anchor(read, workspace, wanted.starting_after))
     rows: list[Any] = []
     async for day in _days(read, workspace, only, start, instant_of(after)):
-        most = wanted.limit + 1 - len(rows)
-        rows += await read.all(_on(day, workspace, only, (first_id(start), after)).limit(most))
+        links = await _opened(read, workspace, only, day)
+        if links:
+            low = max(first_id(midnight(day)), first_id(start))
+            high = min(first_id(midnight(day) + _DAY), after)
+            most = wanted.limit + 1 - len(rows)
+            rows += await read.all(_within((low, high), workspace, only, links).limit(most))
         if len(rows) > wanted.limit:
             break
     return rows[: wanted.limit], len(rows) > wanted.limit
@@ -159,17 +164,27 @@ def _clicks(links: list[ColumnElement[bool]]) -> Select[Any]:
     )
 
 
-def _on(day: date, workspace: UUID, only: ClickFilter, bounds: tuple[UUID, UUID]) -> Select[Any]:
-    """One day's clicks: of its partition, unless the counters know that there is none."""
-    links = only.links(workspace)
-    low = max(first_id(midnight(day)), bounds[0])
-    high = min(first_id(midnight(day) + _DAY), bounds[1])
-    return (
-        _clicks(links)
-        .where(Click.id >= low, Click.id < high, *_of_class(Click, only))
-        .where(exists(_counted(links, only).where(LinkClicks.on_day == day)))
-        .order_by(Click.id.desc())
+def _within(
+    span: tuple[UUID, UUID], workspace: UUID, only: ClickFilter, opened: Sequence[UUID]
+) -> Select[Any]:
+    """Clicks of part of a day. opened: links that have any there, as `_opened` gives them."""
+    statement = _clicks(only.links(workspace)).where(Click.id >= span[0], Click.id < span[1])
+    if len(opened) <= _FEW_LINKS:
+        # Told which links, Postgres need not join each click of the day to find that it is other's.
+        statement = statement.where(Click.link_id == any_(literal(opened, ARRAY(Uuid))))
+    return statement.where(*_of_class(Click, only)).order_by(Click.id.desc())
+
+
+async def _opened(read: Read, workspace: UUID, only: ClickFilter, day: date) -> Sequence[UUID]:
+    """The links with clicks on a day; of many just more than a few."""
+    rows = await read.all(
+        select(LinkClicks.link_id)
+        .distinct()
+        .join(Link, Link.id == LinkClicks.link_id)
+        .where(*only.links(workspace), LinkClicks.on_day == day, *_of_class(LinkClicks, only))
+        .limit(_FEW_LINKS + 1)
     )
+    return [row.link_id for row in rows]
 
 
 async def _days(
@@ -181,18 +196,16 @@ async def _days(
         for number in range(last.toordinal(), first.toordinal() - 1, -1):
             yield date.fromordinal(number)
         return
-    counted = _counted(only.links(workspace), only).where(LinkClicks.on_day.between(first, last))
-    for row in await read.all(counted.distinct().order_by(LinkClicks.on_day.desc())):
-        yield row.on_day
-
-
-def _counted(links: list[ColumnElement[bool]], only: ClickFilter) -> Select[Any]:
-    return (
+    rows = await read.all(
         select(LinkClicks.on_day)
+        .distinct()
         .join(Link, Link.id == LinkClicks.link_id)
-        .where(*links, *_of_class(LinkClicks, only))
-        .correlate(None)
+        .where(*only.links(workspace), *_of_class(LinkClicks, only))
+        .where(LinkClicks.on_day.between(first, last))
+        .order_by(LinkClicks.on_day.desc())
     )
+    for row in rows:
+        yield row.on_day
 
 
 def _of_class(table: type[Click | LinkClicks], only: ClickFilter) -> list[ColumnElement[bool]]:

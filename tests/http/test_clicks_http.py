@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy.dialects import postgresql
@@ -13,9 +12,9 @@ from app.core.traffic import CLASSES, REASONS
 from app.db.engine import Database
 from app.ids import decode, encode, uuid7
 from app.redirect.partitions import make_partitions
-from app.reports import clicks as reading
-from app.reports.clicks import TrafficClass
+from app.reports.clicks import ClickFilter, TrafficClass, _within
 from app.reports.reasons import TEXTS
+from app.reports.spans import first_id
 from tests.http.client import Api, click_on, make_link, make_partner, make_program
 from tests.http.visiting import BROWSER, Site, all_pages, iso, open_site, write
 
@@ -230,16 +229,17 @@ async def test_a_day_is_read_from_its_partition_alone(
     link = partner["default_link"]
     await write(database_url, link, [datetime.now(UTC)])
     workspace = decode("ws", (await api.get("/workspaces"))["data"][0]["id"])
-    only = reading.ClickFilter(link_id=decode("link", link["id"]))
-    bounds = (UUID(int=0), UUID(int=2**128 - 1))
-    statement = reading._on(TODAY.date(), workspace, only, bounds).limit(26)
+    only = ClickFilter(link_id=decode("link", link["id"]))
+    span = first_id(TODAY), first_id(TODAY + timedelta(days=1))
+    statement = _within(span, workspace, only, [decode("link", link["id"])]).limit(26)
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     compiled = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     async with database.tx() as tx:
         await make_partitions(tx)
     async with database.read() as read:
         driver = await read.driver()
-        plan = await driver.fetch(f"EXPLAIN {compiled}")
+        # An array that is written out has no type.
+        plan = await driver.fetch(f"EXPLAIN {compiled}".replace("])", "]::uuid[])"))
     lines = "\n".join(row[0] for row in plan)
     scanned = {word for word in lines.split() if word.startswith("clicks_") and "pkey" not in word}
     assert scanned == {f"clicks_{TODAY:%Y%m%d}"}, lines
