@@ -26,10 +26,11 @@ def installed() -> bool:
 
 def load(port: int, folder: Path, *, seconds: int, seed: int) -> Round:
     """folder: with the requests. The same seed draws the same requests in the same order."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", "-s", str(_SCRIPT)]
+    # The time-out is only for what hangs: slow answers belong into the latencies.
+    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--timeout", "30s", "--latency"]
     address = f"http://127.0.0.1:{port}"
     done = subprocess.run(
-        [*command, address, "--", str(folder), str(seed)],
+        ["wrk", *options, "-s", str(_SCRIPT), address, "--", str(folder), str(seed)],
         check=False,
         capture_output=True,
         text=True,
