@@ -200,6 +200,23 @@ async def test_a_dead_process_journals_are_taken_up_and_removed(url: str, tmp_pa
     assert list(folder.glob("journal*")) == []
 
 
+async def test_a_living_process_takes_up_what_another_leaves_meanwhile(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.redirect.drain.ORPHANS_S", 0.2)
+    other = tmp_path / "web-9"
+    async with running_road(tmp_path, url) as road:
+        await road.ready()
+        assert road.folder != other
+        other.mkdir()
+        file = JournalFile(next_path(other))
+        file.append(pack(row()) + pack(row()), 2)
+        file.close()
+        await drained(url, 2)
+        await until(lambda: list(other.glob("journal*")) == [])
+    assert await counted_in(url) == 2
+
+
 async def test_an_unreadable_journal_stays_and_stops_no_other(url: str, tmp_path: Path) -> None:
     folder = claim_folder(tmp_path)
     broken = next_path(folder)
