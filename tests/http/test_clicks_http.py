@@ -203,6 +203,22 @@ async def test_a_token_finds_its_click_in_its_own_workspace_only(
     assert (await stranger.get(f"/clicks?link_id={click['link_id']}"))["data"] == []
 
 
+async def test_past_clicks_keep_their_asset(api: Api, partner: Any, database_url: str) -> None:
+    link = await make_link(api, partner, asset_id="banner")
+    path = f"/links/{link['id']}"
+    await api.patch(path, {"asset_id": "poster"})
+    (click,) = await write(database_url, link, [TODAY])
+    for other in ("banner", None):
+        refused = await api.patch(path, {"asset_id": other}, status=409)
+        assert "another link" in refused["detail"]
+    await api.patch(path, {"asset_id": "poster", "subs": {"a": "b"}})
+    assert (await api.get(f"/clicks/{click}"))["asset_id"] == "poster"
+    unnamed = partner["default_link"]
+    await write(database_url, unnamed, [TODAY])
+    named = await api.patch(f"/links/{unnamed['id']}", {"asset_id": "home"})
+    assert named["asset_id"] == "home"
+
+
 async def test_who_may_tell_clicks_may_not_read_them(api: Api, partner: Any) -> None:
     link, paths = partner["default_link"]["id"], ("/clicks", f"/partners/{partner['id']}/traffic")
     site = await api.post(

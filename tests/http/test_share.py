@@ -61,6 +61,12 @@ async def test_the_share_kit_carries_the_link_and_the_words(api: Api, link: Any)
         f'<a href="{url}" rel="sponsored noopener">'
         "Tea &amp; &quot;cake&quot; &lt;50 %&gt; für alle?</a>"
     )
+    assert kit["impression_url"] == url.replace("/r/", "/i/") + ".gif"
+    assert kit["counted_html"] == kit["html"].replace(
+        "</a>",
+        f'<img src="{kit["impression_url"]}" width="1" height="1" alt="" loading="lazy"'
+        ' referrerpolicy="no-referrer"></a>',
+    )
     found = {name: parse_qs(urlsplit(post).query) for name, post in kit["social"].items()}
     assert found == {
         "x": {"text": [words], "url": [url]},

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,13 +27,15 @@ async def site(api: Api, database_url: str, tmp_path: Path) -> AsyncIterator[Sit
 
 async def test_pixels_and_clicks_make_a_rate(api: Api, site: Site, partner: Any) -> None:
     banner = await make_link(api, partner, asset_id="banner")
+    kit = await api.get(f"/links/{banner['id']}/share")
+    pixel = urlsplit(kit["impression_url"]).path
     for _ in range(8):
         shown = await site.client.get(
-            f"/i/{banner['code']}.gif",
+            pixel,
             headers={"user-agent": BROWSER, "sec-fetch-dest": "image"},
         )
         assert shown.status_code == 200
-    await site.client.get(f"/i/{banner['code']}.gif", headers={"user-agent": "curl/8.0"})
+    await site.client.get(pixel, headers={"user-agent": "curl/8.0"})
     await site.read(await site.open(banner))
     # A mail link has no pixel, so its clicks say nothing about the banner.
     await site.read(await site.open(partner["default_link"]))

@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, exists, func, select, update
 
 from app import destinations
 from app.add_links import refuse_click_parameter
-from app.db.tables import Link, Program
+from app.db.tables import Link, LinkClicks, Program
 from app.db.tx import Tx
 from app.errors import Conflict, NotFound
 from app.tracking_links import AssetId, Subs
@@ -18,7 +18,7 @@ from app.wire import In, Instant
 class LinkUpdate(In):
     """What is absent stays; `null` clears fallback, expires_at and asset_id.
 
-    A code never changes.
+    A code never changes, nor an asset_id once the link has clicks: they are the asset's.
     """
 
     destination: str = ""
@@ -30,7 +30,10 @@ class LinkUpdate(In):
 
 
 async def change(tx: Tx, workspace: UUID, link_id: UUID, wanted: LinkUpdate) -> None:
-    """NotFound; Conflict if it is archived; what `destinations.checked` raises."""
+    """NotFound; Conflict if it is archived or its clicks would change their asset.
+
+    Also what `destinations.checked` raises.
+    """
     link = await _locked(tx, workspace, link_id)
     if link.archived_at is not None:
         raise Conflict("The link is archived.")
@@ -39,6 +42,8 @@ async def change(tx: Tx, workspace: UUID, link_id: UUID, wanted: LinkUpdate) -> 
         if values.get(name) is not None:
             hosts = link.destination_hosts
             values[name] = destinations.checked(values[name], hosts, f"body/{name}")
+    if link.asset_id not in (None, values.get("asset_id", link.asset_id)):
+        await _refuse_clicked(tx, link_id)
     refuse_click_parameter(wanted.subs, link.click_parameter, "body")
     if values:
         await tx.execute(update(Link).where(Link.id == link_id).values(**values))
@@ -52,6 +57,11 @@ async def archive(tx: Tx, workspace: UUID, link_id: UUID) -> None:
         await tx.execute(update(Link).where(Link.id == link_id).values(archived_at=now))
 
 
+async def _refuse_clicked(tx: Tx, link_id: UUID) -> None:
+    if await tx.scalar(select(exists().where(LinkClicks.link_id == link_id))):
+        raise Conflict("The link has clicks on this asset_id; make another link for another asset.")
+
+
 async def _locked(tx: Tx, workspace: UUID, link_id: UUID) -> Row[Any]:
     own = (Link.workspace_id == workspace, Link.id == link_id)
     # The program first, as whoever archives it locks: none of its hosts goes while a link turns
@@ -62,7 +72,7 @@ async def _locked(tx: Tx, workspace: UUID, link_id: UUID) -> Row[Any]:
         .with_for_update(read=True)
     )
     row = await tx.first(
-        select(Link.archived_at, Link.click_parameter, Program.destination_hosts)
+        select(Link.archived_at, Link.click_parameter, Link.asset_id, Program.destination_hosts)
         .join(Program, Program.id == Link.program_id)
         .where(*own)
         .with_for_update(of=Link)

@@ -36,12 +36,18 @@ class QrOut(Out):
 
 
 class ShareOut(Out):
-    """html: a snippet for a page. mailto: opens the reader's mail program."""
+    """html: a snippet for a page. mailto: opens the reader's mail program.
+
+    impression_url: a transparent pixel that counts where the link is shown. counted_html: the
+    snippet with it; put a banner in the place of the words.
+    """
 
     short_url: str
     mailto: str
     social: SocialOut
     html: str
+    impression_url: str
+    counted_html: str
     qr: QrOut
 
 
@@ -64,6 +70,10 @@ def kit(short_url: str, qr_url: str, text: str) -> ShareOut:
     """qr_url: the route of the images. text: the poster's words, may be empty."""
     words = f"{text} {short_url}" if text else short_url
     subject = {"subject": text} if text else {}
+    pixel = _pixel(short_url)
+    # Search engines ask for `sponsored` where a link is paid for.
+    opening = f'<a href="{html.escape(short_url)}" rel="sponsored noopener">'
+    shown = html.escape(text or short_url)
     return ShareOut(
         short_url=short_url,
         mailto=_with("mailto:", {**subject, "body": words}),
@@ -74,11 +84,18 @@ def kit(short_url: str, qr_url: str, text: str) -> ShareOut:
             whatsapp=_with("https://wa.me/", {"text": words}),
             telegram=_with("https://t.me/share/url", {"url": short_url, "text": text}),
         ),
-        # Search engines ask for `sponsored` where a link is paid for.
-        html=f'<a href="{html.escape(short_url)}" rel="sponsored noopener">'
-        f"{html.escape(text or short_url)}</a>",
+        html=f"{opening}{shown}</a>",
+        impression_url=pixel,
+        # Lazily: what nobody scrolls to was not shown. Whose page it is, we need not know.
+        counted_html=f'{opening}{shown}<img src="{html.escape(pixel)}" width="1" height="1" alt=""'
+        ' loading="lazy" referrerpolicy="no-referrer"></a>',
         qr=QrOut(svg=f"{qr_url}?format=svg", png=f"{qr_url}?format=png"),
     )
+
+
+def _pixel(short_url: str) -> str:
+    base, _, code = short_url.rpartition("/r/")
+    return f"{base}/i/{code}.gif"
 
 
 def _with(address: str, query: dict[str, str]) -> str:
