@@ -52,14 +52,18 @@ def canaries(*names: str) -> dict[str, str]:
 
 
 async def found(database_url: str, texts: Mapping[str, str]) -> dict[str, list[str]]:
-    """Where each of several texts is, with fresh statistics; those that are nowhere left out."""
+    """Where each of several texts is; those that are nowhere left out."""
+    places = {name: await where(database_url, text) for name, text in texts.items()}
+    return {name: place for name, place in places.items() if place}
+
+
+async def gather_statistics(database_url: str) -> None:
+    """Have the planner look at all values, as it does from time to time, and keep some."""
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("ANALYZE")
     finally:
         await connection.close()
-    places = {name: await where(database_url, text) for name, text in texts.items()}
-    return {name: place for name, place in places.items() if place}
 
 
 def spellings(needle: str) -> Iterator[tuple[str, str]]:

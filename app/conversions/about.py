@@ -7,7 +7,7 @@ its raw bytes only, which are searched for the person's addresses and ids.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,10 +16,27 @@ import asyncpg
 from app.conversions import identities
 from app.errors import NotFound
 
-EVER: Final = datetime.min.replace(tzinfo=UTC)
 SHORTEST_NEEDLE: Final = 5
 """Shorter ids stand in other people's messages too, by chance."""
 _MOST_ROUNDS: Final = 10
+
+_UNDECIDED: Final = "SELECT id FROM events WHERE workspace_id = $1 AND customer_id IS NULL"
+# OFFSET 0, or a planner that has no statistics yet reads all that was never decided instead.
+_UNDECIDED_SINCE: Final = """
+SELECT id FROM (
+  SELECT id, customer_id FROM events WHERE workspace_id = $1 AND received_at >= $4 OFFSET 0
+) recent WHERE customer_id IS NULL
+"""
+_MENTIONS: Final = """
+SELECT e.id, e.mapped->'people' AS people, e.mapped->'payments' AS payments, b.contact
+FROM ({candidates}) c
+JOIN events e ON e.workspace_id = $1 AND e.id = c.id
+LEFT JOIN event_bodies b ON b.workspace_id = $1 AND b.event_id = c.id
+WHERE e.mapped->'people' ?| $2 OR e.mapped->'payments' ?| $2
+  OR e.mapped IS NULL AND EXISTS (
+    SELECT FROM unnest($3::bytea[]) AS n (needle) WHERE position(n.needle IN b.body) > 0
+  )
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +108,13 @@ async def decided(driver: "asyncpg.Connection[Any]", workspace: UUID, someone: P
 
 
 async def undecided(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, someone: Person, *, since: datetime
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    someone: Person,
+    *,
+    since: datetime | None = None,
 ) -> set[UUID]:
-    """Events about the customer that no decision knows, received since an instant.
+    """Events about the customer that no decision knows; since: received from then on.
 
     They wait, failed, or meant nothing. One that waits may tell another name of the person, under
     which others wait: they are found too, unless somebody else has that name.
@@ -142,25 +163,13 @@ async def _mentions(
     workspace: UUID,
     names: Sequence[str],
     sought: Sequence[bytes],
-    since: datetime,
+    since: datetime | None,
 ) -> Sequence[Mapping[str, Any]]:
-    return await driver.fetch(
-        """
-        SELECT e.id, e.mapped->'people' AS people, e.mapped->'payments' AS payments, b.contact
-        FROM events e
-        LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
-        WHERE e.workspace_id = $1 AND e.customer_id IS NULL AND e.received_at >= $4 AND (
-          e.mapped->'people' ?| $2 OR e.mapped->'payments' ?| $2
-          OR e.mapped IS NULL AND EXISTS (
-            SELECT FROM unnest($3::bytea[]) AS n (needle) WHERE position(n.needle IN b.body) > 0
-          )
-        )
-        """,
-        workspace,
-        names,
-        sought,
-        since,
-    )
+    if since is None:
+        statement = _MENTIONS.format(candidates=_UNDECIDED)
+        return await driver.fetch(statement, workspace, names, sought)
+    statement = _MENTIONS.format(candidates=_UNDECIDED_SINCE)
+    return await driver.fetch(statement, workspace, names, sought, since)
 
 
 async def _news(

@@ -149,7 +149,7 @@ async def export_customer(
     touches, more_touches = await _touches(driver, workspace, someone)
     bought, more_bought = await _conversions(driver, workspace, someone)
     events = await about.decided(driver, workspace, someone)
-    events |= await about.undecided(driver, workspace, someone, since=about.EVER)
+    events |= await about.undecided(driver, workspace, someone)
     received, has_more = await _events(driver, workspace, events, wanted)
     return CustomerExport(
         customer=await _identity(driver, workspace, someone),

@@ -102,6 +102,10 @@ async def _make(tx: Tx, day: date) -> int:
     name = name_of(day)
     bounds = {"first": first_id(day), "after": first_id(day + timedelta(days=1))}
     await tx.execute(text(f"CREATE TABLE {name} (LIKE clicks INCLUDING DEFAULTS)"))
+    # The planner's statistics are copies, which an erasure of their rows would not reach.
+    for personal in ("subs", "network"):
+        column = f"ALTER TABLE {name} ALTER COLUMN {personal} SET STATISTICS 0"
+        await tx.execute(text(column))
     # New strays must not slip in between the move and the attaching.
     await tx.execute(text("LOCK TABLE clicks_default IN ACCESS EXCLUSIVE MODE"))
     moved = await tx.execute(

@@ -5,6 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import Database
+from app.redirect.partitions import days_with_partitions, make_partitions
 from tests.erasing import Erasing, open_erasing, signup
 from tests.making import lead
 
@@ -48,3 +49,36 @@ async def _run(database: Database, statements: list[str]) -> None:
     async with database.tx() as tx:
         for statement in statements:
             await tx.execute(text(statement))
+
+
+async def test_the_planner_keeps_no_copies_of_personal_columns(fresh_database: Database) -> None:
+    async with fresh_database.tx() as tx:
+        await make_partitions(tx)
+        kept = await tx.execute(
+            text(
+                "SELECT attrelid::regclass::text AS place, attname FROM pg_attribute"
+                " WHERE attname = ANY(:columns) AND attstattarget IS DISTINCT FROM 0"
+                " AND attrelid IN (SELECT oid FROM pg_class WHERE relkind IN ('r', 'p')"
+                "   AND relnamespace = 'public'::regnamespace) ORDER BY 1"
+            ),
+            {"columns": ["email", "body", "contact", "subs", "network", "destination", "utm"]},
+        )
+        places = [(row.place, row.attname) for row in kept]
+        partitions = await days_with_partitions(tx)
+    # A program's UTM templates are nobody's.
+    assert places == [("programs", "utm")]
+    assert partitions
+
+
+async def test_copies_that_an_earlier_release_left_are_dropped(fresh_database: Database) -> None:
+    """Setting a column's type to what it is drops them, and rewrites nothing."""
+    async with fresh_database.tx() as tx:
+        await tx.execute(text("CREATE TABLE t AS SELECT 'a@example.com'::text AS email"))
+        await tx.execute(text("INSERT INTO t SELECT 'b@example.com' FROM generate_series(1, 9)"))
+        await tx.execute(text("ANALYZE t"))
+        file = await tx.scalar(text("SELECT pg_relation_filenode('t')"))
+        assert await tx.scalar(text("SELECT count(*) FROM pg_stats WHERE tablename = 't'")) == 1
+        await tx.execute(text("ALTER TABLE t ALTER email TYPE text, ALTER email SET STATISTICS 0"))
+        await tx.execute(text("ANALYZE t"))
+        assert await tx.scalar(text("SELECT count(*) FROM pg_stats WHERE tablename = 't'")) == 0
+        assert await tx.scalar(text("SELECT pg_relation_filenode('t')")) == file

@@ -8,7 +8,7 @@ import pytest
 from app.core.click_token import verify
 from app.db.engine import Database
 from app.ids import decode, encode, uuid7
-from tests.canary import canaries, found
+from tests.canary import canaries, found, gather_statistics
 from tests.contract import stripe_objects as objects
 from tests.contract.stripe_objects import checkout_session
 from tests.http.client import Api
@@ -29,7 +29,7 @@ async def track(selling: Selling, what: str, **body: Any) -> Any:
     return await selling.api.post(f"/track/{what}", body, status=200)
 
 
-async def tell_all(selling: Selling, texts: dict[str, str]) -> str:
+async def tell_all(selling: Selling, texts: dict[str, str], invoice_id: str = "INV-1") -> str:
     """A customer with a canary in every field that takes one: its id."""
     token = selling.click()
     click = verify(token, selling.api.app.state.secret_keys.click_keys)
@@ -49,10 +49,12 @@ async def tell_all(selling: Selling, texts: dict[str, str]) -> str:
     customer: str = event["customer_id"]
     alias = {"namespace": "crm", "external_id": texts["alias"]}
     await selling.api.post(f"/customers/{customer}/aliases", alias)
-    await track(selling, "sale", **selling.sale(customer_external_id=texts["own_id"]))
+    sold = selling.sale(customer_external_id=texts["own_id"], invoice_id=invoice_id)
+    await track(selling, "sale", **sold)
     paid = checkout_session(
         mode="payment", customer=texts["stripe_id"], payment_intent=f"pi_{uuid7().hex}"
     )
+    paid["id"] = f"cs_{uuid7().hex}"
     paid["shipping_details"] = {"name": texts["payment"]}
     paid["customer_details"] |= {"email": f"{texts['email']}@example.com", "name": texts["name"]}
     event = await selling.webhook(objects.event("checkout.session.completed", paid, livemode=True))
@@ -88,7 +90,9 @@ async def _store_click(database: Database, click: UUID, link: UUID, texts: dict[
 async def test_every_text_of_a_customer_is_found_nowhere_afterwards(selling: Selling) -> None:
     texts = canaries(*CUSTOMER_TEXTS)
     customer = await tell_all(selling, texts)
+    await tell_all(selling, canaries(*CUSTOMER_TEXTS), invoice_id="INV-2")
     assert (await found(selling.database.url, texts)).keys() == texts.keys()
+    await gather_statistics(selling.database.url)
     before = await selling.api.get("/ledger/accounts")
 
     erasure = await selling.api.post(f"/customers/{customer}/erase", status=200)

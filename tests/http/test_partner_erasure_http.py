@@ -3,7 +3,7 @@
 import pytest
 
 from app.db.engine import Database
-from tests.canary import canaries, found
+from tests.canary import canaries, found, gather_statistics
 from tests.http.client import Api, make_link, make_partner
 from tests.http.selling import Selling, open_selling, verified
 
@@ -33,7 +33,9 @@ async def test_every_text_of_a_partner_is_found_nowhere_afterwards(
         utm={"campaign": texts["utm"]},
         fallback="https://shop.example.com/gone",
     )
+    await make_partner(api, selling.program, external_id=f"other-{texts['external_id'][::-1]}")
     assert (await found(selling.database.url, texts)).keys() == texts.keys()
+    await gather_statistics(selling.database.url)
     export = await api.send("GET", f"/partners/{partner['id']}/export")
     assert [name for name, text in texts.items() if text not in export.text] == []
 
