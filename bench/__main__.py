@@ -1,6 +1,6 @@
 """`make bench`: on a durable embedded Postgres, made for it and thrown away.
 
-`python -m bench redirects|steady|decisions|storage` runs one part. BENCH_DATABASE_URL takes another
+`python -m bench redirects|steady|decisions|storage|directory` runs one part. BENCH_DATABASE_URL takes another
 server's place; its user has to be able to create databases.
 """
 
@@ -22,13 +22,14 @@ from sqlalchemy import make_url
 
 from app.db import embedded
 from app.db.migrate import upgrade
-from bench import decisions, redirects, steady, storage, wrk
+from bench import decisions, directory, million, redirects, steady, storage, wrk
 
 PARTS: Final[dict[str, tuple[str, Callable[[str], Awaitable[None]]]]] = {
     "redirects": (f"Redirects at {wrk.CONNECTIONS} connections", redirects.main),
     "steady": ("Redirects at a steady rate while all else works", steady.main),
     "decisions": ("Sales decided", decisions.main),
     "storage": ("What a stored click weighs, and the drain beside 10 million", storage.main),
+    "directory": (f"A directory of {million.LINKS:,} links", directory.main),
 }
 
 
