@@ -1,7 +1,7 @@
 """`make bench`: on a durable embedded Postgres, made for it and thrown away.
 
-`python -m bench redirects|steady|decisions|storage|directory` runs one part. BENCH_DATABASE_URL takes another
-server's place; its user has to be able to create databases.
+`python -m bench redirects|steady|decisions|storage|directory` runs one part. BENCH_DATABASE_URL
+takes another server's place; its user has to be able to create databases.
 """
 
 import argparse
