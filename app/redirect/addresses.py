@@ -5,12 +5,11 @@ It is looked at and forgotten: neither journals, Postgres nor logs ever see one.
 
 import socket
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 Network = IPv4Network | IPv6Network
-Header = tuple[bytes, bytes]
 
 _HEADER: Final = b"x-forwarded-for"
 _MAX_HOPS: Final = 20
@@ -21,7 +20,7 @@ _MAX_WRITTEN: Final = 64
 
 
 class Addresses:
-    """`of(peer, headers)` gives 4 or 16 bytes, or none where nobody knows.
+    """`of(peer, told)` gives 4 or 16 bytes, or none where nobody knows, and whether to believe.
 
     trusted: networks of our own proxies. Without any, the connection's address is the visitor's.
     """
@@ -30,27 +29,23 @@ class Addresses:
         self._trusted = tuple(trusted)
         self._known: OrderedDict[str, tuple[bytes, bool]] = OrderedDict()
 
-    def trusts(self, peer: str) -> bool:
-        """Whether what this peer says of its visitor counts."""
-        return bool(self._trusted) and self._look(peer)[1]
+    def of(self, peer: str, told: bytes) -> tuple[bytes, bool]:
+        """The nearest address that is not a trusted proxy's, and whether the peer is one.
 
-    def of(self, peer: str, headers: Iterable[Header]) -> bytes:
-        """The nearest address that is not a trusted proxy's, seen from us.
-
-        headers: as ASGI has them. Each hop adds its own peer at the end, so that only what stands
-        to the left of the first stranger can be made up. No address there (`unknown`): none.
+        told: the request's `X-Forwarded-For`. Each hop adds its own peer at the end, so that only
+        what stands to the left of the first stranger can be made up. No address there
+        (`unknown`): none.
         """
         address, trusted = self._look(peer)
-        if not (self._trusted and trusted):
-            return address
-        told = b",".join([value for name, value in headers if name == _HEADER])
-        if not told:
-            return address
+        if not trusted or not told:
+            return address, trusted
+        if b"," not in told:
+            return self._look(told.decode("latin-1").strip())[0], True
         for hop in reversed(told.decode("latin-1").rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]):
             address, trusted = self._look(hop.strip())
             if not trusted:
                 break
-        return address
+        return address, True
 
     def _look(self, written: str) -> tuple[bytes, bool]:
         """The address in bytes, and whether it is a trusted proxy's; remembered for a while."""
@@ -68,6 +63,14 @@ class Addresses:
     def _is_trusted(self, packed: bytes) -> bool:
         address = ip_address(packed)
         return any(address in network for network in self._trusted)
+
+
+def forwarded(headers: Sequence[tuple[bytes, bytes]], by_name: Mapping[bytes, bytes]) -> bytes:
+    """`X-Forwarded-For`, of several lines all in their order. headers: as ASGI has them."""
+    last = by_name.get(_HEADER, b"")
+    if not last or len(by_name) == len(headers):
+        return last
+    return b",".join([value for name, value in headers if name == _HEADER])
 
 
 def packed_address(written: str) -> bytes:

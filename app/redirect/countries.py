@@ -39,8 +39,8 @@ class Countries:
     def of(self, address: bytes, headers: Mapping[bytes, bytes], *, told: bool) -> bytes:
         """told: whether a trusted proxy sent the headers. Unknown and unassigned codes: none."""
         if told and self._header:
-            country = _KNOWN.get(headers.get(self._header, b"").strip().upper(), b"")
-            if country:
+            said = headers.get(self._header, b"")
+            if country := _KNOWN.get(said) or _KNOWN.get(said.strip().upper()):
                 return country
         return self._look(address) if address and self._reader is not None else b""
 

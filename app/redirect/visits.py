@@ -16,7 +16,7 @@ from app.core.traffic import (
     classify,
     judge_told,
 )
-from app.redirect.addresses import Addresses, network_of
+from app.redirect.addresses import Addresses, forwarded, network_of
 from app.redirect.agents import Agents
 from app.redirect.countries import Countries
 from app.redirect.recent import Recent
@@ -93,8 +93,7 @@ class Visits:
         """Who sent a request; what trusted proxies say of them counts."""
         client = scope["client"]
         peer = client[0] if client else ""
-        address = self._addresses.of(peer, scope["headers"])
-        told = self._addresses.trusts(peer)
+        address, told = self._addresses.of(peer, forwarded(scope["headers"], headers))
         return Opener(
             address,
             self.countries.of(address, headers, told=told),

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from app.redirect.addresses import Addresses, household_of, network_of, packed_address
+from app.redirect.addresses import Addresses, forwarded, household_of, network_of, packed_address
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48")]
 VISITOR = "203.0.113.7"
@@ -15,12 +15,13 @@ def told(*lines: str) -> list[tuple[bytes, bytes]]:
 
 
 def seen(peer: str, *lines: str) -> str:
-    found = Addresses(PROXIES).of(peer, [(b"host", b"go.example"), *told(*lines)])
+    headers = [(b"host", b"go.example"), *told(*lines)]
+    found, _ = Addresses(PROXIES).of(peer, forwarded(headers, dict(headers)))
     return str(ip_address(found)) if found else ""
 
 
 def test_without_trusted_proxies_only_the_connection_counts() -> None:
-    assert Addresses([]).of(VISITOR, told("198.51.100.1")) == ip_address(VISITOR).packed
+    assert Addresses([]).of(VISITOR, b"198.51.100.1") == (ip_address(VISITOR).packed, False)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +52,11 @@ def test_the_nearest_stranger_is_the_visitor(peer: str, lines: list[str], addres
 
 def test_only_proxies_are_trusted() -> None:
     addresses = Addresses(PROXIES)
-    assert addresses.trusts("10.1.2.3")
-    assert not addresses.trusts(VISITOR)
-    assert not addresses.trusts("")
-    assert not Addresses([]).trusts("10.1.2.3")
+    assert addresses.of("10.1.2.3", b"")[1]
+    assert addresses.of("10.1.2.3", b"198.51.100.1")[1]
+    assert not addresses.of(VISITOR, b"10.1.2.3")[1]
+    assert not addresses.of("", b"")[1]
+    assert not Addresses([]).of("10.1.2.3", b"")[1]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,6 @@ def test_networks_and_households() -> None:
 def test_addresses_are_remembered_in_bounded_number() -> None:
     addresses = Addresses(PROXIES)
     for number in range(20_000):
-        addresses.of("10.0.0.1", told(f"203.0.{number // 250 % 250}.{number % 250}"))
-        addresses.of("10.0.0.1", told(f"{number}"))
+        addresses.of("10.0.0.1", f"203.0.{number // 250 % 250}.{number % 250}".encode())
+        addresses.of("10.0.0.1", f"{number}".encode())
     assert len(addresses._known) <= 10_000
