@@ -1,7 +1,8 @@
 """What a hostile visitor may send, byte for byte, and what has to come of it.
 
 The links: `spring` leads to https://shop.example/landing; on brand.example the same code leads to
-https://brand-shop.example/own; `ended` is archived and falls back to https://shop.example/ended.
+https://brand-shop.example/own, and codes that are unknown there to https://brand-shop.example/lost;
+`ended` is archived and falls back to https://shop.example/ended.
 """
 
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from urllib.parse import quote_from_bytes
 
 LANDING = "https://shop.example/landing"
 BRAND = "https://brand-shop.example/own"
+LOST = "https://brand-shop.example/lost"
 ENDED = "https://shop.example/ended"
 AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -41,6 +43,10 @@ def to(wanted: bytes) -> bytes:
 
 def query(text: bytes) -> bytes:
     return asked(b"/r/spring?" + text)
+
+
+def lost(code: bytes) -> bytes:
+    return asked(b"/r/" + code, host=b"brand.example")
 
 
 def sent(*lines: bytes) -> bytes:
@@ -148,6 +154,9 @@ HOSTS = [
     Attack("capitals", asked(b"/r/spring", host=b"BRAND.Example"), page=BRAND),
     Attack("a user", asked(b"/r/spring", host=b"evil.example@brand.example")),
     Attack("a dot behind it", asked(b"/r/spring", host=b"brand.example."), page=BRAND),
+    Attack("a code that is lost there", lost(b"nope?to=//evil.example&click_id=a"), page=LOST),
+    Attack("a lost code that breaks lines", lost(b"%0d%0aSet-Cookie:a=b?%0d%0a"), page=LOST),
+    Attack("no code at all there", lost(b"/evil.example/%2e%2e"), page=LOST),
     Attack("nothing but a port", asked(b"/r/spring", host=b":80")),
     Attack("IPv6", asked(b"/r/spring", host=b"[::1]:8000")),
     Attack("IPv6 that never ends", asked(b"/r/spring", host=b"[::1")),

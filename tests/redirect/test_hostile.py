@@ -25,7 +25,7 @@ from app.redirect.folders import claim_folder, release_folder
 from app.redirect.road import Road, road
 from app.settings import Settings
 from tests.conftest import copied_database
-from tests.redirect.hostile import BRAND, ENDED, LANDING, TABLE, Attack
+from tests.redirect.hostile import BRAND, ENDED, LANDING, LOST, TABLE, Attack
 from tests.redirect.making import KEYS, connected, make_link, token_of, until
 
 HOSTS = {"shop.example", "brand-shop.example"}
@@ -76,6 +76,7 @@ async def served(
             ),
             await make_link(url, "spring", destination=BRAND, host="brand.example"),
         }
+        await lead_lost_codes(url, "brand.example")
         past = datetime(2026, 1, 1, tzinfo=UTC)
         await make_link(url, "ended", archived_at=past, fallback=ENDED)
         folder = claim_folder(settings.data_dir)
@@ -84,6 +85,22 @@ async def served(
             async with listening(running) as port:
                 yield Served(port, url, links)
         release_folder(folder)
+
+
+async def lead_lost_codes(url: str, host: str) -> None:
+    """Verify the domain for the workspace of its links, whose fallback then serves it."""
+    async with connected(url) as connection:
+        link = await connection.fetchrow("SELECT * FROM links WHERE host = $1", host)
+        assert link is not None
+        workspace, program = link["workspace_id"], link["program_id"]
+        await connection.execute(
+            "UPDATE workspaces SET fallback = $2 WHERE id = $1", workspace, LOST
+        )
+        await connection.execute(
+            "INSERT INTO domains (id, workspace_id, program_id, host, token, verified_at,"
+            " verified_by) VALUES (gen_random_uuid(), $1, $2, $3, 'shown', now(), 'dns')",
+            *(workspace, program, host),
+        )
 
 
 @asynccontextmanager
@@ -150,8 +167,8 @@ def led(answer: Answer, attack: Attack, served: Served) -> UUID | None:
     assert (browser.protocol, browser.port, browser.username) == ("https:", "", "")
     assert (python.scheme, python.port, python.username) == ("https", None, None)
     assert location.partition("?")[0] == attack.page
-    if attack.page == ENDED:
-        assert location == ENDED
+    if attack.page in {ENDED, LOST}:
+        assert location == attack.page
         return None
     token = token_of(location)
     assert token.link_id in served.links
