@@ -16,7 +16,7 @@ WORKERS = 4
 """The parent waits longer before each start of a child that keeps dying, 5 s in the end:
 with four of them there is mostly one to kill."""
 LONGEST_S = 0.3
-LIFE_S = 30.0
+LIFE_S = 90.0
 
 
 def kills(seed: int, *, times: int = 200) -> Figures:

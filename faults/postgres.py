@@ -151,6 +151,8 @@ def _in_turns(
         "backlog": max(backlogs),
         "backlog_s": round(max(drained_s), 1),
     }
+    # Of feed, drain and look-ups: without any the fault was none.
+    figures["failed_rounds"] = int(here.metric("finderfee_redirect_failures_total"))
     account = here.account(told)
     promise(meanwhile <= turns.p99_times * usual, f"p99 {figures}")
     return figures | account.figures

@@ -15,7 +15,7 @@ import uvloop
 
 from app.core import click_token
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 PIECE_S = 5.0
 HEADERS = "Host: go.example\r\nUser-Agent: Mozilla/5.0\r\n"
 TOKEN = b"click_id="
