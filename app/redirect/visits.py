@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from app.core.traffic import (
+    CLASSES,
+    EMBEDDED,
     HUMAN_VERDICT,
     NO_HASH_CAP_VERDICT,
     SAME_VISITOR_VERDICT,
@@ -27,6 +29,7 @@ from app.secret_keys import SecretKeys
 from app.settings import Settings
 
 _AGENT: Final = b"user-agent"
+_EMBEDDED: Final = CLASSES[EMBEDDED]
 
 
 class Link(Protocol):
@@ -110,8 +113,7 @@ class Visits:
         if address is None:
             # A server that tells no address has nothing to tell visitors by, and nothing to hide.
             return Visit(*verdict, b"", country, b"")
-        agent = agent or b""
-        now_s = time.time()
+        known, agent, now_s = b"", agent or b"", time.time()
         if verdict is HUMAN_VERDICT:
             known, duplicate, capped = self._visitors.mark(
                 link.workspace, link.link, address, agent, private=private, now_s=now_s
@@ -120,7 +122,8 @@ class Visits:
                 verdict = SAME_VISITOR_VERDICT
             elif capped:
                 verdict = NO_HASH_CAP_VERDICT
-        else:
+        elif verdict.number == _EMBEDDED:
+            # How many browsers an image or frame was pushed on; other classes are nobody's visits.
             known = self._visitors.hashed(
                 link.workspace, address, agent, private=private, now_s=now_s
             )
