@@ -1,12 +1,21 @@
 """What each kind of visit becomes: its answer, the class in its token, and both in Postgres."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.core.traffic import NAMES, REASON_NAMES
-from tests.redirect.making import BROWSER, connected, drained, make_link, running_road, token_of
+from tests.redirect.making import (
+    BROWSER,
+    connected,
+    drained,
+    make_link,
+    running_road,
+    token_of,
+    until,
+)
 
 VISITS: list[tuple[str, dict[str, str], str, str]] = [
     ("GET", {}, "human", "none"),
@@ -33,6 +42,9 @@ async def test_each_visit_is_recorded_with_class_and_reason(url: str, tmp_path: 
     told = []
     async with running_road(tmp_path, url) as road:
         await road.ready()
+        # Without the day's salt nobody is known again.
+        salts = road.road.visits.salts
+        await until(lambda: salts.today(time.time()) is not None)
         for method, headers, name, _ in VISITS:
             answer = await road.client.request(method, "/r/spring", headers=headers)
             assert answer.status_code == (503 if name == "prefetch" else 302)
