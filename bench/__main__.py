@@ -89,7 +89,8 @@ def machine() -> str:
         cpu = names[0].partition(": ")[2] if names else cpu
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} × {cpu}, {platform.system()}"
-        f" {platform.release()}, Python {platform.python_version()}"
+        f" {platform.release()}, Python {platform.python_version()}, load average before"
+        f" {os.getloadavg()[0]:.1f}"
     )
 
 
