@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from sqlalchemy import exists, select
 
 from app.auth import Caller, ReadDep, Scope, needs
@@ -13,8 +13,10 @@ from app.db.tx import Read
 from app.errors import NotFound
 from app.ids import MalformedIdError, decode
 from app.pages import PageDep
+from app.reports import subs
 from app.reports.clicks import ClickFilter, StoredClickOut, click_page, find_click
 from app.reports.spans import Days
+from app.reports.subs import SubName, SubsOut
 from app.reports.traffic import MOST_DAYS, TrafficOut, of_link, of_partner, traffic
 from app.wire import LinkId, Listed, PartnerId
 
@@ -78,6 +80,20 @@ async def get_partner_traffic(
     span = days.span(MOST_DAYS)
     await _known(read, own)
     return await traffic(read, of_partner(caller.workspace_id, partner_id), span)
+
+
+@router.get("/links/{link_id}/subs")
+async def get_link_subs(
+    link_id: LinkId,
+    caller: Reader,
+    read: ReadDep,
+    days: Annotated[Days, Depends()],
+    sub: Annotated[SubName, Query()] = "sub1",
+) -> SubsOut:
+    """A link's clicks by the values of one sub-id that visitors brought; 31 days at most."""
+    span = days.span(subs.MOST_DAYS)
+    await _known(read, select(Link.id).where(*of_link(caller.workspace_id, link_id)))
+    return await subs.clicks_by_sub(read, link_id, sub, span)
 
 
 def _click_of(text: str, click_keys: tuple[bytes, ...]) -> UUID | None:

@@ -82,6 +82,7 @@ CASES: dict[str, Case] = {
     "GET /v1/links/{link_id}/qr": Case(),
     "GET /v1/links/{link_id}/share": Case(),
     "GET /v1/links/{link_id}/traffic": Case(),
+    "GET /v1/links/{link_id}/subs": Case(),
     "GET /v1/partners/{partner_id}/traffic": Case(),
     "GET /v1/clicks": Case(status=200, query="?link_id={link}"),
     "GET /v1/clicks/{click_id}": Case(),

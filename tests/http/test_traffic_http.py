@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.reports import subs
 from tests.http.client import Api, make_link, make_partner, make_program
 from tests.http.visiting import BROWSER, Site, open_site, show, until_impressions, write
 
@@ -106,3 +107,29 @@ async def test_traffic_is_summed_by_day_with_both_ends(
     assert week["ctr"] == {"impressions": 104, "clicks": 5, "bps": 481}
     first, last = (date.fromisoformat(week[name]) for name in ("from_on", "to_on"))
     assert (last - first).days == 29
+
+
+async def test_clicks_are_counted_by_the_values_of_a_sub_id(
+    api: Api, partner: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, yesterday = partner["default_link"], TODAY - timedelta(days=1)
+    for count, brought, name in (
+        (3, b"sub1=footer&sub2=a", "human"), (1, b"sub1=footer", "bot"),
+        (2, b"sub1=caf%C3%A9+%26+bar", "human"), (1, b"sub2=sub1%3Dno", "human"), (1, b"", "human"),
+    ):  # fmt: skip
+        await write(database_url, link, [yesterday] * count, name, brought)
+    await write(database_url, link, [TODAY - timedelta(days=40)], subs=b"sub1=old")
+    path = f"/links/{link['id']}/subs"
+    found = await api.get(path)
+    assert found["data"] == [
+        {"value": "footer", "clicks": {"human": 3, "bot": 1}},
+        {"value": "café & bar", "clicks": {"human": 2}},
+    ]
+    assert (found["sub"], found["has_more"]) == ("sub1", False)
+    second = await api.get(f"{path}?sub=sub2&to={TODAY.date()}")
+    assert [one["value"] for one in second["data"]] == ["a", "sub1=no"]
+    for query in ("sub=sub6", "sub=x", "from=2026-01-01&to=2026-02-01"):
+        await api.get(f"{path}?{query}", status=422)
+    monkeypatch.setattr(subs, "MOST_VALUES", 1)
+    cut = await api.get(path)
+    assert ([one["value"] for one in cut["data"]], cut["has_more"]) == (["footer"], True)

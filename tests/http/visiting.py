@@ -71,11 +71,17 @@ async def open_site(api: Api, url: str, data_dir: Path) -> AsyncIterator[Site]:
 
 
 async def write(
-    url: str, link: Any, times: Sequence[datetime], traffic_class: str = "human"
+    url: str,
+    link: Any,
+    times: Sequence[datetime],
+    traffic_class: str = "human",
+    subs: bytes = b"",
 ) -> list[str]:
     """Clicks of chosen times, as the drain writes them; their ids."""
     number, link_id = CLASSES[traffic_class], decode("link", link["id"]).bytes
-    rows = [JournalRow(number, clicked_at(at).bytes, link_id, b"Mozilla/5.0", b"") for at in times]
+    rows = [
+        JournalRow(number, clicked_at(at).bytes, link_id, b"Mozilla/5.0", b"", subs) for at in times
+    ]
     async with connect(url, timeout_s=5) as connection:
         await ClickStore(connection).store(rows)
     return [encode("clk", UUID(bytes=row.click)) for row in rows]
