@@ -89,13 +89,20 @@ class ClickStore:
             return
         try:
             await self._insert(rows)
-        except _REFUSED as error:
+        except _REFUSED:
             if len(rows) == 1:
-                await self._quarantine(UUID(bytes=rows[0].click), _as_json(rows[0]), error)
+                await self._store_alone(rows[0])
                 return
             middle = len(rows) // 2
             await self.store(rows[:middle])
             await self.store(rows[middle:])
+
+    async def _store_alone(self, row: JournalRow) -> None:
+        """Try once more: its day's partition may have come between, which is not its own fault."""
+        try:
+            await self._insert([row])
+        except _REFUSED as error:
+            await self._quarantine(UUID(bytes=row.click), _as_json(row), error)
 
     async def put_aside(self, rows: bytes, error: ValueError) -> None:
         """Keep a commit whose rows can't even be told apart."""
@@ -145,9 +152,10 @@ class ClickStore:
     async def _count(self, rows: Sequence[JournalRow]) -> None:
         """Raise the links' counters in the transaction that stores the rows, or not at all."""
         at_once = Counter([(row.link, row.click[:5], row.traffic_class) for row in rows])
-        found: Counter[tuple[bytes, int, int]] = Counter()
+        found: dict[tuple[bytes, int, int], int] = {}
         for (link, at, traffic_class), clicks in at_once.items():
-            found[link, int.from_bytes(at) // _A_DAY, traffic_class] += clicks
+            key = link, int.from_bytes(at) // _A_DAY, traffic_class
+            found[key] = found.get(key, 0) + clicks
         links, days, classes = zip(*found, strict=True) if found else ((), (), ())
         wire_links = [WireUUID(link) for link in links]
         await self._connection.execute(_COUNT, wire_links, days, classes, list(found.values()))
@@ -160,7 +168,8 @@ class ClickStore:
         reason = str(error).replace("\x00", "\ufffd")[:1_000]
         await self._connection.execute(_QUARANTINE, click, row, reason)
         QUARANTINED.inc()
-        log.error("click.quarantined", click=str(click), error=reason)
+        # Postgres' second line has the row, which is no matter for a log.
+        log.error("click.quarantined", click=str(click), error=reason.partition("\n")[0])
 
 
 async def _once(clicks: bytes) -> AsyncIterator[bytes]:

@@ -82,11 +82,11 @@ def unpack(rows: bytes) -> list[JournalRow]:
             at += _HEAD.size
             reason, visitor, country, network, subs = 0, b"", b"", b"", b""
             if number & _WITH_VISIT:
-                reason, *sizes = _VISIT.unpack_from(rows, at)
+                reason, hashed, lettered, networked = _VISIT.unpack_from(rows, at)
                 first = at + _VISIT.size
-                second = first + sizes[0]
-                third = second + sizes[1]
-                at = third + sizes[2]
+                second = first + hashed
+                third = second + lettered
+                at = third + networked
                 if not reason and at == first:
                     raise ValueError("a journal row announces a visit and has none")
                 visitor, country, network = rows[first:second], rows[second:third], rows[third:at]
@@ -99,12 +99,11 @@ def unpack(rows: bytes) -> list[JournalRow]:
                 if first == at:
                     raise ValueError("a journal row announces sub-ids and has none")
                 subs = rows[first:at]
-            found.append(
-                JournalRow(
-                    *(number & _CLASS, click, link, agent, referrer),
-                    *(subs, reason, visitor, country, network),
-                )
+            number &= _CLASS
+            row = JournalRow(
+                number, click, link, agent, referrer, subs, reason, visitor, country, network
             )
+            found.append(row)
     except StructError as error:
         raise ValueError("a journal row is cut off") from error
     if at != end:

@@ -94,13 +94,18 @@ class JournalWriter:
         JOURNAL_BYTES.set(used)
         full = used >= self._max_bytes
         if full and not self._full:
-            log.error("journal.full", used_bytes=used, max_bytes=self._max_bytes)
+            self._tell("journal.full", used)
         self._full = full
         level = _FILLING_NO_MORE if self._filling else _FILLING
         filling = used >= level * self._max_bytes
         if filling and not self._filling:
-            log.error("journal.filling", used_bytes=used, max_bytes=self._max_bytes)
+            self._tell("journal.filling", used)
         self._filling = filling
+
+    def _tell(self, event: str, used: int) -> None:
+        # A full disk can refuse the log line, which must not cost the journal.
+        with suppress(OSError):
+            log.error(event, used_bytes=used, max_bytes=self._max_bytes)
 
     def _oldest(self, file: JournalFile) -> int | None:
         """A left journal's clicks are at least as old as its last page."""

@@ -109,14 +109,15 @@ async def _remove_day(database: Database, day: date, out: Collection[UUID]) -> b
     """Whether the workspaces' clicks of that day are gone."""
     try:
         async with database.tx() as tx:
-            if await _drop_if_nobody_keeps(tx, day):
-                log.info("retention.dropped", day=day.isoformat())
-                return True
+            dropped = await _drop_if_nobody_keeps(tx, day)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", "") in _BUSY:
             return False
         raise
-    await _delete(database, name_of(day), out)
+    if dropped:
+        log.info("retention.dropped", day=day.isoformat())
+    else:
+        await _delete(database, name_of(day), out)
     return True
 
 

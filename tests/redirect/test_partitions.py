@@ -137,6 +137,24 @@ async def test_a_drain_that_goes_on_while_partitions_are_made_loses_nothing(
     assert await counted_in(url) == 6_000
 
 
+async def test_a_click_that_waits_for_its_partition_is_not_put_aside(
+    fresh_database: Database,
+) -> None:
+    """It was on its way into the default partition, which may not take it any more."""
+    link = await make_link(fresh_database.url, "spring")
+    row = JournalRow(1, click_at(datetime.now(UTC)).bytes, link.bytes, b"a", b"")
+    async with connect(fresh_database.url, timeout_s=10) as connection:
+        clicks = ClickStore(connection)
+        await clicks.store([row._replace(click=click_at(datetime.now(UTC)).bytes)])
+        async with fresh_database.tx() as tx:
+            await make_partitions(tx)
+            storing = asyncio.create_task(clicks.store([row]))
+            await asyncio.sleep(0.3)
+            assert not storing.done()
+        await storing
+    assert len(await clicks_in(fresh_database.url)) == 2
+
+
 async def test_a_click_lands_in_the_partition_of_its_millisecond(fresh_database: Database) -> None:
     async with fresh_database.tx() as tx:
         await make_partitions(tx)
