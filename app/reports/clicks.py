@@ -16,13 +16,13 @@ from pydantic import Field
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, literal, select
 
 from app.core.attribution import COUNTING_CLASSES
-from app.core.traffic import CLASSES, NAMES, REASON_NAMES
+from app.core.traffic import CLASSES, HUMAN, NAMES, REASON_NAMES
 from app.db.tables import Agent, Click, Link, LinkClicks, Referrer
 from app.db.tx import Read
 from app.errors import FieldError, InvalidRequest
 from app.ids import MalformedIdError, decode
 from app.pages import Page
-from app.reports.reasons import TEXTS
+from app.reports.reasons import TEXTS, UNRECORDED
 from app.reports.spans import first_id, instant_of, midnight, too_long, turned_round
 from app.wire import ClickId, Country, Instant, LinkId, Out, PartnerId, ProgramId
 
@@ -77,7 +77,10 @@ class StoredClickOut(Out):
         return cls(
             at=instant_of(row.id),
             traffic_class=name,
-            reason=ClassReason(code=code, text=TEXTS[code]),
+            reason=ClassReason(
+                code=code,
+                text=UNRECORDED if code == "none" and name != HUMAN else TEXTS[code],
+            ),
             can_attribute=name in COUNTING_CLASSES,
             network=None if row.network is None else str(row.network),
             subs=dict(parse_qsl(row.subs or "", errors="replace")),

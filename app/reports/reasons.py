@@ -26,3 +26,5 @@ TEXTS: Final[Mapping[str, str]] = {
     " the cap takes as new; it counts all the same.",
 }
 """A test holds it against the core's codes."""
+UNRECORDED: Final = "It was not recorded why: only the class is known, from the click's token."
+"""For a class that has a reason always, without one: a click whose journal never came, or old."""

@@ -13,7 +13,7 @@ from app.db.engine import Database
 from app.ids import decode, encode, uuid7
 from app.redirect.partitions import make_partitions
 from app.reports.clicks import ClickFilter, TrafficClass, _within
-from app.reports.reasons import TEXTS
+from app.reports.reasons import TEXTS, UNRECORDED
 from app.reports.spans import first_id
 from tests.http.client import Api, click_on, make_link, make_partner, make_program
 from tests.http.visiting import BROWSER, Site, all_pages, iso, open_site, write
@@ -122,6 +122,7 @@ async def test_pages_go_through_days_and_the_class_filter(
     assert len(humans) == 12
     (bot,) = (await api.get("/clicks?class=bot"))["data"]
     assert datetime.fromisoformat(bot["at"]) == TODAY - timedelta(days=5)
+    assert bot["reason"] == {"code": "none", "text": UNRECORDED}
 
 
 async def test_from_is_included_and_to_is_not(api: Api, partner: Any, database_url: str) -> None:
