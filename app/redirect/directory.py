@@ -122,8 +122,6 @@ class Directory:
         for host, code in keys:
             self._targets.pop(_key(host, code), None)
             self._absent.pop(_key(host, code), None)
-            # While we knew no link of this host, a "no" there was one for all hosts.
-            self._absent.pop(_key("", code), None)
         # A host keeps its links for good, archived ones too, so none has to be taken out.
         if own := {link.host for link in links if link.host} - self.hosts:
             self.hosts |= own

@@ -82,14 +82,17 @@ async def test_nobody_answering_is_unavailable_within_bounds(tmp_path: Path) -> 
 async def test_a_code_of_another_host_is_asked_for_once(url: str, tmp_path: Path) -> None:
     await make_link(url, "theirs", host="go.theirs.example")
     await make_link(url, "mine", host="go.mine.example")
+    await make_link(url, "anywhere")
     async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
         await road.ready()
         strangers = [{"host": host} for host in ("go.example", "go.mine.example")]
-        for headers in strangers:
-            assert (await road.get("/r/theirs", headers=headers)).status_code == 404
+        unknown = [("/r/theirs", headers) for headers in strangers]
+        unknown.append(("/r/anywhere", strangers[1]))
+        for path, headers in unknown:
+            assert (await road.get(path, headers=headers)).status_code == 404
         await gate.shut()
-        for headers in strangers:
-            assert (await road.get("/r/theirs", headers=headers)).status_code == 404
+        for path, headers in unknown:
+            assert (await road.get(path, headers=headers)).status_code == 404
         # On hosts that are nobody's a code is the same code.
         other = await road.get("/r/theirs", headers={"host": "other.example"})
         assert other.status_code == 404
@@ -99,7 +102,7 @@ async def test_a_code_of_another_host_is_asked_for_once(url: str, tmp_path: Path
         await road.knows("theirs")
         for headers in strangers:
             await follows(road, "/r/theirs", headers)
-        assert not road.road.directory._absent
+        assert list(road.road.directory._absent) == ["go.mine.example/anywhere"]
 
 
 async def test_what_was_unknown_on_a_host_before_its_first_link_is_found_after(

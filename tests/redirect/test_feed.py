@@ -134,8 +134,8 @@ async def test_old_changes_are_pruned_and_who_needs_them_copies_anew(
     await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:
         await road.ready()
-    for path in ("one", "two"):
-        await moved(url, "spring", path)
+    await moved(url, "spring", "new")
+    await make_link(url, "newest")
     database = Database(url)
     async with connected(url) as connection:
         await connection.execute("UPDATE link_changes SET changed_at = now() - interval '6.9 days'")
