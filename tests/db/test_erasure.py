@@ -1,5 +1,7 @@
 """A customer is erased: nothing names the person any more, and every cent still proves itself."""
 
+import asyncio
+
 import pytest
 
 from app.conversions import events
@@ -158,6 +160,25 @@ async def test_who_buys_again_is_the_same_customer_with_what_is_told_now(
     assert {k: n for k, n in erasure.counts.items() if n} == {
         "contacts": 1, "aliases": 1, "bodies": 2,
     }  # fmt: skip
+    await nowhere(shop.database, EMAIL, NAME, "zenobia-17")
+
+
+async def test_what_comes_while_it_waits_for_the_lane_is_found(erasing: Erasing) -> None:
+    shop = erasing.shop
+    await shop.tell(signup())
+    person = (await erasing.customer()).id
+    async with shop.database.lane(shop.workspace):
+        erasure = asyncio.create_task(erasing.erase(person))
+        async with asyncio.timeout(10):
+            while not await shop.rows(
+                "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+                " WHERE a.datname = current_database() AND l.locktype = 'advisory'"
+                " AND NOT l.granted AND :workspace IS NOT NULL"
+            ):
+                await asyncio.sleep(0.01)
+        await shop.say(signup(event_name="meanwhile"))
+    assert (await erasure).counts["bodies"] == 2
+    await shop.settle()
     await nowhere(shop.database, EMAIL, NAME, "zenobia-17")
 
 
