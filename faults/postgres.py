@@ -22,18 +22,14 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Turns:
-    """Healthy and troubled phases in turns. p99_times: how much slower the troubled may be."""
+    """Healthy and troubled phases in turns, so that both kinds see the same machine."""
 
     times: int
     phase_s: float
-    p99_times: float = P99_TIMES
 
 
 def killed(seed: int, *, times: int = 8, phase_s: float = 5.0) -> Figures:
-    """Kill -9 of the embedded server's postmaster, which the parent starts again.
-
-    Each time a healthy phase comes first, so that both kinds see the same machine.
-    """
+    """Kill -9 of the embedded server's postmaster, which the parent starts again."""
     dice = random.Random(seed)
 
     def kill(service: Service) -> None:
@@ -66,7 +62,7 @@ def stopped(seed: int, *, stop_s: float = 60.0) -> Figures:
 def slow(seed: int, *, times: int = 3, phase_s: float = 15.0, delay_s: float = 0.1) -> Figures:
     """Each answer of Postgres, and each question, takes 100 ms longer."""
     with stage() as here:
-        return through_a_proxy(here, seed, f"slow {delay_s}", Turns(times, phase_s)) | {
+        return _through_a_proxy(here, seed, f"slow {delay_s}", Turns(times, phase_s)) | {
             "delay_s": delay_s
         }
 
@@ -74,7 +70,7 @@ def slow(seed: int, *, times: int = 3, phase_s: float = 15.0, delay_s: float = 0
 def resets(seed: int, *, times: int = 3, phase_s: float = 15.0, mean_s: float = 1.0) -> Figures:
     """Every connection to Postgres is reset at random, after a second on average."""
     with stage() as here:
-        return through_a_proxy(here, seed, f"reset {mean_s}", Turns(times, phase_s)) | {
+        return _through_a_proxy(here, seed, f"reset {mean_s}", Turns(times, phase_s)) | {
             "reset_after_s": mean_s
         }
 
@@ -82,7 +78,7 @@ def resets(seed: int, *, times: int = 3, phase_s: float = 15.0, mean_s: float = 
 def hangs(seed: int, *, times: int = 3, phase_s: float = 15.0) -> Figures:
     """Postgres takes connections and never answers, as behind a firewall that drops packets."""
     with stage() as here:
-        return through_a_proxy(here, seed, "hang", Turns(times, phase_s))
+        return _through_a_proxy(here, seed, "hang", Turns(times, phase_s))
 
 
 def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
@@ -109,7 +105,7 @@ def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
         return figures | account.figures
 
 
-def through_a_proxy(here: Stage, seed: int, order: str, turns: Turns) -> Figures:
+def _through_a_proxy(here: Stage, seed: int, order: str, turns: Turns) -> Figures:
     """Trouble of the proxy's: the service knows Postgres by its address only."""
     with proxy_to(here.url, seed) as way, here.service(DATABASE_URL=way.url) as service:
 
@@ -154,7 +150,7 @@ def _in_turns(
     # Of feed, drain and look-ups: without any the fault was none.
     figures["failed_rounds"] = int(here.metric("finderfee_redirect_failures_total"))
     account = here.account(told)
-    promise(meanwhile <= turns.p99_times * usual, f"p99 {figures}")
+    promise(meanwhile <= P99_TIMES * usual, f"p99 {figures}")
     return figures | account.figures
 
 
