@@ -17,6 +17,7 @@ from typing import Any, Final
 import asyncpg
 import psutil
 
+from app.redirect.directory import Directory
 from bench import million
 from bench.million import BULK, LINKS, Served, Shop, code
 from bench.table import table
@@ -26,6 +27,7 @@ CONNECTIONS: Final = 32
 RATE: Final = 500
 SECONDS: Final = 20
 VISIBLE: Final = 30
+LOOK_UPS: Final = LINKS // 20
 _NOWHERE: Final = "postgresql://nobody@127.0.0.1:1/nothing"
 Ask = Callable[[bytes], Coroutine[Any, Any, bytes]]
 
@@ -63,6 +65,7 @@ async def main(database_url: str) -> None:
             await misses(service, found)
             await visible(service, database_url, found)
             await change_at_once(service, shop, found)
+        look_ups(folder / "web-1" / "links.sqlite", found)
         with million.served(_NOWHERE, folder) as service:
             took = await service.until(f"/r/{code(LINKS - 10)}", 302)
             found.add("Start without Postgres: first 302", f"{took:.2f} s")
@@ -113,6 +116,22 @@ async def misses(service: Served, found: Found) -> None:
     found.add("Unknown to memory, in the same load", spread(took[1::2]))
 
 
+def look_ups(replica: Path, found: Found) -> None:
+    """What memory lacks, without all that stands around it in a request."""
+    directory = Directory(replica, size=1)
+    chosen = random.Random(9).sample(range(LINKS), LOOK_UPS)
+    codes = [code(one) for one in chosen if million.is_everywhere(one)]
+    took = []
+    for one in codes:
+        began = time.perf_counter()
+        target = directory.find("", one)
+        took.append((time.perf_counter() - began) * 1_000)
+        if target is None:
+            raise SystemExit(f"{one} is not in the replica")
+    directory.close()
+    found.add("Finding what memory lacks, alone, target made", spread(took, digits=3))
+
+
 async def visible(service: Served, database_url: str, found: Found) -> None:
     """How long after its commit a change of a link shows in a redirect."""
     took = []
@@ -135,10 +154,11 @@ async def change_at_once(service: Served, shop: Shop, found: Found) -> None:
     """A program's PATCH that changes all its links, while redirects go on."""
     chance, ended = random.Random(8), asyncio.Event()
     requests = [request(code(chance.randrange(BULK, LINKS) // 10 * 10)) for _ in range(RATE * 120)]
+    http = million.api(service)  # it takes a tenth of a second to make, which a load would show
     load = asyncio.create_task(steadily(service.port, requests, until=ended))
     await asyncio.sleep(2)
     began, used = time.monotonic(), service.cpu_s()
-    status = await asyncio.to_thread(million.rename_click_parameter, service, shop)
+    status = await asyncio.to_thread(million.rename_click_parameter, http, shop)
     answered = time.monotonic()
     what = f"PATCH of a program with {BULK:,} links"
     found.add(f"{what}: answered", f"{status} after {answered - began:.1f} s")
@@ -151,6 +171,7 @@ async def change_at_once(service: Served, shop: Shop, found: Found) -> None:
         await asyncio.sleep(3)
     found.add("The web process on a processor meanwhile", f"{service.cpu_s() - used:.1f} s")
     ended.set()
+    http.close()
     found.add(f"Redirects at {RATE}/s meanwhile", spread(await load))
     found.add("Memory at the end", resident(service))
 
@@ -213,7 +234,7 @@ async def steadily(
     return [took[number] for number in sorted(took)]
 
 
-def spread(took: Sequence[float]) -> str:
+def spread(took: Sequence[float], *, digits: int = 1) -> str:
     ordered = sorted(took)
-    p50, p99 = (ordered[int(len(ordered) * share)] for share in (0.5, 0.99))
-    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {ordered[-1]:.0f} ms of {len(took):,}"
+    p50, p99 = (f"{ordered[int(len(ordered) * share)]:.{digits}f}" for share in (0.5, 0.99))
+    return f"p50 {p50} ms, p99 {p99} ms, most {ordered[-1]:.0f} ms of {len(took):,}"

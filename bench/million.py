@@ -146,11 +146,10 @@ def open_shop(service: Served) -> Shop:
     return Shop(workspace, (programs[0], programs[1]), (partners[0], partners[1]))
 
 
-def rename_click_parameter(service: Served, shop: Shop) -> int:
+def rename_click_parameter(http: httpx.Client, shop: Shop) -> int:
     """PATCH the bulk's program; its answer's status."""
-    with api(service) as http:
-        path = f"/programs/{encode('prog', shop.programs[1])}"
-        return http.patch(path, json={"click_parameter": "ref"}).status_code
+    path = f"/programs/{encode('prog', shop.programs[1])}"
+    return http.patch(path, json={"click_parameter": "ref"}).status_code
 
 
 async def fill(url: str, shop: Shop) -> None:
