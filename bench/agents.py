@@ -104,7 +104,7 @@ async def _redirect_us() -> float:
         folder = claim_folder(settings.data_dir)
         async with road(settings, database_url=NOWHERE, keys=keys, folder=folder) as running:
             await running.directory.copy_page([_link()], 1)
-            await running.directory.end_copy(Position("bench", number=1, copy=1))
+            await running.directory.end_copy(Position("bench", number=1, copy=1), {})
             app = running.app(_nothing)
             turns = []
             for _ in range(_TURNS):
