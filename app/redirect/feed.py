@@ -16,7 +16,8 @@ import asyncpg
 import structlog
 
 from app.redirect.directory import Directory
-from app.redirect.postgres import LINK_COLUMNS, connect, link_row
+from app.redirect.metrics import FAILURES
+from app.redirect.postgres import CONNECTION_FAILURES, LINK_COLUMNS, connect, link_row
 from app.redirect.replica import Fallbacks, Position
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _PAGE: Final = 500
 """Links at once: about two milliseconds of the event loop, which redirects wait for."""
 _MAX_GAPS: Final = 10_000
 _SCHEMA_S: Final = 0.5
+_STEADY_S: Final = 1.0
 _NO_SCHEMA: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 _SOURCE: Final = """
     SELECT format('%s:%s', s.system_identifier, d.oid) AS source,
@@ -65,14 +67,29 @@ log = structlog.get_logger()
 
 
 async def follow(directory: Directory, database_url: str) -> None:
-    """Run until canceled, or until the connection fails. Waits for the schema, if need be."""
-    async with connect(database_url, timeout_s=10) as connection:
-        while True:
-            try:
-                await _Follower(directory, connection).run()
-            except _NO_SCHEMA:
-                log.info("replica.waits_for_schema")
-                await asyncio.sleep(_SCHEMA_S)
+    """Run until canceled, or until there is no connection that holds."""
+    while True:
+        began = time.monotonic()
+        try:
+            async with connect(database_url, timeout_s=10) as connection:
+                await _follow_on(connection, directory)
+        except CONNECTION_FAILURES as error:
+            # One that worked is opened again at once, so that changes are seen within a second.
+            if time.monotonic() - began < _STEADY_S:
+                raise
+            FAILURES.labels("feed").inc()
+            with suppress(OSError):  # a full disk can refuse the log line as well
+                log.warning("feed.reconnects", error=repr(error))
+
+
+async def _follow_on(connection: "Connection", directory: Directory) -> None:
+    """Until the connection fails. Waits for the schema, if need be."""
+    while True:
+        try:
+            await _Follower(directory, connection).run()
+        except _NO_SCHEMA:
+            log.info("replica.waits_for_schema")
+            await asyncio.sleep(_SCHEMA_S)
 
 
 class _Follower:

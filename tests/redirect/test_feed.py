@@ -112,6 +112,21 @@ async def test_a_commit_that_comes_late_while_nobody_runs_is_not_missed(
         await until(lambda: b"/slow" in leads(road, "slow"))
 
 
+async def test_a_change_is_seen_within_a_second_of_a_lost_connection(
+    url: str, tmp_path: Path
+) -> None:
+    await make_link(url, "spring")
+    async with running_road(tmp_path, url) as road, connected(url) as connection:
+        await road.ready()
+        await asyncio.sleep(1.1)
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await moved(url, "spring", "after")
+        await until(lambda: b"/after" in leads(road, "spring"), timeout_s=1)
+
+
 async def test_changes_seen_are_not_read_again_after_a_restart(url: str, tmp_path: Path) -> None:
     await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:
