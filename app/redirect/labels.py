@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, quote_plus
 from uuid import UUID
@@ -35,31 +36,49 @@ class Label(NamedTuple):
 
 def labels_of(row: LinkRow, pieces: Sequence[str], taken: Collection[str]) -> list[Label]:
     """The link's labels whose names are not taken. pieces: the parameters it has, encoded."""
-    templates: dict[str, str] = json.loads(row.utm)
+    templates = [template for template in _templates(row.utm) if template[0] not in taken]
     if not templates:
         return []
-    known = {
-        "partner": encode("part", UUID(bytes=row.partner)),
-        "link": encode("link", UUID(bytes=row.id)),
-        "link_code": row.code,
-        "asset": row.asset,
-        **{name: value for name, value in parse_qsl("&".join(pieces)) if name in utm.SUBS},
-    }
-    return [
-        Label(f"utm_{field}", _chunks(templates[field], known))
+    subs = dict(parse_qsl("&".join(pieces))) if pieces else {}
+    return [Label(name, _chunks(parts, row, subs)) for name, parts in templates]
+
+
+@lru_cache(maxsize=4_096)
+def _templates(stored: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """`utm_…` and its template's parts, in the fields' order; many links have the same."""
+    templates: dict[str, str] = json.loads(stored)
+    return tuple(
+        (f"utm_{field}", tuple(utm.split(templates[field])))
         for field in utm.FIELDS
-        if field in templates and f"utm_{field}" not in taken
-    ]
+        if field in templates
+    )
 
 
-def _chunks(template: str, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _chunks(
+    parts: Sequence[str], row: LinkRow, subs: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
     chunks, text = [], ""
-    for at, part in enumerate(utm.split(template)):
+    for at, part in enumerate(parts):
         if at % 2 == 0:
             text += part
-        elif part in known:
-            text += known[part]
+        elif part not in utm.SUBS:
+            text += _known(part, row)
+        elif part in subs:
+            text += subs[part]
         else:
             chunks.append((quote_plus(text), part))
             text = ""
     return (*chunks, (quote_plus(text), ""))
+
+
+def _known(name: str, row: LinkRow) -> str:
+    match name:
+        case "partner":
+            return encode("part", UUID(bytes=row.partner))
+        case "link":
+            return encode("link", UUID(bytes=row.id))
+        case "link_code":
+            return row.code
+        case "asset":
+            return row.asset
+    return ""

@@ -5,6 +5,7 @@ encoded anew before it is put into the query, so it can't end the URL, the line 
 """
 
 import json
+import re
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
@@ -22,6 +23,7 @@ MAX_QUERY_KEYS: Final = 20
 MAX_SUB_BYTES: Final = 100
 """Longer sub-ids are passed on but not recorded: cut ones would be taken for others."""
 _URL_CHARACTERS: Final = "!#$%&'()*+,-./:;=?@[]_~"
+_CLEAN: Final = re.compile(rf"[0-9A-Za-z{re.escape(_URL_CHARACTERS)}]*")
 _ENCODING: Final = "latin-1"  # any byte there and back, whatever the visitor's encoding was
 _DEEP_QUERY: Final = f"{DEEP}=".encode()
 _NEVER: Final = float("inf")
@@ -119,6 +121,8 @@ def _pieces(row: LinkRow, query: str) -> list[str]:
     # The token has one place. A parameter of its name in the destination would hide it.
     pieces = [piece for piece in query.split("&") if piece and _name(piece) != row.click_parameter]
     taken = {_name(piece).lower() for piece in pieces}
+    if row.subs == "{}":
+        return pieces
     return pieces + [
         urlencode({name: value})
         for name, value in sorted(json.loads(row.subs).items())
@@ -157,7 +161,7 @@ def _origin(page: str) -> str:
 
 def _clean(url: str) -> str:
     """Stored URLs are in normal form already; this holds if one ever is not."""
-    return quote(url, safe=_URL_CHARACTERS)
+    return url if _CLEAN.fullmatch(url) else quote(url, safe=_URL_CHARACTERS)
 
 
 def _name(piece: str) -> str:
