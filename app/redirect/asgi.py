@@ -11,7 +11,7 @@ from app.ids import click_id
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.journal import Journal
 from app.redirect.journal_file import JournalRow, pack
-from app.redirect.metrics import REDIRECTS, UNRECORDED
+from app.redirect.metrics import HEADED, REDIRECTED, REDIRECTS, UNRECORDED
 from app.redirect.pages import GONE, METHOD, PREFETCH, UNAVAILABLE, UNKNOWN, Page
 from app.redirect.target import Target
 from app.redirect.visits import Visits
@@ -25,8 +25,6 @@ PREFIX: Final = "/r/"
 _MAX_CODE: Final = 128
 _PREFETCH: Final = CLASSES[PREFETCHED]
 _HEAD: Final = CLASSES[HEAD]
-_REDIRECTED: Final = REDIRECTS.labels("redirected")
-_HEADED: Final = REDIRECTS.labels("head")
 _FELL_BACK: Final = REDIRECTS.labels("fallback")
 _UNKNOWN_FELL_BACK: Final = REDIRECTS.labels("unknown_fallback")
 _EMPTY: Final = {"type": "http.response.body", "body": b""}
@@ -110,7 +108,7 @@ class Redirect:
         if number == _PREFETCH:
             await _show(send, scope, PREFETCH)
             return
-        (_HEADED if number == _HEAD else _REDIRECTED).inc()
+        (HEADED if number == _HEAD else REDIRECTED).inc()
         token = self._sign(number, click, target.link)
         await _redirect(send, way.before + token + way.after)
 

@@ -1,12 +1,37 @@
 """What road 1 counts, labeled by outcome and never by id."""
 
+import asyncio
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+_HAND_ON_S: Final = 0.5
+
+
+class Held:
+    """A counter for the hot path: it adds up here, and is handed on twice a second.
+
+    One in a file that is shared with other processes costs a redirect 2 µs.
+    """
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._count = 0
+
+    def inc(self) -> None:
+        self._count += 1
+
+    def hand_on(self) -> None:
+        count, self._count = self._count, 0
+        if count:
+            self._counter.inc(count)
+
+
 REDIRECTS: Final = Counter(
     "finderfee_redirects", "Requests for /r/{code}, by how they were answered", ["outcome"]
 )
+REDIRECTED: Final = Held(REDIRECTS.labels("redirected"))
+HEADED: Final = Held(REDIRECTS.labels("head"))
 UNRECORDED: Final = Counter(
     "finderfee_clicks_unrecorded", "Visitors sent on without their click being safe on disk"
 )
@@ -52,3 +77,18 @@ IN_DEFAULT_PARTITION: Final = Gauge(
     "Clicks that no day partition takes; more than none is an alarm",
     multiprocess_mode="livemax",
 )
+
+
+async def keep_handing_on() -> None:
+    """Until canceled; what came last is handed on then."""
+    try:
+        while True:
+            await asyncio.sleep(_HAND_ON_S)
+            _hand_on()
+    finally:
+        _hand_on()
+
+
+def _hand_on() -> None:
+    for held in (REDIRECTED, HEADED):
+        held.hand_on()

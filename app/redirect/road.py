@@ -16,6 +16,7 @@ from app.redirect.folders import refuse_network
 from app.redirect.impression_store import finish, keep_taking_up, store_own
 from app.redirect.impressions import Pixel, Tally
 from app.redirect.journal import Journal
+from app.redirect.metrics import keep_handing_on
 from app.redirect.record import Recorder
 from app.redirect.visits import Visits
 from app.redirect.watch import keep_running
@@ -74,6 +75,7 @@ async def road(
                 "directory": partial(directory.answer, database_url),
                 "salts": partial(visits.salts.keep, database_url),
                 "countries": visits.countries.keep,
+                "metrics": keep_handing_on,
                 "journal": journal.recover,
                 "drain": partial(drain_own, folder, journal, database_url),
                 "orphans": partial(keep_emptying_orphans, folder.parent, database_url),
