@@ -11,11 +11,13 @@ from app.core.traffic import CLASSES
 _JOURNALS_OUT_DAYS: Final = 2
 """As long as `redirect.recover` looks back for clicks whose journal has not come in."""
 
+# A token may be copied from another workspace's site: that click is not ours to touch.
 _CLAIMED: Final = """
 SELECT DISTINCT touch->>'click_id' AS click_id, touch->>'link_id' AS link_id,
   touch->>'traffic_class' AS traffic_class, (touch->>'at')::timestamptz AS at
 FROM events e
 CROSS JOIN LATERAL jsonb_array_elements(e.mapped->'touches') AS touch
+JOIN links l ON l.workspace_id = $1 AND l.id = (touch->>'link_id')::uuid
 WHERE e.workspace_id = $1 AND e.id = ANY($2) AND touch ? 'click_id'
 """
 # A recovered click gets what it lacks once its journal comes in, so it is made an ordinary one.
@@ -30,9 +32,8 @@ WHERE id = ANY($1) AND (
 _TAKE_PLACES: Final = """
 WITH made AS (
   INSERT INTO clicks (id, link_id, traffic_class)
-  SELECT c.id, c.link_id, c.traffic_class
-  FROM unnest($2::uuid[], $3::uuid[], $4::smallint[]) AS c (id, link_id, traffic_class)
-  JOIN links l ON l.workspace_id = $1 AND l.id = c.link_id
+  SELECT id, link_id, traffic_class
+  FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS c (id, link_id, traffic_class)
   ON CONFLICT (id) DO NOTHING
   RETURNING id, link_id, traffic_class
 ), days AS (
@@ -51,7 +52,7 @@ SELECT count(*) FROM made
 async def cut_clicks(
     driver: "asyncpg.Connection[Any]", workspace: UUID, events: Collection[UUID]
 ) -> dict[str, int]:
-    """Clicks that these events claim: {clicks, quarantined_clicks} → how many were cut."""
+    """{clicks, quarantined_clicks} → how many were cut that these events claim, on our links."""
     claimed = await driver.fetch(_CLAIMED, workspace, events)
     ids = sorted({UUID(row["click_id"]) for row in claimed})
     cut = await driver.fetch(_CUT, ids)
@@ -64,7 +65,6 @@ async def cut_clicks(
     young = [row for row in claimed if row["at"] >= latest and row["traffic_class"] in CLASSES]
     made = await driver.fetchval(
         _TAKE_PLACES,
-        workspace,
         [UUID(row["click_id"]) for row in young],
         [UUID(row["link_id"]) for row in young],
         [CLASSES[row["traffic_class"]] for row in young],

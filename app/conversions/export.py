@@ -56,8 +56,9 @@ class KnownAsOut(Out):
 class TouchedOut(Out):
     """A click that was claimed for the customer, with all that is kept of it.
 
-    link_code: of the link that was opened. user_agent to sub_ids: none if they were not kept, are
-    past their retention or were erased. visitor: a hash that holds for one day.
+    link_code: of the link that was opened; none if it is another workspace's, of whose click
+    nothing more is told. user_agent to sub_ids: none if they were not kept, are past their
+    retention or were erased. visitor: a hash that holds for one day.
     """
 
     click_id: ClickId
@@ -205,7 +206,7 @@ async def _touches(
           to_hex(c.visitor) AS visitor, c.subs AS sub_ids
         FROM claimed t
         LEFT JOIN links l ON l.workspace_id = $1 AND l.id = t.link_id
-        LEFT JOIN clicks c ON c.id = t.click_id
+        LEFT JOIN clicks c ON c.id = t.click_id AND c.link_id = l.id
         LEFT JOIN agents a ON a.id = c.agent_id
         LEFT JOIN referrers r ON r.id = c.referrer_id
         ORDER BY t.at DESC, t.click_id

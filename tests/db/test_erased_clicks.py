@@ -2,14 +2,18 @@
 
 from uuid import UUID
 
+import orjson
 import pytest
+from sqlalchemy import text
 
+from app.conversions.export import export_customer
 from app.core import click_token
 from app.db.engine import Database
+from app.pages import Page
 from app.redirect.clicks import ClickStore
 from app.redirect.journal_file import JournalRow
 from tests.erasing import Erasing, nowhere, open_erasing, signup
-from tests.making import CLICK_KEYS, Shop, ago, lead
+from tests.making import CLICK_KEYS, Shop, ago, lead, make_shop
 
 
 @pytest.fixture
@@ -61,6 +65,38 @@ async def test_other_people_s_clicks_stay(erasing: Erasing) -> None:
         " WHERE l.workspace_id = :workspace AND c.subs IS NOT NULL AND c.agent_id IS NOT NULL"
     )
     assert len(kept) == 1
+
+
+async def test_claiming_another_workspace_s_click_neither_shows_nor_cuts_it(
+    erasing: Erasing,
+) -> None:
+    """Its token stands in an address that anybody may copy."""
+    database = erasing.shop.database
+    theirs = await make_shop(database)
+    stored, aside = (theirs.click("ana", ago(minutes=n)) for n in (2, 1))
+    await _drain(database, _row(theirs, stored))
+    await erasing.change(
+        "INSERT INTO quarantined_clicks (click_id, row, error) VALUES (:id, :row, 'refused')",
+        id=UUID(bytes=_row(theirs, aside).click),
+        row=orjson.dumps({"link": str(theirs.links["ana"])}),
+    )
+    await erasing.shop.tell(signup(click_ids=[stored, aside]))
+    person = (await erasing.customer()).id
+    async with database.read() as read:
+        document = await export_customer(read, erasing.shop.workspace, person, Page(limit=10))
+    assert len(document.touches) == 2
+    for touch in document.touches:
+        told = (touch.link_code, touch.user_agent, touch.referrer, touch.country, touch.visitor)
+        assert (*told, touch.network, touch.sub_ids) == (None,) * 7
+    counts = (await erasing.erase(person)).counts
+    assert (counts["clicks"], counts["quarantined_clicks"]) == (0, 0)
+    kept = await theirs.rows(
+        "SELECT c.subs FROM clicks c JOIN links l ON l.id = c.link_id"
+        " WHERE l.workspace_id = :workspace AND c.agent_id IS NOT NULL"
+    )
+    assert [row.subs for row in kept] == ["sub1=of-zenobia"]
+    async with database.read() as read:
+        assert await read.scalar(text("SELECT count(*) FROM quarantined_clicks")) == 1
 
 
 def _row(shop: Shop, token: str) -> JournalRow:
