@@ -16,10 +16,12 @@ AFTER_MINUTES: Final = 10
 BATCH: Final = 1_000
 _LOOK_BACK_DAYS: Final = 2
 
+# Past its workspace's retention a click is missing because it was removed, and counted before.
 _RECOVER: Final = """
 WITH missing AS (
   SELECT DISTINCT ON (t.click_id) t.click_id, t.link_id, k.number, t.at
   FROM workspaces w
+  LEFT JOIN click_retention r ON r.workspace_id = w.id
   JOIN events e ON e.workspace_id = w.id
     AND e.received_at BETWEEN now() - make_interval(days => :days)
       AND now() - make_interval(mins => :minutes)
@@ -27,7 +29,9 @@ WITH missing AS (
   JOIN links l ON l.workspace_id = t.workspace_id AND l.id = t.link_id
   JOIN unnest(CAST(:names AS text[]), CAST(:numbers AS smallint[])) AS k (name, number)
     ON k.name = t.traffic_class
-  WHERE NOT EXISTS (SELECT FROM clicks c WHERE c.id = t.click_id)
+  WHERE (t.at AT TIME ZONE 'UTC')::date
+      >= greatest(CURRENT_DATE - w.click_retention_days, r.cleared_to)
+    AND NOT EXISTS (SELECT FROM clicks c WHERE c.id = t.click_id)
   LIMIT :most
 ), made AS (
   INSERT INTO clicks (id, link_id, traffic_class, recovered)
