@@ -14,7 +14,9 @@ from typing import Final, NamedTuple
 AGENT_BYTES: Final = 512
 REFERRER_BYTES: Final = 1_024
 PATTERN: Final = "journal-*.sqlite"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+"""Rises when rows hold what an earlier release would misread: it leaves such a file alone."""
+_READABLE: Final = (1, 2)
 _HEAD: Final = Struct(">B16s16sHH")
 _SUBS: Final = Struct(">H")
 _VISIT: Final = Struct(">BBBB")
@@ -168,10 +170,10 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self._connection = _open(path)
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _FORMAT):
+        if version not in (0, *_READABLE):
             raise sqlite3.DatabaseError("a journal of another release")
         # The version is set after the table is made: without it nothing was ever written.
-        self._written = version == _FORMAT
+        self._written = version != 0
 
     def after(self, number: int, *, max_clicks: int) -> list[Commit]:
         """The next commits in order, one at least if there is any."""

@@ -229,6 +229,17 @@ def test_a_file_that_never_got_its_table_is_empty(tmp_path: Path) -> None:
         assert reader.after(0, max_clicks=9) == []
 
 
+def test_a_journal_of_the_release_before_is_read_and_it_reads_none_of_ours(tmp_path: Path) -> None:
+    """It knew no visits: their bytes would be the next row's to it."""
+    file = JournalFile(next_path(tmp_path))
+    file.append(ROW, 1)
+    assert file._pragma("user_version") == 2
+    file._connection.execute("PRAGMA user_version = 1")
+    file.close()
+    with reading(file.path) as reader:
+        assert [commit.rows for commit in reader.after(0, max_clicks=9)] == [ROW]
+
+
 def test_another_releases_journal_is_not_guessed_at(tmp_path: Path) -> None:
     file = JournalFile(next_path(tmp_path))
     file._connection.execute("PRAGMA user_version = 99")
