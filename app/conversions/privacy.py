@@ -36,8 +36,9 @@ async def erase_personal_data(
 ) -> ErasureOut:
     """Erase e-mail, name, aliases and raw messages of a customer and of all joined to it, for good.
 
-    Conversions, commissions and the ledger stay as they are, under ids that name nobody. Whoever
-    buys again afterwards is known again by what the new messages tell. Twice: the first answer.
+    Of clicks that were claimed for it link, time and class stay. Conversions, commissions and the
+    ledger stay as they are, under ids that name nobody. Whoever buys again afterwards is known
+    again by what the new messages tell. Twice: the first answer.
     """
     return await erase_customer(
         get_database(request), caller.workspace_id, customer_id, key=caller.key_id

@@ -55,16 +55,17 @@ class StoredClickOut(Out):
     at: Instant
     traffic_class: TrafficClass
     reason: ClassReason
-    can_attribute: bool
-    """Whether a conversion may be attributed by it."""
+    can_attribute: bool = Field(description="Whether a conversion may be attributed by it.")
     country: Country | None
-    network: str | None = Field(examples=["203.0.113.0/24"])
+    network: str | None = Field(
+        description="The visitor's /24 or /48, where the program has `keeps_network`.",
+        examples=["203.0.113.0/24"],
+    )
     agent: str | None
     referrer: str | None = Field(examples=["https://blog.example/review"])
     subs: dict[str, str] = Field(examples=[{"sub1": "footer"}])
     asset_id: str | None
-    recovered: bool
-    """Known only from a conversion's token."""
+    recovered: bool = Field(description="Known only from a conversion's token.")
 
     @classmethod
     def of(cls, row: Any) -> Self:

@@ -63,7 +63,10 @@ async def get_click(
 async def get_link_traffic(
     link_id: LinkId, caller: Reader, read: ReadDep, days: Annotated[Days, Depends()]
 ) -> TrafficOut:
-    """A link's clicks and impressions by day (UTC) and class; 366 days at most."""
+    """A link's clicks and impressions by day (UTC) and class, and their rate.
+
+    `from` and `to` are both included: 366 days at most, the latest 30 if none is given.
+    """
     links, span = of_link(caller.workspace_id, link_id), days.span(MOST_DAYS)
     await _known(read, select(Link.id).where(*links))
     return await traffic(read, links, span)
@@ -73,7 +76,10 @@ async def get_link_traffic(
 async def get_partner_traffic(
     partner_id: PartnerId, caller: Reader, read: ReadDep, days: Annotated[Days, Depends()]
 ) -> TrafficOut:
-    """The same for all links of a partner, archived ones too."""
+    """Clicks and impressions of all of a partner's links, archived ones too, by day and class.
+
+    `from` and `to` are both included: 366 days at most, the latest 30 if none is given.
+    """
     own = select(Partner.id).where(
         Partner.workspace_id == caller.workspace_id, Partner.id == partner_id
     )
@@ -90,7 +96,10 @@ async def get_link_subs(
     days: Annotated[Days, Depends()],
     sub: Annotated[SubName, Query()] = "sub1",
 ) -> SubsOut:
-    """A link's clicks by the values of one sub-id that visitors brought; 31 days at most."""
+    """A link's clicks by the values of one sub-id that visitors brought.
+
+    `from` and `to` are both included: 31 days at most, the latest 30 if none is given.
+    """
     span = days.span(subs.MOST_DAYS)
     await _known(read, select(Link.id).where(*of_link(caller.workspace_id, link_id)))
     return await subs.clicks_by_sub(read, link_id, sub, span)

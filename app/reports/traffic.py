@@ -41,8 +41,9 @@ class ClickThrough(Out):
 
     impressions: int
     clicks: int
-    bps: int | None = Field(examples=[332])
-    """1/10,000; none without impressions."""
+    bps: int | None = Field(
+        description="The rate in 1/10,000; none without impressions.", examples=[332]
+    )
 
 
 class TrafficOut(Out):
