@@ -189,7 +189,7 @@ def _as_json(row: JournalRow) -> bytes:
             "link": str(UUID(bytes=row.link)),
             "traffic_class": row.traffic_class,
             "agent": row.agent.decode("latin-1"),
-            "referrer": row.referrer.decode("latin-1"),
+            "referrer": _page(row.referrer).decode("latin-1"),
             "subs": row.subs.decode("latin-1"),
             "reason": row.reason,
             "country": row.country.decode("latin-1"),

@@ -139,7 +139,7 @@ async def test_a_bad_row_is_put_aside_and_all_others_are_stored(url: str) -> Non
             f"ALTER TABLE clicks ADD CONSTRAINT no_poison CHECK (link_id <> '{poison}')"
         )
     rows = [row() for _ in range(100)]
-    bad = [row(link=poison), row(link=poison)]
+    bad = [row(link=poison)._replace(referrer=b"https://a.example/b?c=d"), row(link=poison)]
     async with store(url) as clicks:
         await clicks.store([*rows[:30], bad[0], *rows[30:], bad[1]])
         await clicks.put_aside(b"not rows at all", ValueError("a journal row is cut off"))
@@ -149,7 +149,8 @@ async def test_a_bad_row_is_put_aside_and_all_others_are_stored(url: str) -> Non
         aside = await connection.fetch("SELECT click_id, row, error FROM quarantined_clicks")
     kept = {one["click_id"].bytes: one for one in aside if "no_poison" in one["error"]}
     assert set(kept) == {one.click for one in bad}
-    assert orjson.loads(kept[bad[0].click]["row"])["agent"] == "Mozilla"
+    told = orjson.loads(kept[bad[0].click]["row"])
+    assert (told["agent"], told["referrer"]) == ("Mozilla", "https://a.example/b")
     assert len(aside) == 3
 
 
