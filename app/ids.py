@@ -1,6 +1,7 @@
 """Ids: TypeIDs on the wire, UUIDs inside, UUIDv7 for what arrives."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -14,6 +15,9 @@ Prefix = Literal[
     "wh", "acct", "dom", "era",
 ]  # fmt: skip
 PREFIXES: Final = frozenset(Prefix.__args__)  # type: ignore[attr-defined]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MAX_MS: Final = 2**48 - 1
 
 
 class MalformedIdError(ValueError):
@@ -32,6 +36,17 @@ def click_id() -> bytes:
     would be dated after the sales that they led to.
     """
     return _fast_uuid7(nanoseconds=time.time_ns()).bytes
+
+
+def first_at(at: datetime) -> UUID:
+    """The lowest UUIDv7 of an instant: rows of clicks are found by time through their ids."""
+    ms = -((_EPOCH - at) // _MILLISECOND)
+    return UUID(int=min(max(ms, 0), _MAX_MS) << 80)
+
+
+def made_at(value: UUID) -> datetime:
+    """When a UUIDv7 was made, to the millisecond."""
+    return _EPOCH + (value.int >> 80) * _MILLISECOND
 
 
 def encode(prefix: Prefix, value: UUID) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from app.db.engine import Database
 from app.db.tx import Read, Tx
+from app.ids import first_at
 from app.redirect.metrics import IN_DEFAULT_PARTITION
 
 DAYS_AHEAD: Final = 7
@@ -79,8 +80,7 @@ def name_of(day: date) -> str:
 
 def first_id(day: date) -> UUID:
     """The lowest UUIDv7 of a day (UTC)."""
-    midnight = datetime.combine(day, time(), UTC)
-    return UUID(int=round(midnight.timestamp() * 1000) << 80)
+    return first_at(datetime.combine(day, time(), UTC))
 
 
 async def _stray_days(tx: Tx, today: date) -> list[date]:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import Database
 from app.db.tx import Tx
+from app.ids import made_at
 from app.redirect.partitions import (
     DAYS_AHEAD,
     GIVE_WAY,
@@ -195,7 +196,7 @@ async def _remove_texts(database: Database, table: str) -> None:
             )
         )
     if stray is not None:
-        days.append(_day_of(stray))
+        days.append(made_at(stray).date())
     before = min([*days, _today()]) - timedelta(days=_TEXT_MARGIN_DAYS)
     removed = _CHUNK
     while removed == _CHUNK:
@@ -208,10 +209,6 @@ async def _remove_texts(database: Database, table: str) -> None:
                 {"before": before, "size": _CHUNK},
             )
             removed = gone.rowcount
-
-
-def _day_of(click: UUID) -> date:
-    return datetime.fromtimestamp((click.int >> 80) / 1000, UTC).date()
 
 
 def _today() -> date:

@@ -20,10 +20,10 @@ from app.core.traffic import CLASSES, HUMAN, NAMES, REASON_NAMES
 from app.db.tables import Agent, Click, Link, LinkClicks, Referrer
 from app.db.tx import Read
 from app.errors import FieldError, InvalidRequest
-from app.ids import MalformedIdError, decode
+from app.ids import MalformedIdError, decode, first_at, made_at
 from app.pages import Page
 from app.reports.reasons import TEXTS, UNRECORDED
-from app.reports.spans import first_id, instant_of, midnight, too_long, turned_round
+from app.reports.spans import midnight, too_long, turned_round
 from app.wire import ClickId, Country, Instant, LinkId, Out, PartnerId, ProgramId
 
 MOST_DAYS: Final = 31
@@ -76,7 +76,7 @@ class StoredClickOut(Out):
             *("asset_id", "recovered"),
         )
         return cls(
-            at=instant_of(row.id),
+            at=made_at(row.id),
             traffic_class=name,
             reason=ClassReason(
                 code=code,
@@ -134,15 +134,15 @@ async def click_page(
 ) -> tuple[list[Any], bool]:
     """The rows of one page, newest first, and whether more follow."""
     start, end = only.span()
-    after = first_id(end)
+    after = first_at(end)
     if wanted.starting_after is not None:
         after = min(after, await _anchor(read, workspace, wanted.starting_after))
     rows: list[Any] = []
-    async for day in _days(read, workspace, only, start, instant_of(after)):
+    async for day in _days(read, workspace, only, start, made_at(after)):
         links = await _opened(read, workspace, only, day)
         if links:
-            low = max(first_id(midnight(day)), first_id(start))
-            high = min(first_id(midnight(day) + _DAY), after)
+            low = max(first_at(midnight(day)), first_at(start))
+            high = min(first_at(midnight(day) + _DAY), after)
             most = wanted.limit + 1 - len(rows)
             rows += await read.all(_within((low, high), workspace, only, links).limit(most))
         if len(rows) > wanted.limit:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
-from uuid import UUID
 
 from fastapi import Query
 from pydantic import BeforeValidator, WithJsonSchema
@@ -15,9 +14,6 @@ from app.errors import FieldError, InvalidRequest
 
 _DAY: Final = re.compile(r"2\d{3}-\d\d-\d\d", re.ASCII)
 _USUAL_DAYS: Final = 30
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
-_MAX_MS: Final = 2**48 - 1
 
 
 def _read_day(value: object) -> date:
@@ -68,17 +64,6 @@ def too_long(most: int) -> InvalidRequest:
     return InvalidRequest(
         f"query/from: {problem}", errors=[FieldError("query/from", problem, remedy)]
     )
-
-
-def first_id(at: datetime) -> UUID:
-    """The lowest UUIDv7 of an instant: rows of clicks are found by time through their ids."""
-    ms = -((_EPOCH - at) // _MILLISECOND)
-    return UUID(int=min(max(ms, 0), _MAX_MS) << 80)
-
-
-def instant_of(click_id: UUID) -> datetime:
-    """When a UUIDv7 was made, to the millisecond."""
-    return _EPOCH + (click_id.int >> 80) * _MILLISECOND
 
 
 def midnight(day: date) -> datetime:

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from app.core.traffic import NAMES
 from app.db.tx import Read
-from app.reports.spans import Day, first_id, midnight
+from app.ids import first_at
+from app.reports.spans import Day, midnight
 from app.reports.traffic import ByClass, Span
 from app.wire import Out
 
@@ -60,8 +61,8 @@ async def clicks_by_sub(read: Read, link: UUID, sub: SubName, span: Span) -> Sub
         link=link,
         first=first,
         last=last,
-        low=first_id(midnight(first)),
-        high=first_id(midnight(last) + timedelta(days=1)),
+        low=first_at(midnight(first)),
+        high=first_at(midnight(last) + timedelta(days=1)),
         pattern=f"(?:^|&){sub}=([^&]*)",
         most=MOST_VALUES + 1,
     )

@@ -11,11 +11,10 @@ from sqlalchemy.dialects import postgresql
 
 from app.core.traffic import CLASSES, REASONS
 from app.db.engine import Database
-from app.ids import decode, encode
+from app.ids import decode, encode, first_at
 from app.redirect.partitions import make_partitions
 from app.reports.clicks import ClickFilter, TrafficClass, _within
 from app.reports.reasons import TEXTS, UNRECORDED
-from app.reports.spans import first_id
 from tests.http.client import Api, click_on, make_link, make_partner, make_program
 from tests.http.visiting import BROWSER, Site, all_pages, iso, open_site, write
 
@@ -249,7 +248,7 @@ async def test_a_day_is_read_from_its_partition_alone(
     await write(database_url, link, [datetime.now(UTC)])
     workspace = decode("ws", (await api.get("/workspaces"))["data"][0]["id"])
     only = ClickFilter(link_id=decode("link", link["id"]))
-    span = first_id(TODAY), first_id(TODAY + timedelta(days=1))
+    span = first_at(TODAY), first_at(TODAY + timedelta(days=1))
     statement = _within(span, workspace, only, [decode("link", link["id"])]).limit(26)
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     compiled = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
