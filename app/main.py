@@ -27,6 +27,7 @@ from app.db.tables import Workspace
 from app.db.where import database_url
 from app.late import Late, nothing_here
 from app.redirect.folders import claim_folder
+from app.redirect.protocol import RedirectProtocol
 from app.redirect.road import road
 from app.settings import Settings
 from app.site.script import Script
@@ -133,7 +134,7 @@ async def serve(settings: Settings, role: Role, listening: socket.socket) -> Non
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=RedirectProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -1,8 +1,8 @@
 """`GET /r/{code}` as raw ASGI in front of the app: look up, journal, redirect."""
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from app.core.click_token import Signer
 from app.core.traffic import CLASSES, HEAD
@@ -28,12 +28,29 @@ _HEAD: Final = CLASSES[HEAD]
 _FELL_BACK: Final = REDIRECTS.labels("fallback")
 _UNKNOWN_FELL_BACK: Final = REDIRECTS.labels("unknown_fallback")
 _EMPTY: Final = {"type": "http.response.body", "body": b""}
-_HEADERS: Final = (
+ANSWER_HEADERS: Final = (
     (b"cache-control", b"no-store"),
     # Browsers' default, also for pages whose own policy would give their whole address away.
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
     (b"content-length", b"0"),
 )
+
+
+class Opening(NamedTuple):
+    """A click for the journal, and where its visitor goes as soon as it is there."""
+
+    row: bytes
+    number: int
+    location: bytes
+
+    def counted(self, *, safe: bool) -> bool:
+        """Count the answer, which may leave now; False if it is not a redirect."""
+        if not safe:
+            UNRECORDED.inc()
+        if self.number == _PREFETCH:
+            return False
+        (HEADED if self.number == _HEAD else REDIRECTED).inc()
+        return True
 
 
 class Redirect:
@@ -50,7 +67,7 @@ class Redirect:
     ) -> None:
         self._inner = inner
         self._directory = directory
-        self._journal = journal
+        self.journal = journal
         self._sign = Signer(click_keys[0]).text
         self._visits = visits
 
@@ -61,6 +78,34 @@ class Redirect:
             await _show(send, scope, METHOD)
         else:
             await self._open(scope, send)
+
+    def known(self, headers: Mapping[bytes, bytes], code: str) -> Target | None:
+        """The link, if it lives and is known without asking anybody."""
+        directory = self._directory
+        if len(code) > _MAX_CODE or "/" in code:
+            return None
+        target = directory.find(_host(headers) if directory.hosts else "", code)
+        return target if target is not None and target.expires_at > time.time() else None
+
+    def open(self, scope: Scope, headers: Mapping[bytes, bytes], target: Target) -> Opening:
+        """Judge a click; its answer is for later, when it is safe on disk or can't be.
+
+        scope: `method`, `client`, `headers` and `query_string`. headers: the scope's, by name.
+        """
+        visit = self._visits.made(scope, headers, target)
+        click = click_id()
+        way = target.way(scope["query_string"])
+        row = JournalRow(
+            visit.number,
+            click,
+            target.link,
+            headers.get(b"user-agent", b""),
+            headers.get(b"referer", b""),
+            way.subs,
+            *visit[1:],
+        )
+        token = self._sign(visit.number, click, target.link)
+        return Opening(pack(row), visit.number, way.before + token + way.after)
 
     async def _open(self, scope: Scope, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -75,7 +120,11 @@ class Redirect:
         elif target.expires_at <= time.time():
             await self._end(scope, send, target)
         else:
-            await self._follow(scope, send, target, headers)
+            opening = self.open(scope, headers, target)
+            if opening.counted(safe=await self.journal.record(opening.row)):
+                await _redirect(send, opening.location)
+            else:
+                await _show(send, scope, PREFETCH)
 
     async def _miss(self, scope: Scope, send: Send, headers: dict[bytes, bytes]) -> None:
         """An unknown code: nobody's, so no click and no token."""
@@ -94,26 +143,8 @@ class Redirect:
         _FELL_BACK.inc()
         await _redirect(send, target.fallback)
 
-    async def _follow(
-        self, scope: Scope, send: Send, target: Target, headers: dict[bytes, bytes]
-    ) -> None:
-        agent, referrer = headers.get(b"user-agent", b""), headers.get(b"referer", b"")
-        visit = self._visits.made(scope, headers, target)
-        number = visit.number
-        click = click_id()
-        way = target.way(scope["query_string"])
-        row = JournalRow(number, click, target.link, agent, referrer, way.subs, *visit[1:])
-        if not await self._journal.record(pack(row)):
-            UNRECORDED.inc()
-        if number == _PREFETCH:
-            await _show(send, scope, PREFETCH)
-            return
-        (HEADED if number == _HEAD else REDIRECTED).inc()
-        token = self._sign(number, click, target.link)
-        await _redirect(send, way.before + token + way.after)
 
-
-async def look_up(directory: Directory, headers: dict[bytes, bytes], code: str) -> Target | None:
+async def look_up(directory: Directory, headers: Mapping[bytes, bytes], code: str) -> Target | None:
     """The link that a code names on the host asked for; DirectoryUnavailableError."""
     if not code or len(code) > _MAX_CODE or "/" in code or "\x00" in code:
         return None
@@ -122,7 +153,7 @@ async def look_up(directory: Directory, headers: dict[bytes, bytes], code: str) 
 
 
 async def _redirect(send: Send, location: bytes) -> None:
-    headers = [(b"location", location), *_HEADERS]
+    headers = [(b"location", location), *ANSWER_HEADERS]
     await send({"type": "http.response.start", "status": 302, "headers": headers})
     await send(_EMPTY)
 
@@ -136,7 +167,7 @@ async def _show(send: Send, scope: Scope, page: Page) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _host(headers: dict[bytes, bytes]) -> str:
+def _host(headers: Mapping[bytes, bytes]) -> str:
     """The host asked for, lowercase, without its port and the root's dot."""
     host = headers.get(b"host", b"").decode("latin-1").lower()
     return (host if host.endswith("]") else host.rpartition(":")[0] or host).removesuffix(".")

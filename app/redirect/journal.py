@@ -5,6 +5,7 @@ disk. Waiting is bounded, and a failing disk answers "no" instead of raising.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,7 +31,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.rows: list[bytes] = []
-        self.waiters: list[asyncio.Future[bool]] = []
+        self.waiters: list[Callable[[bool], None]] = []
         self.timer: asyncio.TimerHandle | None = None
         self.forget_to = 0
         self.overdue = False
@@ -64,21 +65,31 @@ class Journal:
 
     def record(self, row: bytes) -> asyncio.Future[bool]:
         """Put a row into the next commit. Never raises; False at once when too many wait."""
-        waiter: asyncio.Future[bool] = self._loop.create_future()
+        safe: asyncio.Future[bool] = self._loop.create_future()
+
+        def tell(written: bool) -> None:  # noqa: FBT001 (a waiter is told one thing)
+            # A visitor who hung up has canceled the request that waits.
+            if not safe.done():
+                safe.set_result(written)
+
+        self.tell(row, tell)
+        return safe
+
+    def tell(self, row: bytes, waiter: Callable[[bool], None]) -> None:
+        """As `record`; the waiter is called, maybe at once, and must not raise."""
         batch = self._open
         if self._closed or len(batch.rows) >= _MAX_WAITING_ROWS:
-            waiter.set_result(False)
-            return waiter
+            waiter(False)
+            return
         batch.rows.append(row)
         if batch.overdue:
             # The disk hangs: the row is still written if it comes back, but nobody waits for it.
-            waiter.set_result(False)
-            return waiter
+            waiter(False)
+            return
         batch.waiters.append(waiter)
         if batch.timer is None:
             batch.timer = self._loop.call_later(self._wait_s, self._give_up, batch)
         self._schedule()
-        return waiter
 
     def forget(self, path: Path, number: int) -> None:
         """Delete commits up to a number, with the next commits: Postgres has them."""
@@ -144,14 +155,11 @@ class Journal:
         if self._open.rows or (written and self._forgettable()):
             self._schedule()
         for waiter in batch.waiters:
-            # A visitor who hung up has canceled the request that waits.
-            if not waiter.done():
-                waiter.set_result(written)
+            waiter(written)
 
     def _give_up(self, batch: _Batch) -> None:
         batch.overdue = True
         waiters, batch.waiters = batch.waiters, []
         for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(False)
+            waiter(False)
         log.error("journal.overdue", clicks=len(waiters), waited_s=self._wait_s)

