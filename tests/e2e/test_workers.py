@@ -40,8 +40,6 @@ async def test_clicks_through_every_process_are_counted_once(
         # What web-1 has not drained when it is killed is drained by whoever comes after it.
         with alone(service, 1):
             told |= opened(service, code, CLICKS)
-            # Counted in memory, and handed on twice a second.
-            service.until(lambda: redirected(metrics) == len(told))
             web(service, 1).send_signal(signal.SIGKILL)
         told |= opened(service, code, CLICKS)
         service.until(lambda: is_running(service, 1))
@@ -51,7 +49,8 @@ async def test_clicks_through_every_process_are_counted_once(
         stored = await drained(fresh_database_url, len(told) - unrecorded)
         assert stored <= told
         assert len(told - stored) <= unrecorded
-        service.until(lambda: redirected(metrics) == len(told))
+        # Handed on twice a second: what web-1 counted just before its death is not in it.
+        service.until(lambda: 3 * CLICKS <= redirected(metrics) <= len(told))
         assert metric(metrics, 'finderfee_process_restarts_total{process="web-1"}') == 1
 
 
