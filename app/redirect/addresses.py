@@ -28,6 +28,7 @@ class Addresses:
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = tuple(trusted)
         self._known: OrderedDict[str, tuple[bytes, bool]] = OrderedDict()
+        self._of: OrderedDict[tuple[str, bytes], tuple[bytes, bool]] = OrderedDict()
 
     def of(self, peer: str, told: bytes) -> tuple[bytes, bool]:
         """The nearest address that is not a trusted proxy's, and whether the peer is one.
@@ -36,11 +37,19 @@ class Addresses:
         what stands to the left of the first stranger can be made up. No address there
         (`unknown`): none.
         """
+        found = self._of.get((peer, told))
+        if found is None:
+            found = self._find(peer, told)
+            if len(told) <= _MAX_WRITTEN:
+                self._of[peer, told] = found
+                if len(self._of) > _REMEMBERED:
+                    self._of.popitem(last=False)
+        return found
+
+    def _find(self, peer: str, told: bytes) -> tuple[bytes, bool]:
         address, trusted = self._look(peer)
         if not trusted or not told:
             return address, trusted
-        if b"," not in told:
-            return self._look(told.decode("latin-1").strip())[0], True
         for hop in reversed(told.decode("latin-1").rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]):
             address, trusted = self._look(hop.strip())
             if not trusted:

@@ -116,10 +116,11 @@ class Journal:
         await asyncio.to_thread(self._thread.join, 2)
 
     def _schedule(self) -> None:
-        # Not at once: all requests that this turn of the event loop brings share the commit.
+        # Not at once: all requests that this turn of the event loop and the next bring share the
+        # commit. Its answers leave together, and so do the requests that follow them.
         if self._writing is None and not self._scheduled and not self._closed:
             self._scheduled = True
-            self._loop.call_soon(self._submit)
+            self._loop.call_soon(self._loop.call_soon, self._submit)
 
     def _submit(self) -> None:
         self._scheduled = False

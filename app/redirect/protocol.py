@@ -57,15 +57,18 @@ class RedirectProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if not self._opens():
-            # As uvicorn begins a request, which was left out above.
-            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            # As uvicorn begins a request and takes its headers, which was left out above.
+            url, headers = self.url, self.headers
             super().on_message_begin()
-            self.url, self.expect_100_continue = url, expects
-            self.headers += headers
+            self.url = url
+            for header in headers:
+                super().on_header(*header)
             super().on_headers_complete()
 
     def _opens(self) -> bool:

@@ -83,3 +83,4 @@ def test_addresses_are_remembered_in_bounded_number() -> None:
         addresses.of("10.0.0.1", f"203.0.{number // 250 % 250}.{number % 250}".encode())
         addresses.of("10.0.0.1", f"{number}".encode())
     assert len(addresses._known) <= 10_000
+    assert len(addresses._of) <= 10_000
