@@ -16,7 +16,7 @@ from uuid import UUID
 
 from app.core.click_token import verify
 from app.secret_keys import SecretKeys
-from bench.rivals.ours import SECRET
+from tests.races.serve_road import SECRET
 from tests.redirect.making import connected, make_link
 
 KILLS = int(os.environ.get("FINDERFEE_KILLS", "30"))
@@ -94,7 +94,7 @@ async def redirector(
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.rivals.ours", str(port), url, str(data_dir)
+        sys.executable, "-m", "tests.races.serve_road", str(port), url, str(data_dir)
     )
     try:
         for _ in range(200):

@@ -1,4 +1,4 @@
-"""Our road 1 in front of a trivial app: `python -m bench.rivals.ours PORT DATABASE_URL FOLDER`."""
+"""Road 1 before a trivial app: `python -m tests.races.serve_road PORT DATABASE_URL FOLDER`."""
 
 import asyncio
 import sys
@@ -12,11 +12,12 @@ import uvloop
 
 from app import collector
 from app.redirect.folders import claim_folder
+from app.redirect.protocol import RedirectProtocol
 from app.redirect.road import road
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
-SECRET = "a secret for benchmarks and tests alone"
+SECRET = "a secret for these tests alone"
 
 
 async def inner(
@@ -41,7 +42,7 @@ async def serve(port: int, database_url: str, data_dir: Path) -> None:
             running.app(inner),
             port=port,
             loop="uvloop",
-            http="httptools",
+            http=RedirectProtocol,
             lifespan="off",
             access_log=False,
             proxy_headers=False,
