@@ -17,7 +17,7 @@ from app.redirect.road import road
 from app.secret_keys import SecretKeys
 from app.settings import Settings
 
-SECRET = "a secret for these tests alone"
+SECRET = "a secret for tests of killed roads alone"
 
 
 async def inner(
