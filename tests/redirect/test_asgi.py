@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -47,7 +48,7 @@ async def test_head_and_prefetch_have_classes_of_their_own(url: str, tmp_path: P
         assert ahead.status_code == 503
         assert ahead.headers["cache-control"] == "no-store"
         assert "location" not in ahead.headers
-        assert [click["traffic_class"] for click in await drained(url, 2)] == [6, 4]
+        assert {click["traffic_class"] for click in await drained(url, 2)} == {6, 4}
 
 
 async def test_ended_links_fall_back_or_are_gone(url: str, tmp_path: Path) -> None:
@@ -111,8 +112,8 @@ async def test_a_visitor_s_sub_ids_are_recorded_with_the_click(url: str, tmp_pat
         long = f"sub4={'x' * 101}"
         for query in (f"sub3=c%20d&sub1=a&sub2=evil&sub6=f&sub1=b&{long}", "x=1", ""):
             await road.get(f"/r/spring?{query}")
-        found = [click["subs"] for click in await drained(url, 3)]
-        assert found == ["sub1=a&sub3=c+d", None, None]
+        found = Counter(click["subs"] for click in await drained(url, 3))
+        assert found == {"sub1=a&sub3=c+d": 1, None: 2}
 
 
 async def test_the_link_s_utm_templates_come_before_the_program_s(url: str, tmp_path: Path) -> None:
