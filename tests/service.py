@@ -37,6 +37,10 @@ class Service:
         """Wait until the role is ready; how long it took."""
         return self.until(lambda: self.get(f"/readyz/{role}") == 200, within_s)
 
+    def all_ready(self, processes: int) -> None:
+        """Wait until so many web processes answer the API; any of them may be asked next."""
+        self.until(lambda: self.log.read_text().count('"api.ready"') >= processes)
+
     def get(self, path: str, key: str = "") -> int:
         """The status of a GET; 0 if nothing answers."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}

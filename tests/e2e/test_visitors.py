@@ -39,7 +39,8 @@ def test_a_visitor_is_known_in_every_process_and_after_their_deaths(
     folder = tmp_path / "data"
     known = ["duplicate"] * CLICKS
     with processes(folder, fresh_database_url) as service, httpx.Client(timeout=20) as http:
-        for role in ("redirect", "api", "worker"):
+        service.all_ready(2)
+        for role in ("redirect", "worker"):
             service.ready(role)
         shop = open_shop([service.url], http)
         first, second = shop.partner("Ana"), shop.partner("Bo")

@@ -28,8 +28,7 @@ async def test_clicks_through_every_process_are_counted_once(
         "FINDERFEE_METRICS_PORT": str(metrics),
     }
     with serve(tmp_path / "data", "--workers", "2", environment=given) as service:
-        # Either of them may answer what follows.
-        service.until(lambda: service.log.read_text().count('"api.ready"') == 2)
+        service.all_ready(2)
         shop = open_shop([service.url], http)
         code = shop.partner().code
         folders = [service.data_dir / name for name in ("web-1", "web-2")]
