@@ -128,23 +128,27 @@ async def _api_ready(late: Late, schema: Schema, database: Database) -> bool:
     return late.built and schema.ready() and await health.database_answers(database)
 
 
+def config(app: ASGIApp, *, protocol: type[asyncio.Protocol] = RedirectProtocol) -> uvicorn.Config:
+    """How uvicorn is set up wherever an app is served."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+
+
 async def serve(settings: Settings, role: Role, listening: socket.socket) -> None:
     async with application(settings, role) as app:
         collector.calm()
-        config = uvicorn.Config(
-            app,
-            loop="uvloop",
-            http=RedirectProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-        server = Server(config)
+        server = Server(config(app))
         on_stop(server.stop)
         await server.serve(sockets=[listening])
 

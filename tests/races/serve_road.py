@@ -1,6 +1,7 @@
 """Road 1 before a trivial app: `python -m tests.races.serve_road PORT DATABASE_URL FOLDER`."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
@@ -11,8 +12,8 @@ import uvicorn
 import uvloop
 
 from app import collector
+from app.main import config
 from app.redirect.folders import claim_folder
-from app.redirect.protocol import RedirectProtocol
 from app.redirect.road import road
 from app.secret_keys import SecretKeys
 from app.settings import Settings
@@ -38,18 +39,9 @@ async def serve(port: int, database_url: str, data_dir: Path) -> None:
         folder=folder,
     ) as running:
         collector.calm()  # as the web process does
-        config = uvicorn.Config(
-            running.app(inner),
-            port=port,
-            loop="uvloop",
-            http=RedirectProtocol,
-            lifespan="off",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            log_level="warning",
-        )
-        await uvicorn.Server(config).serve()
+        # uvicorn's own server, so that a signal ends it.
+        with socket.create_server(("127.0.0.1", port)) as door:
+            await uvicorn.Server(config(running.app(inner))).serve(sockets=[door])
 
 
 if __name__ == "__main__":

@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-import uvicorn
 from sqlalchemy import make_url
 
 from app.core.click_token import ClickToken, verify
-from app.main import Server
+from app.main import Server, config
 from app.redirect.asgi import ASGIApp
 from app.redirect.folders import claim_folder, release_folder
+from app.redirect.protocol import RedirectProtocol
 from app.redirect.road import Road, road
 from app.secret_keys import SecretKeys
 from app.settings import Settings
@@ -134,21 +134,10 @@ async def running_road(
 
 @asynccontextmanager
 async def listening(
-    app: ASGIApp, protocol: type[asyncio.Protocol] | Literal["httptools"]
+    app: ASGIApp, protocol: type[asyncio.Protocol] = RedirectProtocol
 ) -> AsyncIterator[int]:
     """The port of a uvicorn that is set up as the web process' is."""
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server, door = Server(config), socket.create_server(("127.0.0.1", 0))
+    server, door = Server(config(app, protocol=protocol)), socket.create_server(("127.0.0.1", 0))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[door]))
         yield door.getsockname()[1]

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import pytest
 from ada_url import URL
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.redirect.folders import claim_folder, release_folder
 from app.redirect.protocol import RedirectProtocol
@@ -56,7 +57,9 @@ class Answer:
     headers: dict[str, bytes]
 
 
-@pytest.fixture(scope="module", params=["httptools", RedirectProtocol], ids=["asgi", "protocol"])
+@pytest.fixture(
+    scope="module", params=[HttpToolsProtocol, RedirectProtocol], ids=["asgi", "protocol"]
+)
 async def served(
     request: pytest.FixtureRequest,
     server_url: str,
