@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from app.core.traffic import CLASSES
+from app.db.tables.clicks import DAY_OF_ID
 
 _JOURNALS_OUT_DAYS: Final = 2
 """As long as `redirect.recover` looks back for clicks whose journal has not come in."""
@@ -29,7 +30,7 @@ WHERE id = ANY($1) AND (
 ) RETURNING id
 """
 # What the journals still hold is taken the place of: the drain never overwrites an ordinary click.
-_TAKE_PLACES: Final = """
+_TAKE_PLACES: Final = f"""
 WITH made AS (
   INSERT INTO clicks (id, link_id, traffic_class)
   SELECT id, link_id, traffic_class
@@ -37,9 +38,7 @@ WITH made AS (
   ON CONFLICT (id) DO NOTHING
   RETURNING id, link_id, traffic_class
 ), days AS (
-  SELECT link_id, (to_timestamp(
-    ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint / 1000.0
-  ) AT TIME ZONE 'UTC')::date AS on_day, traffic_class FROM made
+  SELECT link_id, {DAY_OF_ID} AS on_day, traffic_class FROM made
 ), counted AS (
   INSERT INTO link_clicks AS old (link_id, on_day, traffic_class, clicks)
   SELECT link_id, on_day, traffic_class, count(*) FROM days GROUP BY 1, 2, 3 ORDER BY 1, 2, 3

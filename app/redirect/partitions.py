@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import text
 
 from app.db.engine import Database
+from app.db.tables.clicks import DAY_OF_ID
 from app.db.tx import Read, Tx
 from app.ids import first_at
 from app.redirect.metrics import IN_DEFAULT_PARTITION
@@ -89,10 +90,8 @@ async def _stray_days(tx: Tx, today: date) -> list[date]:
     oldest = today - timedelta(days=kept_days or DAYS_AHEAD)
     newest = today + timedelta(days=DAYS_AHEAD)
     found: Any = await tx.execute(
-        # A UUIDv7 begins with 48 bits of milliseconds; Postgres reads hexadecimal as bits.
         text(
-            "SELECT DISTINCT (to_timestamp(('x' || translate(left(id::text, 13), '-', ''))"
-            "::bit(48)::bigint / 1000.0) AT TIME ZONE 'UTC')::date AS on_day"
+            f"SELECT DISTINCT {DAY_OF_ID} AS on_day"
             " FROM clicks_default WHERE id >= :first AND id < :after ORDER BY on_day LIMIT :days"
         ),
         {"first": first_id(oldest), "after": first_id(newest), "days": _DAYS_AT_ONCE},

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from ipaddress import IPv4Network, IPv6Network
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Identity, Index, Integer, SmallInteger, func, text
@@ -9,6 +10,13 @@ from sqlalchemy.dialects.postgresql import BYTEA, CIDR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base
+
+DAY_OF_ID: Final = (
+    "(to_timestamp(('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint / 1000.0)"
+    " AT TIME ZONE 'UTC')::date"
+)
+"""SQL: a click's day. A UUIDv7 begins with 48 bits of milliseconds; Postgres reads hexadecimal as
+bits."""
 
 
 class Agent(Base):
