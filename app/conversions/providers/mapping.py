@@ -39,6 +39,7 @@ class Mapped:
 
     click_ids: as they came; the caller verifies the tokens. payments: keys
     `provider:account:type:id`, those that the message says are one payment.
+    codes: referral codes as the buyer typed them, or `provider:id` of a discount there.
     country: ISO 3166-1 alpha-2 or empty. type: the sender's own word for the message.
     """
 
@@ -47,6 +48,7 @@ class Mapped:
     occurred_at: datetime
     body: Body
     click_ids: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
     payments: tuple[str, ...] = ()
     country: str = ""
     contact: Contact = Contact(())

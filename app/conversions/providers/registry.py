@@ -19,9 +19,15 @@ class Verify(Protocol):
 
 
 class Read(Protocol):
-    """What the body means; any bytes give an answer."""
+    """What the body means; any bytes give an answer.
 
-    def __call__(self, body: bytes, *, live: bool, received_at: datetime) -> Meaning: ...
+    live: the workspace's mode; what is of the other one is ignored. with_tax: whether commissions
+    are worked out on amounts with their tax.
+    """
+
+    def __call__(
+        self, body: bytes, *, live: bool, received_at: datetime, with_tax: bool = False
+    ) -> Meaning: ...
 
 
 @dataclass(frozen=True, slots=True)

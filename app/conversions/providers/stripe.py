@@ -18,7 +18,8 @@ from app.conversions.providers import (
     stripe_ties,
 )
 from app.conversions.providers.mapping import Ignored, Mapped, Meaning, Senseless, body_digest
-from app.conversions.providers.stripe_shapes import Envelope, Node, ShapeError
+from app.conversions.providers.shapes import Node, ShapeError
+from app.conversions.providers.stripe_shapes import Envelope
 from app.core.reasons import because
 
 TOLERANCE_S: Final = 300
@@ -63,10 +64,11 @@ def verify(
     return any(_signed_with(secret, header, body) for secret in secrets)
 
 
-def read(body: bytes, *, live: bool, received_at: datetime) -> Meaning:
+def read(body: bytes, *, live: bool, received_at: datetime, with_tax: bool = False) -> Meaning:
     """What a stored body means. Never raises: what is not Stripe's is Senseless.
 
-    live: the workspace's mode; events of the other one are ignored.
+    live: the workspace's mode; events of the other one are ignored. with_tax: whether commissions
+    are worked out on amounts with their tax.
     """
     try:
         root = Node(_object(body), "")
@@ -74,7 +76,7 @@ def read(body: bytes, *, live: bool, received_at: datetime) -> Meaning:
     except ShapeError as wrong:
         return _senseless(body_digest(body), wrong)
     try:
-        return _read_event(root, external_id, live=live, received_at=received_at)
+        return _read_event(root, external_id, live=live, received_at=received_at, with_tax=with_tax)
     except ShapeError as wrong:
         named = root.fields.get("type")
         known = named if isinstance(named, str) and named in _READERS else ""
@@ -112,7 +114,9 @@ def _object(body: bytes) -> dict[str, object]:
     return parsed
 
 
-def _read_event(root: Node, external_id: str, *, live: bool, received_at: datetime) -> Meaning:
+def _read_event(
+    root: Node, external_id: str, *, live: bool, received_at: datetime, with_tax: bool
+) -> Meaning:
     event_type = root.needed_id("type")
     if (livemode := root.flag("livemode")) != live:
         return Ignored(external_id, because("other_mode", livemode=livemode), event_type)
@@ -133,6 +137,7 @@ def _read_event(root: Node, external_id: str, *, live: bool, received_at: dateti
             created_at=created_at,
             received_at=received_at,
             thing=holder.node("object"),
+            with_tax=with_tax,
         )
     )
 

@@ -8,7 +8,7 @@ and two decimals at Stripe (always multiples of 100), MGA has two in ISO and non
 from fractions import Fraction
 from typing import Final
 
-from app.conversions.providers.stripe_shapes import Node
+from app.conversions.providers.shapes import Node
 from app.core.currencies import EXPONENTS
 from app.core.events import Line
 from app.core.money import MAX_AMOUNT, share, split

@@ -1,7 +1,8 @@
 """Stripe's customers and subscriptions: their names, their touches, and when they leave."""
 
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
-from app.conversions.providers.stripe_shapes import Envelope, click_ids
+from app.conversions.providers.shapes import click_ids
+from app.conversions.providers.stripe_shapes import Envelope
 from app.conversions.providers.stripe_ties import ignored
 from app.core.events import Churn, Named
 

@@ -7,13 +7,14 @@ figures win.
 from fractions import Fraction
 
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
+from app.conversions.providers.shapes import Node, click_ids, distinct
 from app.conversions.providers.stripe_money import (
     currency_of,
     in_minor_units,
     invoice_lines,
     part_in_minor_units,
 )
-from app.conversions.providers.stripe_shapes import Envelope, Node, click_ids, distinct
+from app.conversions.providers.stripe_shapes import Envelope
 from app.conversions.providers.stripe_ties import tie, tied
 from app.core.events import Line, Named, Payment
 from app.core.money import MAX_AMOUNT
@@ -66,7 +67,7 @@ def invoice(event: Envelope) -> Mapped | Ignored:
     gross = in_minor_units(thing, "amount_paid", currency)
     if gross == 0:
         return tied(event, payments, contact, touches=clicks, country=country)
-    base = _invoice_base(thing, currency)
+    base = gross if event.with_tax else _invoice_base(thing, currency)
     lines, complete = invoice_lines(thing, base)
     subscription = described.id("subscription") or thing.id("subscription")
     return Mapped(
@@ -130,6 +131,9 @@ def _session_sale(event: Envelope) -> Payment | None:
         return None
     currency = currency_of(thing)
     gross = in_minor_units(thing, "amount_total", currency)
+    if event.with_tax:
+        whole = Payment(authority=SESSION, gross=gross, base=gross, currency=currency)
+        return whole if gross else None
     details = thing.node("total_details")
     tax = details.whole("amount_tax") or 0
     less = thing.needed_whole("amount_total") - tax

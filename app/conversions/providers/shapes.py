@@ -1,0 +1,154 @@
+"""Reading a provider's JSON without trust: every field is checked as it is taken, with its place.
+
+Only what we keep is checked; what a provider adds elsewhere disturbs nobody.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from app.core.countries import COUNTRIES
+from app.core.money import MAX_AMOUNT
+
+MAX_TEXT: Final = 500
+AHEAD: Final = timedelta(minutes=5)
+
+_ID: Final = re.compile(r"[!-9;-~]{1,255}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{60}")
+_LATEST_S: Final = 253_402_300_799
+_NOT_TEXT: Final = "not-text"
+
+
+class ShapeError(ValueError):
+    """The payload is not as documented. place: path in the payload; problem: our words."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place = place
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A JSON object and the path to it. An absent field and a null one are the same."""
+
+    fields: dict[str, object]
+    path: str
+
+    def __contains__(self, name: str) -> bool:
+        return self.fields.get(name) is not None
+
+    def at(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def wrong(self, name: str, problem: str) -> ShapeError:
+        return ShapeError(self.at(name), problem)
+
+    def node(self, name: str) -> "Node":
+        """The object under a name; an empty one if there is none."""
+        value = self.fields.get(name)
+        if value is None:
+            return Node({}, self.at(name))
+        if not isinstance(value, dict):
+            raise self.wrong(name, "not an object")
+        return Node(value, self.at(name))
+
+    def nodes(self, name: str) -> tuple["Node", ...]:
+        """The objects of a list; none if there is no list."""
+        value = self.fields.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self.wrong(name, "not a list")
+        found = [Node(entry, f"{self.at(name)}[{i}]") for i, entry in enumerate(value)]
+        for entry in found:
+            if not isinstance(entry.fields, dict):
+                raise ShapeError(entry.path, "not an object")
+        return tuple(found)
+
+    def text(self, name: str) -> str:
+        """Text that we keep, or empty."""
+        value = self.fields.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.wrong(name, "not text")
+        if "\0" in value:
+            raise self.wrong(name, "contains a NUL character")
+        if len(value) > MAX_TEXT:
+            raise self.wrong(name, f"longer than {MAX_TEXT} characters")
+        return value
+
+    def id(self, name: str) -> str:
+        """An object's id, sent as it is or inside the expanded object; empty if there is none."""
+        value = self.fields.get(name)
+        if isinstance(value, dict):
+            return Node(value, self.at(name)).needed_id("id")
+        text = self.text(name)
+        if text and not _ID.fullmatch(text):
+            raise self.wrong(name, "not an id")
+        return text
+
+    def needed_id(self, name: str) -> str:
+        found = self.id(name)
+        if not found:
+            raise self.wrong(name, "missing")
+        return found
+
+    def flag(self, name: str) -> bool:
+        value = self.fields.get(name)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "missing" if value is None else "neither true nor false")
+        return value
+
+    def whole(self, name: str, *, least: int = 0) -> int | None:
+        """An integer between least and 10^13: an amount in the provider's units, or a quantity."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(name, "not an integer")
+        if not least <= value <= MAX_AMOUNT:
+            raise self.wrong(name, f"not between {least} and {MAX_AMOUNT}")
+        return value
+
+    def needed_whole(self, name: str) -> int:
+        found = self.whole(name)
+        if found is None:
+            raise self.wrong(name, "missing")
+        return found
+
+    def instant(self, name: str) -> datetime | None:
+        """A Unix time in seconds."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LATEST_S:
+            raise self.wrong(name, "not a Unix time in seconds")
+        return datetime.fromtimestamp(value, UTC)
+
+    def country(self, name: str) -> str:
+        """An address's country. Nobody checks what merchants write: else empty."""
+        value = self.node(name).fields.get("country")
+        code = value.upper() if isinstance(value, str) else ""
+        return code if code in COUNTRIES else ""
+
+
+def click_ids(*metadata: Node, reference: object = None) -> tuple[str, ...]:
+    """What came as click ids, checked by nobody yet: a bad token never refuses an event.
+
+    reference: a `client_reference_id`, which may be anything, so it counts only in a token's shape.
+    """
+    found = [reference] if isinstance(reference, str) and _TOKEN.fullmatch(reference) else []
+    for node in metadata:
+        value = node.fields.get("click_id")
+        if value not in (None, ""):
+            found.append(value if isinstance(value, str) else _NOT_TEXT)
+    return distinct(found)
+
+
+def distinct(found: Iterable[str]) -> tuple[str, ...]:
+    """Each once, in the order in which they came."""
+    return tuple(dict.fromkeys(found))
