@@ -14,6 +14,7 @@ from app.core.events import (
     Body,
     Churn,
     ClickTouch,
+    Dispute,
     Event,
     InvalidToken,
     Kind,
@@ -38,6 +39,7 @@ BODIES: Final[Mapping[Kind, type[Body]]] = {
     "tie": Tie,
     "refund": Refund,
     "refund_total": RefundTotal,
+    "dispute": Dispute,
     "named": Named,
     "churn": Churn,
 }

@@ -90,6 +90,20 @@ class RefundTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute:
+    """A dispute (chargeback) in one state. amount: what is disputed, minor units.
+
+    While it is open what was earned on the amount is held; lost, the amount went back; won, not.
+    An inquiry is none. Of states at one instant a final one is the later.
+    """
+
+    dispute_id: str
+    amount: int
+    currency: str
+    state: Literal["open", "won", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """Names, touches or a country of a customer became known; nothing was bought."""
 
@@ -101,8 +115,8 @@ class Churn:
     subscription: str
 
 
-Body = Lead | Payment | Tie | Refund | RefundTotal | Named | Churn
-Kind = Literal["lead", "payment", "tie", "refund", "refund_total", "named", "churn"]
+Body = Lead | Payment | Tie | Refund | RefundTotal | Dispute | Named | Churn
+Kind = Literal["lead", "payment", "tie", "refund", "refund_total", "dispute", "named", "churn"]
 
 
 @dataclass(frozen=True, slots=True)
