@@ -9,14 +9,13 @@ from uuid import UUID
 
 import orjson
 
+from app.conversions.touching import touch_json, touch_of
 from app.core.conversions import Credit
 from app.core.events import (
     Body,
     Churn,
-    ClickTouch,
     Dispute,
     Event,
-    InvalidToken,
     Kind,
     Lead,
     Line,
@@ -25,7 +24,6 @@ from app.core.events import (
     Refund,
     RefundTotal,
     Tie,
-    Touch,
 )
 from app.core.fold import Folded
 from app.core.reasons import Reason
@@ -84,7 +82,7 @@ def event_of(stored: Mapping[str, Any]) -> Event:
         body=_body_of(stored["kind"], stored["body"]),
         people=tuple(stored["people"]),
         payments=tuple(stored["payments"]),
-        touches=tuple(_touch_of(touch) for touch in stored["touches"]),
+        touches=tuple(touch_of(touch) for touch in stored["touches"]),
         country=stored["country"],
         program_ids=tuple(UUID(program) for program in stored["program_ids"]),
     )
@@ -209,25 +207,3 @@ def _body_of(kind: Kind, stored: Json) -> Body:
     if kind == "payment":
         return Payment(**{**stored, "lines": tuple(Line(*line) for line in stored["lines"])})
     return BODIES[kind](**stored)
-
-
-def touch_json(touch: Touch) -> Json:
-    if isinstance(touch, InvalidToken):
-        return {"invalid": touch.position}
-    return {
-        "click_id": str(touch.click_id),
-        "link_id": str(touch.link_id),
-        "traffic_class": touch.traffic_class,
-        "at": instant(touch.at),
-    }
-
-
-def _touch_of(stored: Json) -> Touch:
-    if "invalid" in stored:
-        return InvalidToken(stored["invalid"])
-    return ClickTouch(
-        click_id=UUID(stored["click_id"]),
-        link_id=UUID(stored["link_id"]),
-        traffic_class=stored["traffic_class"],
-        at=datetime.fromisoformat(stored["at"]),
-    )

@@ -9,10 +9,9 @@ import orjson
 import structlog
 from prometheus_client import Counter
 
-from app.conversions.canon import Json, body_json, json_text, touch_json
+from app.conversions.canon import Json, body_json, json_text
 from app.conversions.providers.mapping import Ignored, Mapped, Meaning, fingerprint
-from app.core import click_token
-from app.core.events import ClickTouch, InvalidToken, Touch
+from app.conversions.touching import touch_json, touches_of
 from app.core.identity import person_name
 from app.db.tx import Tx
 from app.ids import uuid7
@@ -122,10 +121,7 @@ def mapped_json(
         "body": body_json(meaning.body),
         "people": [person_name(a.namespace, a.external_id) for a in meaning.contact.aliases],
         "payments": list(meaning.payments),
-        "touches": [
-            touch_json(_touch(position, text, click_keys))
-            for position, text in enumerate(meaning.click_ids)
-        ],
+        "touches": [touch_json(touch) for touch in touches_of(meaning, click_keys)],
         "country": meaning.country,
         "program_ids": [str(program) for program in meaning.program_ids or program_ids],
     }
@@ -166,13 +162,6 @@ def _contact(meaning: Mapped) -> str:
     ]
     personal = {"aliases": aliases, "email": contact.email, "name": contact.name}
     return orjson.dumps(personal).decode()
-
-
-def _touch(position: int, text: str, click_keys: Sequence[bytes]) -> Touch:
-    token = click_token.verify(text, click_keys)
-    if token is None:
-        return InvalidToken(position)
-    return ClickTouch(token.click_id, token.link_id, token.traffic_class, token.at)
 
 
 async def _holders(

@@ -27,7 +27,29 @@ class InvalidToken:
     position: int
 
 
-Touch = ClickTouch | InvalidToken
+@dataclass(frozen=True, slots=True)
+class CodeTouch:
+    """A referral code as it was used. code: in normal form (`codes.normal`), a `provider:id` of a
+    discount there, or empty if it can be neither. at: when the event that tells it occurred.
+    """
+
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrerTouch:
+    """Somebody said who referred the customer: a partner, or a customer by the digest of an alias.
+
+    partner_id: None if person tells it. person: `identity.person_name`, or empty.
+    """
+
+    partner_id: UUID | None
+    person: str
+    at: datetime
+
+
+Touch = ClickTouch | InvalidToken | CodeTouch | ReferrerTouch
 
 
 @dataclass(frozen=True, slots=True)

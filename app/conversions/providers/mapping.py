@@ -40,6 +40,7 @@ class Mapped:
     click_ids: as they came; the caller verifies the tokens. payments: keys
     `provider:account:type:id`, those that the message says are one payment.
     codes: referral codes as the buyer typed them, or `provider:id` of a discount there.
+    referrers: who referred the customer: a partner, or a customer by one of its names.
     country: ISO 3166-1 alpha-2 or empty. type: the sender's own word for the message.
     """
 
@@ -49,6 +50,7 @@ class Mapped:
     body: Body
     click_ids: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
+    referrers: tuple[UUID | Alias, ...] = ()
     payments: tuple[str, ...] = ()
     country: str = ""
     contact: Contact = Contact(())
