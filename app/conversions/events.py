@@ -102,7 +102,7 @@ async def replay(tx: Tx, workspace: UUID, event_id: UUID, keys: SecretKeys) -> N
     driver = await tx.driver()
     row = await driver.fetchrow(
         """
-        SELECT e.id, e.source, e.state, e.decision_no, e.received_at, b.body, s.provider,
+        SELECT e.id, e.source, e.state, e.decision_no, e.received_at, b.body, b.headers, s.provider,
           s.program_ids, w.mode
         FROM events e
         LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
@@ -130,7 +130,10 @@ async def replay(tx: Tx, workspace: UUID, event_id: UUID, keys: SecretKeys) -> N
 async def _read_anew(tx: Tx, workspace: UUID, row: Mapping[str, Any], keys: SecretKeys) -> None:
     """Today's reader may know what the one of that day ignored."""
     meaning = PROVIDERS[row["provider"]].read(
-        row["body"], live=row["mode"] == "live", received_at=row["received_at"]
+        row["body"],
+        live=row["mode"] == "live",
+        received_at=row["received_at"],
+        headers=row["headers"],
     )
     if not isinstance(meaning, Mapped):
         return

@@ -58,12 +58,14 @@ class Receiver:
             raise SignatureInvalid(
                 "Check the source's signing secret, that the body came unchanged, and both clocks."
             )
+        kept = provider.kept(headers)
         message = Incoming(
             workspace_id=opened.workspace_id,
             source=str(source),
-            meaning=provider.read(body, live=opened.live, received_at=now),
+            meaning=provider.read(body, live=opened.live, received_at=now, headers=kept),
             body=body,
             program_ids=opened.program_ids,
+            headers=kept,
         )
         stored = await self._batches.submit(None, message)
         return Acknowledged(event_id=stored.event_id, duplicate=stored.duplicate)

@@ -1,6 +1,6 @@
 """Store what came: new rows in the inbox, duplicates told apart from contradictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +10,12 @@ import structlog
 from prometheus_client import Counter
 
 from app.conversions.canon import Json, body_json, json_text
-from app.conversions.providers.mapping import Ignored, Mapped, Meaning, fingerprint
+from app.conversions.providers.mapping import (
+    Ignored,
+    Mapped,
+    Meaning,
+    fingerprint,
+)
 from app.conversions.touching import touch_json, touches_of
 from app.core.identity import person_name
 from app.db.tx import Tx
@@ -24,9 +29,10 @@ _CONFLICTS: Final = Counter(
 _STORE: Final = """
 WITH incoming AS (
   SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
-    $7::jsonb[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::bytea[], $12::jsonb[])
+    $7::jsonb[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::bytea[], $12::jsonb[],
+    $13::jsonb[])
   AS i (workspace_id, id, source, external_id, type, fingerprint, mapped, state, reasons,
-    occurred_at, body, contact)
+    occurred_at, body, contact, headers)
 ), stored AS (
   INSERT INTO events (workspace_id, id, source, external_id, type, fingerprint, mapped, state,
     reasons, waits_for, attempts, conflicts, occurred_at, received_at)
@@ -36,8 +42,8 @@ WITH incoming AS (
   ON CONFLICT (workspace_id, source, external_id) DO NOTHING
   RETURNING id
 ), bodies AS (
-  INSERT INTO event_bodies (workspace_id, event_id, body, contact)
-  SELECT workspace_id, id, body, contact FROM incoming WHERE id IN (SELECT id FROM stored)
+  INSERT INTO event_bodies (workspace_id, event_id, body, contact, headers)
+  SELECT workspace_id, id, body, contact, headers FROM incoming WHERE id IN (SELECT id FROM stored)
 )
 SELECT id FROM stored
 """
@@ -45,13 +51,17 @@ SELECT id FROM stored
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message for the inbox. program_ids: what its source may pay, if that is limited."""
+    """One message for the inbox. program_ids: what its source may pay, if that is limited.
+
+    headers: those that its provider's reader needs, kept beside the body.
+    """
 
     workspace_id: UUID
     source: str
     meaning: Meaning
     body: bytes
     program_ids: tuple[UUID, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
     id: UUID = field(default_factory=uuid7)
 
 
@@ -151,6 +161,7 @@ def _row(message: Incoming, click_keys: Sequence[bytes]) -> tuple[Any, ...]:
         occurred_at,
         message.body,
         contact,
+        orjson.dumps(dict(message.headers)).decode(),
     )
 
 

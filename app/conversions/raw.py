@@ -1,6 +1,7 @@
 """Raw bytes, read again as on the day they came."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -24,6 +25,7 @@ class Raw:
     received_at: datetime
     occurred_at: datetime
     program_ids: tuple[UUID, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_again(raw: Raw) -> Json | None:
@@ -35,7 +37,9 @@ def read_again(raw: Raw) -> Json | None:
         except (ValidationError, KeyError):
             return None
     else:
-        reading = PROVIDERS[raw.provider].read(raw.body, live=raw.live, received_at=raw.received_at)
+        reading = PROVIDERS[raw.provider].read(
+            raw.body, live=raw.live, received_at=raw.received_at, headers=raw.headers
+        )
         if not isinstance(reading, Mapped):
             return None
         meaning = reading

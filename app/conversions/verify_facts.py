@@ -21,7 +21,7 @@ async def findings(
     known = {event.id: event for person in people.values() for event in person.events}
     rows = await driver.fetch(
         """
-        SELECT e.*, b.body, w.mode, s.provider, s.program_ids AS source_programs
+        SELECT e.*, b.body, b.headers, w.mode, s.provider, s.program_ids AS source_programs
         FROM events e
         JOIN workspaces w ON w.id = e.workspace_id
         LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
@@ -62,6 +62,7 @@ def _event(event: Event, row: Mapping[str, Any]) -> list[Finding]:
             received_at=row["received_at"],
             occurred_at=row["occurred_at"],
             program_ids=tuple(row["source_programs"] or ()),
+            headers=row["headers"],
         )
     )
     if again is None:

@@ -5,8 +5,10 @@ value too. Personal data stays in Contact, so that the rest may become an Event.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +16,9 @@ import orjson
 
 from app.core.events import Body, Kind, RefundTotal
 from app.core.reasons import Param, Reason
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+"""Of a message whose body says everything, as Stripe's do."""
 
 
 @dataclass(frozen=True, slots=True)

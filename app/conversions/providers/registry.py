@@ -1,5 +1,6 @@
 """The billing systems that we understand, by the name in `POST /v1/sources`."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,9 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from app.conversions.providers import stripe
-from app.conversions.providers.mapping import Meaning
+from app.conversions.providers.mapping import NO_HEADERS, Meaning
+
+_HEADER: Final = re.compile(r"[ -~]{1,255}")
 
 
 class Verify(Protocol):
@@ -19,11 +22,25 @@ class Verify(Protocol):
 
 
 class Read(Protocol):
-    """What the body means; any bytes give an answer.
+    """What a message means; any bytes give an answer.
 
     live: the workspace's mode; what is of the other one is ignored. with_tax: whether commissions
-    are worked out on amounts with their tax.
+    are worked out on amounts with their tax. headers: those that were kept beside the body.
     """
+
+    def __call__(
+        self,
+        body: bytes,
+        *,
+        live: bool,
+        received_at: datetime,
+        with_tax: bool = False,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Meaning: ...
+
+
+class ReadBody(Protocol):
+    """As Read, where the body says everything."""
 
     def __call__(
         self, body: bytes, *, live: bool, received_at: datetime, with_tax: bool = False
@@ -33,7 +50,8 @@ class Read(Protocol):
 @dataclass(frozen=True, slots=True)
 class Provider:
     """One billing system. event_types: what to switch on there. secret_form: what its secret
-    looks like, told to whoever makes a source.
+    looks like, told to whoever makes a source. headers: lower-case names of those that `read`
+    needs too, since the body doesn't say what they do.
     """
 
     verify: Verify
@@ -41,13 +59,37 @@ class Provider:
     event_types: tuple[str, ...]
     is_secret: Callable[[str], bool]
     secret_form: str
+    headers: tuple[str, ...] = ()
+
+    def kept(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """What is stored beside the body; a value that nobody sends in good faith is left out."""
+        if not self.headers:
+            return {}
+        sent = {name.lower(): text for name, text in headers.items()}
+        return {n: sent[n] for n in self.headers if _HEADER.fullmatch(sent.get(n, ""))}
+
+
+def by_body(read: ReadBody) -> Read:
+    """A reader that has no use for headers."""
+
+    def read_body(
+        body: bytes,
+        *,
+        live: bool,
+        received_at: datetime,
+        with_tax: bool = False,
+        headers: Mapping[str, str] = NO_HEADERS,  # noqa: ARG001 (the body says everything)
+    ) -> Meaning:
+        return read(body, live=live, received_at=received_at, with_tax=with_tax)
+
+    return read_body
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
     {
         "stripe": Provider(
             verify=stripe.verify,
-            read=stripe.read,
+            read=by_body(stripe.read),
             event_types=stripe.EVENT_TYPES,
             is_secret=lambda secret: secret.startswith("whsec_"),
             secret_form="the endpoint's signing secret, `whsec_…`",  # noqa: S106 (a description)

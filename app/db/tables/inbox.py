@@ -94,5 +94,7 @@ class EventBody(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
     body: Mapped[bytes] = mapped_column(BYTEA)
+    headers: Mapped[Json] = mapped_column(server_default="{}")
+    """{name: text}: those that its provider's reader needs, names in lower case."""
     contact: Mapped[Json]
     """{aliases: [[name, namespace, external_id]], email, name}"""
