@@ -16,7 +16,14 @@ from app.db.tables.customers import Conversion, Customer, CustomerName, Decision
 from app.db.tables.domains import Domain
 from app.db.tables.erasures import Erasure
 from app.db.tables.heartbeats import Heartbeat
-from app.db.tables.inbox import EventBody, EventRow, Source
+from app.db.tables.inbox import (
+    EventBody,
+    EventConflict,
+    EventReplay,
+    EventRow,
+    Reconciliation,
+    Source,
+)
 from app.db.tables.ledger import Account, Commission, Transfer
 from app.db.tables.links import Link, LinkChange
 from app.db.tables.programs import (
@@ -48,6 +55,8 @@ __all__ = [
     "EnrollmentState",
     "Erasure",
     "EventBody",
+    "EventConflict",
+    "EventReplay",
     "EventRow",
     "Heartbeat",
     "ImpressionWriter",
@@ -63,6 +72,7 @@ __all__ = [
     "Program",
     "ProgramState",
     "QuarantinedClick",
+    "Reconciliation",
     "Referrer",
     "Source",
     "TouchRow",

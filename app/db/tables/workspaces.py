@@ -17,6 +17,7 @@ class Workspace(Base):
     __table_args__ = (
         CheckConstraint("mode IN ('live', 'test')", name="mode"),
         CheckConstraint("click_retention_days BETWEEN 7 AND 3660", name="click_retention_days"),
+        CheckConstraint("body_retention_days BETWEEN 7 AND 3660", name="body_retention_days"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -26,6 +27,8 @@ class Workspace(Base):
     """Made by the first start; its admin keys may create workspaces."""
     click_retention_days: Mapped[int] = mapped_column(Integer, server_default=text("395"))
     """Days (UTC) after which its clicks are dropped; the counters stay."""
+    body_retention_days: Mapped[int] = mapped_column(Integer, server_default=text("400"))
+    """Days after their receipt that raw messages are kept, once they are settled."""
     fallback: Mapped[str | None]
     """Where visitors of unknown codes are sent, on its domains; none: a 404 page."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
