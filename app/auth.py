@@ -7,6 +7,7 @@ import hashlib
 import secrets
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +19,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import func, insert, or_, select
 
-from app import publishable
+from app import publishable, writing
 from app.db.engine import Database
 from app.db.tables import ApiKey, Workspace
 from app.db.tx import Read, Tx
@@ -165,12 +166,18 @@ def needs(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     """The dependency of a route: `caller: Annotated[Caller, Depends(needs(Scope.LINKS_WRITE))]`.
 
     Unauthorized for a key that is missing, unknown, revoked or expired, all alike; MissingScope
-    for one that may not do this.
+    for one that may not do this. An answer that the request's idempotency key has already goes
+    out instead of a second run.
     """
 
-    async def caller(found: Annotated[Caller, Depends(_authenticate)]) -> Caller:
+    async def caller(
+        request: Request,
+        database: Annotated[Database, Depends(get_database)],
+        found: Annotated[Caller, Depends(_authenticate)],
+    ) -> Caller:
         if not found.may(scope):
             raise MissingScope(f"This needs a key with the scope `{scope}`.")
+        await writing.look(request, database, found.workspace_id)
         return found
 
     return caller
@@ -236,9 +243,19 @@ async def _read(database: Annotated[Database, Depends(get_database)]) -> AsyncIt
         yield read
 
 
-async def _tx(database: Annotated[Database, Depends(get_database)]) -> AsyncIterator[Tx]:
+async def _tx(
+    request: Request, database: Annotated[Database, Depends(get_database)]
+) -> AsyncIterator[Tx]:
     async with database.tx() as tx:
+        await writing.take_key(request, tx)
         yield tx
+
+
+async def _later(
+    request: Request, database: Annotated[Database, Depends(get_database)]
+) -> AsyncIterator[writing.Later]:
+    async with AsyncExitStack() as ending:
+        yield writing.Later(request, database, ending)
 
 
 @cache
@@ -249,10 +266,12 @@ def in_lane(scope: Scope) -> Any:
     """
 
     async def lane(
+        request: Request,
         database: Annotated[Database, Depends(get_database)],
         caller: Annotated[Caller, Depends(needs(scope))],
     ) -> AsyncIterator[Tx]:
         async with database.lane(caller.workspace_id) as tx:
+            await writing.take_key(request, tx)
             yield tx
 
     return Depends(lane, scope="function")
@@ -262,6 +281,7 @@ def in_lane(scope: Scope) -> Any:
 # end after it, and a failing commit would have answered 200.
 ReadDep = Annotated[Read, Depends(_read, scope="function")]
 TxDep = Annotated[Tx, Depends(_tx, scope="function")]
+LaterDep = Annotated[writing.Later, Depends(_later, scope="function")]
 
 
 def _digest(key: str) -> bytes:

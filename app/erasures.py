@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select, text
 
 from app.db.tables import Erasure
 from app.db.tx import Read, Tx
+from app.idempotency import erase_answers
 from app.ids import uuid7
 from app.wire import CustomerId, ErasureId, Instant, KeyId, Out, PartnerId
 
@@ -57,6 +58,7 @@ async def record(
         .returning(*Erasure.__table__.columns)
     )
     erasure = ErasureOut.of(dict(made.mappings().one()))
+    await erase_answers(tx, workspace)
     # The guard of event_bodies looks for this erasure in this transaction.
     await tx.execute(
         text("SELECT set_config('finderfee.erasing', :id, true)").bindparams(id=str(erasure.id))

@@ -80,6 +80,18 @@ class ConflictingEvent(Problem):
     status, code, title = 409, "conflicting_event", "The same key came with another meaning"
 
 
+class KeyInUse(Problem):
+    status, code, title = 409, "idempotency_key_in_use", "The key's first request is still running"
+
+
+class AnswerErased(Problem):
+    status, code, title = 409, "idempotency_answer_erased", "It was done; its answer was erased"
+
+
+class KeyReused(Problem):
+    status, code, title = 422, "idempotency_key_reused", "The key came before with another request"
+
+
 class CodeTaken(Problem):
     status, code, title = 409, "code_taken", "Another link has this code"
 

@@ -29,6 +29,7 @@ from app.db.engine import Database
 from app.db.tables import Heartbeat
 from app.db.where import database_url
 from app.health import HEARTBEAT_S
+from app.idempotency import remove_old
 from app.ledger.mature import mature_due
 from app.redirect.drain import drain_orphans
 from app.redirect.partitions import keep_partitions
@@ -131,6 +132,10 @@ async def prune_link_changes(context: Context) -> None:
     await prune_changes(context.database)
 
 
+async def remove_idempotency_keys(context: Context) -> None:
+    await remove_old(context.database)
+
+
 async def recover_missing_clicks(context: Context) -> None:
     async with context.database.tx() as tx:
         await recover_clicks(tx)
@@ -151,6 +156,7 @@ SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),
     Cron("retention", "37 * * * *", remove_clicks_past_retention),
     Cron("link changes", "17 3 * * *", prune_link_changes),
+    Cron("idempotency keys", "47 * * * *", remove_idempotency_keys),
     Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),
 )
 AT_START: Final = (Once("partitions", make_partitions_ahead),)

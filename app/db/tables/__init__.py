@@ -16,6 +16,7 @@ from app.db.tables.customers import Conversion, Customer, CustomerName, Decision
 from app.db.tables.domains import Domain
 from app.db.tables.erasures import Erasure
 from app.db.tables.heartbeats import Heartbeat
+from app.db.tables.idempotency import IdempotencyKey
 from app.db.tables.inbox import (
     EventBody,
     EventConflict,
@@ -59,6 +60,7 @@ __all__ = [
     "EventReplay",
     "EventRow",
     "Heartbeat",
+    "IdempotencyKey",
     "ImpressionWriter",
     "Lane",
     "Link",
