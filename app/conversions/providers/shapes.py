@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.core.countries import COUNTRIES
+from app.core.currencies import EXPONENTS
 from app.core.money import MAX_AMOUNT
 
 MAX_TEXT: Final = 500
@@ -17,6 +18,11 @@ AHEAD: Final = timedelta(minutes=5)
 
 _ID: Final = re.compile(r"[!-9;-~]{1,255}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{60}")
+_DIGITS: Final = re.compile(r"-?[0-9]{1,20}")
+_RFC_3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _LATEST_S: Final = 253_402_300_799
 _NOT_TEXT: Final = "not-text"
 
@@ -128,6 +134,36 @@ class Node:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LATEST_S:
             raise self.wrong(name, "not a Unix time in seconds")
         return datetime.fromtimestamp(value, UTC)
+
+    def moment(self, name: str) -> datetime | None:
+        """An RFC 3339 time with its offset, in UTC."""
+        text = self.text(name)
+        if not text:
+            return None
+        if not _RFC_3339.fullmatch(text):
+            raise self.wrong(name, "not an RFC 3339 time")
+        try:
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self.wrong(name, "not an RFC 3339 time") from None
+
+    def needed_digits(self, name: str, *, least: int = 0) -> int:
+        """An integer written as text: an amount of those who distrust JSON's numbers."""
+        text = self.text(name)
+        if not text:
+            raise self.wrong(name, "missing")
+        if not _DIGITS.fullmatch(text):
+            raise self.wrong(name, "not an integer in text")
+        if not least <= int(text) <= MAX_AMOUNT:
+            raise self.wrong(name, f"not between {least} and {MAX_AMOUNT}")
+        return int(text)
+
+    def currency(self, name: str) -> str:
+        """An ISO 4217 code, sent in capitals, in lower case as we keep it."""
+        text = self.text(name)
+        if not text or text != text.upper() or text.lower() not in EXPONENTS:
+            raise self.wrong(name, "not a currency that we know" if text else "missing")
+        return text.lower()
 
     def country(self, name: str) -> str:
         """An address's country. Nobody checks what merchants write: else empty."""

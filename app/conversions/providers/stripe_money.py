@@ -9,9 +9,10 @@ from fractions import Fraction
 from typing import Final
 
 from app.conversions.providers.shapes import Node
+from app.conversions.providers.weighing import shared
 from app.core.currencies import EXPONENTS
 from app.core.events import Line
-from app.core.money import MAX_AMOUNT, share, split
+from app.core.money import MAX_AMOUNT, share
 
 STRIPE_EXPONENTS: Final = {"isk": 2, "mga": 0, "ugx": 2}
 """Decimals of Stripe's amounts where they are not ISO's."""
@@ -58,26 +59,11 @@ def invoice_lines(invoice: Node, base: int) -> tuple[tuple[Line, ...], bool]:
     weights = tuple(_net(row) for row in rows)
     if listed.fields.get("has_more") or sum(weights) <= 0:
         return (), False
-    amounts = _shared(base, weights)
+    amounts = shared(base, weights)
     if max(amounts) > MAX_AMOUNT or min(amounts) < -MAX_AMOUNT:
         return (), False
     named = zip(rows, amounts, strict=True)
     return tuple(Line(_product(row), amount, _quantity(row)) for row, amount in named), True
-
-
-def _shared(base: int, weights: tuple[int, ...]) -> tuple[int, ...]:
-    """Divide a base over weights of both signs (prorations credit what was paid before).
-
-    The weights sum to more than zero. The credits together take their share of the base, rounded
-    once, below zero; the charges take the base and what was credited. Each side is then split by
-    largest remainder, so both sides together are the base, to the cent.
-    """
-    credits_ = tuple(max(-weight, 0) for weight in weights)
-    charges = tuple(max(weight, 0) for weight in weights)
-    credited = share(base, sum(credits_), sum(weights))
-    minus = split(credited, credits_) if any(credits_) else credits_
-    plus = split(base + credited, charges)
-    return tuple(up - down for up, down in zip(plus, minus, strict=True))
 
 
 def _net(row: Node) -> int:
