@@ -50,6 +50,8 @@ class Scope(StrEnum):
     CONVERSIONS_WRITE = "conversions:write"
     COMMISSIONS_READ = "commissions:read"
     PAYOUTS_WRITE = "payouts:write"
+    DEALS_READ = "deals:read"
+    DEALS_WRITE = "deals:write"
     CLICKS_WRITE = "clicks:write"
     # Its own noun: who may tell clicks, as pages' keys may, must not read them.
     TRAFFIC_READ = "traffic:read"

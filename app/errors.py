@@ -96,6 +96,10 @@ class CodeTaken(Problem):
     status, code, title = 409, "code_taken", "Another link has this code"
 
 
+class DealConflict(Problem):
+    status, code, title = 409, "deal_conflict", "Somebody came first"
+
+
 class DomainNotVerified(Problem):
     status, code, title = 409, "domain_not_verified", "The host does not show the challenge"
 

@@ -13,6 +13,7 @@ from app.db.tables.clicks import (
     VisitorSalt,
 )
 from app.db.tables.customers import Conversion, Customer, CustomerName, Decision, TouchRow
+from app.db.tables.deals import Deal, DealConflict, DealKey, DealProspect, DealState
 from app.db.tables.domains import Domain
 from app.db.tables.erasures import Erasure
 from app.db.tables.heartbeats import Heartbeat
@@ -50,6 +51,11 @@ __all__ = [
     "Conversion",
     "Customer",
     "CustomerName",
+    "Deal",
+    "DealConflict",
+    "DealKey",
+    "DealProspect",
+    "DealState",
     "Decision",
     "Domain",
     "Enrollment",
