@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import orjson
+
 from app.core.countries import COUNTRIES
 from app.core.currencies import EXPONENTS
 from app.core.money import MAX_AMOUNT
@@ -170,6 +172,17 @@ class Node:
         value = self.node(name).fields.get("country")
         code = value.upper() if isinstance(value, str) else ""
         return code if code in COUNTRIES else ""
+
+
+def root(body: bytes) -> Node:
+    """A body's JSON object; ShapeError if it is none."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ShapeError("body", "not JSON") from None
+    if not isinstance(parsed, dict):
+        raise ShapeError("body", "not a JSON object")
+    return Node(parsed, "")
 
 
 def click_ids(*metadata: Node, reference: object = None) -> tuple[str, ...]:

@@ -1,0 +1,110 @@
+"""The notification around Paddle's entities: whose they are, and when things happened.
+
+A notification names no account, so ids have an empty one: `paddle::invoice:txn_…`. Paddle calls
+invoice and payment one thing, a transaction; it takes the invoice's place.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.conversions.providers.mapping import Alias, Contact, Ignored, Mapped
+from app.conversions.providers.shapes import AHEAD, Node, ShapeError, click_ids
+from app.core.events import Body, Kind, Named
+from app.core.reasons import because
+
+NAMESPACE = "paddle:"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What Paddle tells of an entity.
+
+    thing: the entity as it was when the event occurred. with_tax: whether commissions are worked
+    out on amounts with their tax.
+    """
+
+    external_id: str
+    type: str
+    occurred_at: datetime
+    received_at: datetime
+    thing: Node
+    with_tax: bool = False
+
+    @property
+    def custom(self) -> Node:
+        """The merchant's own words, which may be any JSON; only an object can hold ours."""
+        value = self.thing.fields.get("custom_data")
+        return Node(value if isinstance(value, dict) else {}, self.thing.at("custom_data"))
+
+    @property
+    def clicks(self) -> tuple[str, ...]:
+        return click_ids(self.custom)
+
+    def aliases(self, customer: str) -> tuple[Alias, ...]:
+        """A customer's Paddle id, if there is one, and our client's own id for it."""
+        found = [Alias(NAMESPACE, customer)] if customer else []
+        own = self.custom.fields.get("finderfee_customer_id")
+        # A number is what many shops have as an id; in JSON it needs no quotes.
+        numbered = isinstance(own, int) and not isinstance(own, bool)
+        text = str(own) if numbered else self.custom.text("finderfee_customer_id")
+        return (*found, Alias("own", text)) if text else tuple(found)
+
+    def in_time(self, at: datetime, place: str) -> datetime:
+        """The instant, unless it lies more than five minutes ahead of the receipt."""
+        if at > self.received_at + AHEAD:
+            raise ShapeError(place, "more than 5 minutes in the future")
+        return at
+
+    def known_at(self) -> datetime:
+        """When the event arose: the time of all that is not a sale."""
+        return self.in_time(self.occurred_at, "occurred_at")
+
+    def mapped(  # noqa: PLR0913 - a message's parts
+        self,
+        kind: Kind,
+        body: Body,
+        contact: Contact,
+        *,
+        occurred_at: datetime | None = None,
+        transaction: str = "",
+        codes: tuple[str, ...] = (),
+        country: str = "",
+    ) -> Mapped:
+        """The message, with the touches of its custom data. occurred_at: else the event's."""
+        return Mapped(
+            external_id=self.external_id,
+            kind=kind,
+            occurred_at=occurred_at or self.known_at(),
+            body=body,
+            click_ids=self.clicks,
+            codes=codes,
+            payments=(scoped("invoice", transaction),) if transaction else (),
+            country=country,
+            contact=contact,
+            type=self.type,
+        )
+
+    def named(
+        self, contact: Contact, *, codes: tuple[str, ...] = (), country: str = ""
+    ) -> Mapped | Ignored:
+        """Somebody made known, if anything was said of them but their Paddle id."""
+        news = self.clicks or codes or country or contact.email or len(contact.aliases) > 1
+        return (
+            self.mapped("named", Named(), contact, codes=codes, country=country)
+            if (news and contact.aliases)
+            else self.ignored()
+        )
+
+    def ignored(self) -> Ignored:
+        """Understood, and it changes nothing."""
+        return Ignored(self.external_id, because("event_ignored", type=self.type), self.type)
+
+
+def scoped(kind: str, found: str) -> str:
+    """Paddle's id as we keep it."""
+    return f"paddle::{kind}:{found}"
+
+
+def discount_codes(discount: str) -> tuple[str, ...]:
+    """A discount's id, under which a partner's code may be known."""
+    return (f"paddle:{discount}",) if discount else ()
