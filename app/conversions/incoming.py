@@ -1,7 +1,7 @@
 """Store what came: new rows in the inbox, duplicates told apart from contradictions."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,7 +9,9 @@ import orjson
 import structlog
 from prometheus_client import Counter
 
+from app.conversions import conflicts
 from app.conversions.canon import Json, body_json, json_text
+from app.conversions.conflicts import Conflicting
 from app.conversions.providers.mapping import (
     Ignored,
     Mapped,
@@ -30,9 +32,9 @@ _STORE: Final = """
 WITH incoming AS (
   SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
     $7::jsonb[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::bytea[], $12::jsonb[],
-    $13::jsonb[])
+    $13::jsonb[], $14::boolean[])
   AS i (workspace_id, id, source, external_id, type, fingerprint, mapped, state, reasons,
-    occurred_at, body, contact, headers)
+    occurred_at, body, contact, headers, with_tax)
 ), stored AS (
   INSERT INTO events (workspace_id, id, source, external_id, type, fingerprint, mapped, state,
     reasons, waits_for, attempts, conflicts, occurred_at, received_at)
@@ -42,18 +44,26 @@ WITH incoming AS (
   ON CONFLICT (workspace_id, source, external_id) DO NOTHING
   RETURNING id
 ), bodies AS (
-  INSERT INTO event_bodies (workspace_id, event_id, body, contact, headers)
-  SELECT workspace_id, id, body, contact, headers FROM incoming WHERE id IN (SELECT id FROM stored)
+  INSERT INTO event_bodies (workspace_id, event_id, body, contact, headers, with_tax)
+  SELECT workspace_id, id, body, contact, headers, with_tax FROM incoming
+  WHERE id IN (SELECT id FROM stored)
 )
 SELECT id FROM stored
 """
+_COLUMNS: Final = (
+    "workspace_id", "id", "source", "external_id", "type", "fingerprint", "mapped", "state",
+    "reasons", "occurred_at", "body", "contact", "headers", "with_tax",
+)  # fmt: skip
+"""Of one message, in the order in which `_STORE` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One message for the inbox. program_ids: what its source may pay, if that is limited.
 
-    headers: those that its provider's reader needs, kept beside the body.
+    headers: those that its provider's reader needs, kept beside the body. with_tax: how it was
+    read. otherwise: what it would mean the other way, since the source may have been changed
+    between two deliveries of one message.
     """
 
     workspace_id: UUID
@@ -62,23 +72,43 @@ class Incoming:
     body: bytes
     program_ids: tuple[UUID, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    with_tax: bool = False
+    otherwise: Callable[[], Meaning] | None = None
     id: UUID = field(default_factory=uuid7)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """event_id: the one that holds the key. conflicting: it means something else than this."""
+    """event_id: the one that holds the key. conflicting: it means something else than this.
+
+    outgrown: the one that holds the key meant nothing to us when it came, and this does.
+    """
 
     event_id: UUID
     duplicate: bool
     conflicting: bool
+    outgrown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """The event that has a key."""
+
+    id: UUID
+    fingerprint: str
+    meaningless: bool
 
 
 async def store(tx: Tx, incoming: Sequence[Incoming], click_keys: Sequence[bytes]) -> list[Stored]:
-    """Insert what is new, in one statement; the same key again changes nothing."""
+    """Insert what is new, in one statement; the same key again changes nothing.
+
+    A contradiction is kept and alarmed. What has outgrown an older reader is left to the caller:
+    the event has to be put back (`put_back`).
+    """
     driver = await tx.driver()
-    rows = [_row(message, click_keys) for message in incoming]
-    new = {r["id"] for r in await driver.fetch(_STORE, *map(list, zip(*rows, strict=True)))}
+    rows = {message.id: _row(message, click_keys) for message in incoming}
+    columns = map(list, zip(*rows.values(), strict=True))
+    new = {r["id"] for r in await driver.fetch(_STORE, *columns)}
     again = [message for message in incoming if message.id not in new]
     holders = await _holders(tx, again) if again else {}
     stored: list[Stored] = []
@@ -86,12 +116,23 @@ async def store(tx: Tx, incoming: Sequence[Incoming], click_keys: Sequence[bytes
         if message.id in new:
             stored.append(Stored(message.id, duplicate=False, conflicting=False))
             continue
-        event_id, known = holders[_key(message)]
-        conflicting = known != fingerprint(message.meaning)
+        holder = holders[_key(message)]
+        differs = _differs(message, holder.fingerprint)
+        outgrown = differs and holder.meaningless and isinstance(message.meaning, Mapped)
+        conflicting = differs and not outgrown
         if conflicting:
-            await _alarm(tx, message, event_id)
-        stored.append(Stored(event_id, duplicate=True, conflicting=conflicting))
+            await alarm(tx, message, holder.id, click_keys)
+        stored.append(Stored(holder.id, True, conflicting, outgrown))
     return stored
+
+
+async def alarm(tx: Tx, message: Incoming, event_id: UUID, click_keys: Sequence[bytes]) -> None:
+    """Another meaning came under an event's key: kept beside it, counted and told."""
+    row = dict(zip(_COLUMNS, _row(message, click_keys), strict=True))
+    said = Conflicting(**{field.name: row[field.name] for field in fields(Conflicting)})
+    await conflicts.keep(tx, message.workspace_id, event_id, said)
+    _CONFLICTS.inc()
+    _log.warning("event.conflicting", event_id=str(event_id), source=message.source)
 
 
 async def store_reading(
@@ -162,6 +203,7 @@ def _row(message: Incoming, click_keys: Sequence[bytes]) -> tuple[Any, ...]:
         message.body,
         contact,
         orjson.dumps(dict(message.headers)).decode(),
+        message.with_tax,
     )
 
 
@@ -175,14 +217,13 @@ def _contact(meaning: Mapped) -> str:
     return orjson.dumps(personal).decode()
 
 
-async def _holders(
-    tx: Tx, again: Sequence[Incoming]
-) -> dict[tuple[UUID, str, str], tuple[UUID, str]]:
-    """The events that hold the keys: their ids and fingerprints."""
+async def _holders(tx: Tx, again: Sequence[Incoming]) -> dict[tuple[UUID, str, str], _Holder]:
+    """The events that hold the keys."""
     driver = await tx.driver()
     rows = await driver.fetch(
         """
-        SELECT e.workspace_id, e.source, e.external_id, e.id, e.fingerprint
+        SELECT e.workspace_id, e.source, e.external_id, e.id, e.fingerprint,
+          e.mapped IS NULL AS meaningless
         FROM unnest($1::uuid[], $2::text[], $3::text[]) AS k (workspace_id, source, external_id)
         JOIN events e USING (workspace_id, source, external_id)
         """,
@@ -191,20 +232,17 @@ async def _holders(
         [message.meaning.external_id for message in again],
     )
     return {
-        (r["workspace_id"], r["source"], r["external_id"]): (r["id"], r["fingerprint"])
+        (r["workspace_id"], r["source"], r["external_id"]): _Holder(
+            r["id"], r["fingerprint"], r["meaningless"]
+        )
         for r in rows
     }
 
 
-async def _alarm(tx: Tx, message: Incoming, event_id: UUID) -> None:
-    driver = await tx.driver()
-    await driver.execute(
-        "UPDATE events SET conflicts = conflicts + 1 WHERE workspace_id = $1 AND id = $2",
-        message.workspace_id,
-        event_id,
-    )
-    _CONFLICTS.inc()
-    _log.warning("event.conflicting", event_id=str(event_id), source=message.source)
+def _differs(message: Incoming, known: str) -> bool:
+    if known == fingerprint(message.meaning):
+        return False
+    return message.otherwise is None or known != fingerprint(message.otherwise())
 
 
 def _key(message: Incoming) -> tuple[UUID, str, str]:

@@ -1,5 +1,6 @@
-"""Raw bodies past their workspace's retention may be deleted, once their events are settled"""
+"""How raw bodies were read, and that they go with their retention once their events are settled"""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0033"
@@ -53,8 +54,13 @@ END $$
 
 
 def upgrade() -> None:
+    op.add_column(
+        "event_bodies",
+        sa.Column("with_tax", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
     op.execute(GUARD)
 
 
 def downgrade() -> None:
     op.execute(FORMER)
+    op.drop_column("event_bodies", "with_tax")

@@ -128,6 +128,10 @@ class EventBody(Base):
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
     """An event's, or an `EventConflict`'s."""
     body: Mapped[bytes] = mapped_column(BYTEA)
+    headers: Mapped[Json] = mapped_column(server_default="{}")
+    """{name: text}: those that its provider's reader needs, names in lower case."""
+    with_tax: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it was read so that commissions are worked out on amounts with their tax."""
     contact: Mapped[Json]
     """{aliases: [[name, namespace, external_id]], email, name}"""
 
