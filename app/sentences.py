@@ -15,24 +15,26 @@ from app.ids import Prefix, encode
 from app.wire import Out
 
 SENTENCES: Final[Mapping[str, str]] = {
-    "touch_counted": "The click {click_id} on {link_id} of {partner_id} at {at} counts.",
-    "touch_not_chosen": "The click {click_id} of {partner_id} was eligible, but {model} picks"
-    " another one.",
+    "touch_counted": "{touch}{place} of {partner_id} at {at} counts.",
+    "touch_not_chosen": "{touch} of {partner_id} was eligible, but {model} picks another one.",
+    "outranked": "{touch} of {partner_id} was eligible, but a {winner} goes before it.",
+    "code_unknown": "The code `{code}` is none of this workspace.",
+    "code_not_valid": "The code `{code}` was not valid at {at}.",
+    "referrer_unknown": "The one who is named as the referrer is no partner yet.",
+    "self_referral": "The customer is the one who referred, and nobody earns on oneself.",
     "token_invalid": "Click id number {position} is none of ours, so it counts nothing.",
     "link_unknown": "The click {click_id} was on a link that this workspace does not have.",
     "class_not_counted": "The click {click_id} was {traffic_class} traffic, which does not count.",
-    "outside_window": "The click {click_id} was {age_s} before the customer's first conversion;"
-    " the window is {window_days} days.",
+    "outside_window": "{touch} was {age_s} before {anchor}; the window is {window_days} days.",
     "after_first_conversion": "The click {click_id} at {at} came after the customer's first"
     " conversion at {first_at}.",
-    "after_sale": "The click {click_id} at {at} came after the sale at {sale_at}.",
+    "after_sale": "{touch} at {at} came after the sale at {sale_at}.",
     "program_filtered": "The source or the request does not let the program {program_id} earn.",
     "program_paused": "The program {program_id} was paused at {at}.",
     "not_enrolled": "{partner_id} was not active in the program {program_id}.",
-    "received_after_close": "The click {click_id} became known after the conversion had closed at"
-    " {closed_at}.",
-    "other_program": "The click {click_id} belongs to the program {program_id}; the latest eligible"
-    " touch is of {chosen_program_id}.",
+    "received_after_close": "{touch} became known after the conversion had closed at {closed_at}.",
+    "other_program": "{touch} belongs to the program {program_id}; the latest eligible touch is of"
+    " {chosen_program_id}.",
     "no_touch": "Nothing points from this customer to a partner.",
     "no_eligible_touch": "No touch of this customer could count.",
     "attributed": "By {model}, {partner_id} brought this customer to the program {program_id}.",
@@ -49,6 +51,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "no_rule_matched": "No rule of the plan applies, so nobody is paid.",
     "rounds_to_zero": "The rule `{rule}` applies, but what it pays rounds to zero.",
     "refunded": "{refunded} of {gross} was refunded.",
+    "dispute_open": "A dispute over {disputed} of {gross} is open; what was earned on it is held.",
+    "dispute_won": "A dispute over {disputed} of {gross} was won; it takes nothing back.",
+    "dispute_lost": "A dispute over {disputed} of {gross} was lost.",
     "superseded": "This turned out to be the same as {by}.",
     "closed_duplicate": "{key} names the same sale as {other}, which had closed already.",
     "lines_incomplete": "Not all lines of the invoice came along; the total decided.",
@@ -59,6 +64,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "senseless": "{place}: {problem}.",
     "decision_failed": "Deciding failed {attempts} times ({error}); it was set aside for us.",
     "refund_currency_differs": "A refund in {currency} cannot reduce a sale in {sale_currency}.",
+    "dispute_currency_differs": "A dispute in {currency} cannot hold a sale in {sale_currency}.",
 }
 """Code → sentence; a test holds it against `core.reasons.CODES`."""
 
@@ -70,7 +76,7 @@ _KINDS: Final[Mapping[str, Prefix]] = {
     "chosen_program_id": "prog",
     "by": "conv",
 }
-_AMOUNTS: Final = frozenset({"base", "amount", "flat", "refunded", "gross"})
+_AMOUNTS: Final = frozenset({"base", "amount", "flat", "refunded", "disputed", "gross"})
 _INSTANTS: Final = frozenset({"at", "first_at", "sale_at", "closed_at", "since", "touch_at"})
 
 
@@ -100,9 +106,25 @@ def wire_params(params: Mapping[str, Any]) -> dict[str, Any]:
 def sentence(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of a code. params: as `wire_params` gives them; what is missing reads `?`."""
     words = _Words({name: _in_words(name, value, params) for name, value in params.items()})
+    words |= _touch_words(params)
     if code == "rule_paid":
         words["how"] = _how(params, words)
     return SENTENCES[code].format_map(words)
+
+
+def _touch_words(params: Mapping[str, Any]) -> dict[str, str]:
+    """What a reason calls its touch, and from when on its age counts."""
+    match params.get("kind", "click"):
+        case "code":
+            return {"touch": f"The code `{params.get('code')}`", "place": "", "anchor": "the sale"}
+        case "referrer":
+            return {"touch": "The referral", "place": "", "anchor": "the sale"}
+        case _:
+            return {
+                "touch": f"The click {params.get('click_id', '?')}",
+                "place": f" on {params.get('link_id', '?')}",
+                "anchor": "the customer's first conversion",
+            }
 
 
 class _Words(dict[str, str]):

@@ -163,9 +163,11 @@ def credits_of(stored: list[list[Any]]) -> tuple[Credit, ...]:
 def outcome_digest(folded: Folded) -> bytes:
     """SHA-256 over what a decision says should stand, field by field."""
     superseded = {str(old): str(new) for old, new in folded.superseded.items()}
-    outcome = orjson.dumps(
-        [folded.conversions, superseded], default=_plain, option=orjson.OPT_SORT_KEYS
-    )
+    told: list[object] = [folded.conversions, superseded]
+    if folded.disputed:
+        # Only where there is a dispute, so that older decisions keep their digests.
+        told.append({str(conversion): gross for conversion, gross in folded.disputed.items()})
+    outcome = orjson.dumps(told, default=_plain, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(outcome).digest()
 
 

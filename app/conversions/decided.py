@@ -132,7 +132,7 @@ def _apply(
     for conversion in folded.conversions:
         if before.get(conversion.id) != conversion:
             decided.changed[conversion.id] = number
-    settled = settle(decided.standings, folded.conversions)
+    settled = settle(decided.standings, folded.conversions, folded.disputed)
     batch.transfers += [(transfer, occurred_at) for transfer in settled.transfers]
     decided.changed |= dict.fromkeys(settled.changed, number)
     decided.standings = dict(settled.standings)

@@ -32,7 +32,6 @@ class Known:
     """Conversions that turned out to be others."""
     standings: dict[UUID, Standing] = field(default_factory=dict)
     """By commission, those of superseded conversions too."""
-    paid: dict[UUID, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -220,7 +219,6 @@ async def _awards(
     for row in sorted(rows, key=lambda row: row["id"]):
         person = found[row["customer_id"]]
         person.standings[row["id"]] = standing_of(row)
-        person.paid[row["id"]] = row["paid"]
         if not row["superseded"]:
             conversion = row["conversion_id"]
             awards[conversion] = (*awards.get(conversion, ()), _award(row))

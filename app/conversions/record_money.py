@@ -122,10 +122,11 @@ def _commission_row(
         "base": award.base,
         "amount": standing.amount,
         "reversed": standing.reversed,
-        "paid": decided.known.paid.get(award.commission_id, 0),
+        "held": standing.held,
+        "paid": standing.paid,
         "currency": award.currency,
         "rate_bps": award.rate_bps,
-        "status": _status(decided, standing),
+        "status": _status(standing),
         "hold_until": conversion.hold_until,
         "superseded": standing.superseded,
         "explanation": json_text(award.reasons),
@@ -141,17 +142,19 @@ def _dropped_row(workspace: UUID, decided: Decided, standing: Standing) -> dict[
         "workspace_id": workspace,
         "id": standing.commission_id,
         "reversed": standing.reversed,
+        "held": standing.held,
         "superseded": True,
-        "status": _status(decided, standing),
+        "status": _status(standing),
         "transfers": standing.transfers,
         "decision_no": decided.changed[standing.commission_id],
     }
 
 
-def _status(decided: Decided, standing: Standing) -> str:
+def _status(standing: Standing) -> str:
     return status_of(
         amount=standing.amount,
         reversed_=standing.reversed,
-        paid=decided.known.paid.get(standing.commission_id, 0),
+        paid=standing.paid,
         matured=standing.matured,
+        held=standing.held,
     )

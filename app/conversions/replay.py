@@ -51,7 +51,7 @@ class Replay:
             now=now,
         )
         folded = fold(history, world_of(facts["world"], self.plans))
-        settled = settle(self.standings, folded.conversions)
+        settled = settle(self.standings, folded.conversions, folded.disputed)
         self.standings = dict(settled.standings)
         self._note(settled.transfers)
         self.conversions = folded.conversions

@@ -156,7 +156,6 @@ def _united(person: Someone, recorded: dict[UUID, Known]) -> Known:
         united.conversions |= known.conversions
         united.former |= known.former
         united.standings |= known.standings
-        united.paid |= known.paid
     return united
 
 

@@ -106,10 +106,12 @@ def _standing(standing: Standing, row: Mapping[str, Any] | None) -> list[Finding
         reversed_=standing.reversed,
         paid=row["paid"],
         matured=standing.matured,
+        held=standing.held,
     )
     pairs = [
         ("amount", standing.amount, row["amount"]),
         ("reversed", standing.reversed, row["reversed"]),
+        ("held", standing.held, row["held"]),
         ("superseded", standing.superseded, row["superseded"]),
         ("transfers", standing.transfers, row["transfers"]),
         ("status", status, row["status"]),

@@ -20,7 +20,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Award:
-    """What one rule gives one partner. reversed: of the amount, by refunds."""
+    """What one rule gives one partner. reversed: of the amount, by refunds and lost disputes."""
 
     commission_id: UUID
     program_id: UUID

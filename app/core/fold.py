@@ -1,22 +1,21 @@
 """A customer's events → what should stand: conversions, credits, awards and why.
 
 A pure function of the whole event set, in `(occurred_at, kind, source, external id)` order. What
-has closed is taken as recorded; only refunds still move it.
+has closed is taken as recorded; only refunds and disputes still move it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from app.core import attribution, identity, sales
+from app.core import attribution, identity, occasions, sales
 from app.core.awards import Buyer, awards_for
 from app.core.conversions import Conversion
 from app.core.drafts import Draft, History, leads_among, sales_among
 from app.core.events import Event
 from app.core.money import share
-from app.core.reasons import because
+from app.core.reasons import Reason, because
 from app.core.world import World
 
 ENGINE: Final = 1
@@ -27,13 +26,15 @@ ENGINE: Final = 1
 class Folded:
     """conversions: what should stand, in deciding order. superseded: prior ones that should not,
     with the one each turned out to be. waiting: events about a payment that no sale names yet.
-    told: the conversion that each event is about.
+    told: the conversion that each event is about. disputed: by conversion, gross under an open
+    dispute and not refunded; only those with some.
     """
 
     conversions: tuple[Conversion, ...]
     superseded: Mapping[UUID, UUID]
     waiting: frozenset[UUID]
     told: Mapping[UUID, UUID]
+    disputed: Mapping[UUID, int]
 
 
 def fold(history: History, world: World) -> Folded:
@@ -47,12 +48,10 @@ def fold(history: History, world: World) -> Folded:
         conversions=conversions,
         superseded=_superseded(drafts, conversions, history),
         waiting=frozenset(
-            event.id
-            for group in groups
-            if not group.payments
-            for event, _ in (*group.refunds, *group.totals)
+            event.id for group in groups if not group.payments for event in group.messages
         ),
         told=_told(drafts, conversions),
+        disputed=_disputed(drafts, conversions),
     )
 
 
@@ -69,7 +68,7 @@ def _decide(
             decided.append(_refresh(draft.final, draft.sale))
             buyer.bought(draft.final)
             continue
-        occasion = attribution.Occasion(
+        occasion = occasions.Occasion(
             at=draft.at,
             read_at=min(draft.at, draft.recorded_at or history.now),
             first_at=first_at,
@@ -85,7 +84,7 @@ def _decide(
         )
         conversion = _open(draft, answer, binding, buyer, history, world)
         if binding is None and conversion.credits:
-            opened = _binding_of(conversion)
+            opened = attribution.binding_of(conversion)
         decided.append(conversion)
         buyer.bought(conversion)
     return tuple(decided)
@@ -120,14 +119,14 @@ def _open(
         awards=(),
         reasons=answer.reasons,
         bound_at=(binding.since if binding else draft.at) if answer.credits else None,
-        hold_until=attribution.closes_at(plan, at=draft.at, recorded_at=recorded_at)
+        hold_until=occasions.closes_at(plan, at=draft.at, recorded_at=recorded_at)
         if plan
         else None,
         recorded_at=recorded_at,
     )
     reasons = answer.reasons
     if plan:
-        awards, tried = awards_for(conversion, sold, plan, buyer, world, answer.touch_at)
+        awards, tried = awards_for(conversion, sold, plan, buyer, world, answer.brought)
         reasons = (*reasons, *tried)
         conversion = replace(conversion, awards=awards, reasons=reasons)
     if sold and not sold.lines_complete:
@@ -136,26 +135,21 @@ def _open(
 
 
 def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
-    """The conversion with what is refunded now: the one thing that still moves after the close.
+    """The conversion with what went back until now: all that still moves after the close.
 
     What is taken back is proportional to what was earned, rounded once on the cumulative figure.
     """
-    if sale is None or not (sale.refunds or sale.totals or conversion.refunded):
+    if sale is None or not (sale.refunds or sale.totals or sale.disputes or conversion.refunded):
         return conversion
     gross, currency = conversion.gross, conversion.currency
-    refunded = sales.refunded(sale, gross=gross, currency=currency)
-    reasons = [r for r in conversion.reasons if r.code not in _REFUND_REASONS]
-    if refunded:
-        reasons.append(because("refunded", refunded=refunded, gross=gross, currency=currency))
-    foreign = {r.currency for _, r in sale.refunds} | {t.currency for _, t in sale.totals}
-    reasons.extend(
-        because("refund_currency_differs", currency=other, sale_currency=currency)
-        for other in sorted(foreign - {currency})
-    )
+    returned = sales.refunded(sale, gross=gross, currency=currency)
+    disputed = sales.disputed(sale, currency=currency)
+    refunded = min(gross, returned + disputed.lost)
+    reasons = [r for r in conversion.reasons if r.code not in _MOVING_REASONS]
     return replace(
         conversion,
         refunded=refunded,
-        reasons=tuple(reasons),
+        reasons=(*reasons, *_why_it_moved(sale, returned, disputed, gross, currency)),
         awards=tuple(
             replace(award, reversed=share(award.amount, refunded, gross) if refunded else 0)
             for award in conversion.awards
@@ -163,35 +157,42 @@ def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
     )
 
 
-_REFUND_REASONS: Final = frozenset({"refunded", "refund_currency_differs"})
+def _why_it_moved(
+    sale: sales.Sale, returned: int, disputed: sales.Disputed, gross: int, currency: str
+) -> Iterable[Reason]:
+    if returned:
+        yield because("refunded", refunded=returned, gross=gross, currency=currency)
+    if disputed.open:
+        yield because("dispute_open", disputed=disputed.open, gross=gross, currency=currency)
+    if disputed.won:
+        yield because("dispute_won", disputed=disputed.won, gross=gross, currency=currency)
+    if disputed.lost:
+        yield because("dispute_lost", disputed=disputed.lost, gross=gross, currency=currency)
+    foreign = {r.currency for _, r in sale.refunds} | {t.currency for _, t in sale.totals}
+    for other in sorted(foreign - {currency}):
+        yield because("refund_currency_differs", currency=other, sale_currency=currency)
+    for other in sorted({d.currency for _, d in sale.disputes} - {currency}):
+        yield because("dispute_currency_differs", currency=other, sale_currency=currency)
+
+
+_MOVING_REASONS: Final = frozenset(
+    {
+        "refunded",
+        "refund_currency_differs",
+        "dispute_open",
+        "dispute_won",
+        "dispute_lost",
+        "dispute_currency_differs",
+    }
+)
 
 
 def _closed_binding(drafts: Sequence[Draft]) -> attribution.Binding | None:
     """What the earliest closed conversion with credits made of the customer."""
     for draft in drafts:
         if draft.final is not None and draft.final.credits:
-            return _binding_of(draft.final)
+            return attribution.binding_of(draft.final)
     return None
-
-
-def _binding_of(conversion: Conversion) -> attribution.Binding:
-    assert conversion.program_id is not None
-    touched = [
-        r.params[name]
-        for r in conversion.reasons
-        for name in (_TOUCHED.get(r.code, ""),)
-        if name in r.params
-    ]
-    return attribution.Binding(
-        program_id=conversion.program_id,
-        credits=conversion.credits,
-        since=conversion.bound_at or conversion.occurred_at,
-        touch_at=datetime.fromisoformat(str(touched[0])) if touched else None,
-    )
-
-
-_TOUCHED: Final = {"touch_counted": "at", "bound": "touch_at"}
-"""Where a reason tells when the click was that brought the customer."""
 
 
 def _superseded(
@@ -205,6 +206,18 @@ def _superseded(
         for key in draft.keys
     }
     return {old.id: by_key[old.key] for old in history.prior if old.id not in standing}
+
+
+def _disputed(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> dict[UUID, int]:
+    """Gross that open disputes are about, of what was not refunded anyway."""
+    found: dict[UUID, int] = {}
+    for draft, conversion in zip(drafts, conversions, strict=True):
+        if draft.sale is not None and draft.sale.disputes:
+            disputed = sales.disputed(draft.sale, currency=conversion.currency)
+            left = conversion.gross - conversion.refunded
+            if stopped := min(left, disputed.open):
+                found[conversion.id] = stopped
+    return found
 
 
 def _told(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> dict[UUID, UUID]:

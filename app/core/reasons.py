@@ -13,9 +13,15 @@ Param = Plain | UUID | datetime
 
 CODES: Final = frozenset(
     {
-        # Touches: one reason for each touch that was considered.
+        # Touches: one reason for each touch that was considered. What is no click is named by kind
+        # (code, referrer), and code if it is one, in the place of click_id and link_id.
         "touch_counted",  # click_id, link_id, partner_id, at
         "touch_not_chosen",  # click_id, link_id, partner_id, model
+        "outranked",  # click_id, link_id, partner_id, winner: the kind that goes before
+        "code_unknown",  # code
+        "code_not_valid",  # code, at
+        "referrer_unknown",  # kind
+        "self_referral",  # partner_id, or kind
         "token_invalid",  # position
         "link_unknown",  # click_id
         "class_not_counted",  # click_id, traffic_class
@@ -44,6 +50,9 @@ CODES: Final = frozenset(
         "rounds_to_zero",  # rule
         # The life of a sale.
         "refunded",  # refunded, gross, currency
+        "dispute_open",  # disputed, gross, currency
+        "dispute_won",  # disputed, gross, currency
+        "dispute_lost",  # disputed, gross, currency
         "superseded",  # by
         "closed_duplicate",  # key, other
         "lines_incomplete",
@@ -55,6 +64,7 @@ CODES: Final = frozenset(
         "senseless",  # place, problem
         "decision_failed",  # error, attempts
         "refund_currency_differs",  # currency, sale_currency
+        "dispute_currency_differs",  # currency, sale_currency
     }
 )
 
@@ -70,7 +80,7 @@ class Reason:
         assert self.code in CODES, self.code
 
 
-def because(code: str, **params: Param) -> Reason:
+def because(code: str, /, **params: Param) -> Reason:
     """Shorthand: `because("outside_window", age_s=…, window_days=30)`; ids and instants as text."""
     return Reason(code, MappingProxyType({name: _plain(value) for name, value in params.items()}))
 

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from app.core.events import Event, Payment, Refund, RefundTotal
+from app.core.events import Dispute, Event, Payment, Refund, RefundTotal
 
 _RANK: Final = {"invoice": 0, "payment_intent": 1, "charge": 2, "session": 3}
+_FINALITY: Final = {"open": 0, "won": 1, "lost": 2}
 _OF_ONE_CHARGE: Final = frozenset({"payment_intent", "charge"})
 
 
@@ -15,20 +17,22 @@ _OF_ONE_CHARGE: Final = frozenset({"payment_intent", "charge"})
 class Sale:
     """One payment as all its messages together describe it.
 
-    keys: every id it goes by, the one that names it first. payments, refunds, totals: the
-    messages in deciding order. payments may be empty: then a refund waits for its sale.
+    keys: every id it goes by, the one that names it first. payments, refunds, totals, disputes:
+    the messages in deciding order. payments may be empty: then a refund waits for its sale.
     """
 
     keys: tuple[str, ...]
     payments: tuple[tuple[Event, Payment], ...]
     refunds: tuple[tuple[Event, Refund], ...]
     totals: tuple[tuple[Event, RefundTotal], ...]
+    disputes: tuple[tuple[Event, Dispute], ...]
     named_together: tuple[tuple[str, ...], ...]
     """Ids that one message named, for each message."""
 
     @property
     def messages(self) -> tuple[Event, ...]:
-        return tuple(event for event, _ in (*self.payments, *self.refunds, *self.totals))
+        told = (*self.payments, *self.refunds, *self.totals, *self.disputes)
+        return tuple(event for event, _ in told)
 
     @property
     def told_by(self) -> tuple[Event, Payment]:
@@ -63,6 +67,27 @@ def refunded(sale: Sale, *, gross: int, currency: str) -> int:
             totals[_charge_of(charges, event)].append((event, total))
     returned = sum(_returned(refunds[c], totals[c]) for c in refunds.keys() | totals.keys())
     return min(gross, returned)
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """What disputes of a sale are about, by their newest state; minor units of gross."""
+
+    open: int
+    won: int
+    lost: int
+
+
+def disputed(sale: Sale, *, currency: str) -> Disputed:
+    """Sums over the sale's disputes, each in its newest state. Another currency counts nothing."""
+    newest: dict[str, Dispute] = {}
+    for _, dispute in sorted(sale.disputes, key=_observed):
+        newest[dispute.dispute_id] = dispute
+    sums = dict.fromkeys(_FINALITY, 0)
+    for dispute in newest.values():
+        if dispute.currency == currency:
+            sums[dispute.state] += dispute.amount
+    return Disputed(**sums)
 
 
 def key_rank(key: str) -> tuple[int, str]:
@@ -100,6 +125,12 @@ def _returned(
     return max(by_objects, by_total, 0)
 
 
+def _observed(told: tuple[Event, Dispute]) -> tuple[datetime, int, int, str]:
+    """Later states behind earlier ones. Of one instant a final state is the later."""
+    event, dispute = told
+    return (event.occurred_at, _FINALITY[dispute.state], dispute.amount, dispute.currency)
+
+
 def _charge_ids(keys: tuple[str, ...]) -> tuple[str, ...]:
     """The ids among them that stand for one charge, not for the whole invoice or session."""
     return tuple(key for key in keys if _type(key) in _OF_ONE_CHARGE)
@@ -118,6 +149,7 @@ def _sale(component: list[Event]) -> Sale:
         payments=tuple((e, e.body) for e in component if isinstance(e.body, Payment)),
         refunds=tuple((e, e.body) for e in component if isinstance(e.body, Refund)),
         totals=tuple((e, e.body) for e in component if isinstance(e.body, RefundTotal)),
+        disputes=tuple((e, e.body) for e in component if isinstance(e.body, Dispute)),
         named_together=tuple(event.payments for event in component),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.core.conversions import Award, Conversion
+from app.core.money import share
 from app.core.transfers import Standing, Transfer, difference, recall, supersede
 
 
@@ -17,15 +18,23 @@ class Settled:
     changed: frozenset[UUID]
 
 
-def settle(standings: Mapping[UUID, Standing], conversions: Iterable[Conversion]) -> Settled:
-    """The transfers that bring every commission to its award; one without an award is dropped."""
+def settle(
+    standings: Mapping[UUID, Standing],
+    conversions: Iterable[Conversion],
+    disputed: Mapping[UUID, int],
+) -> Settled:
+    """The transfers that bring every commission to its award; one without an award is dropped.
+
+    disputed: by conversion, gross under an open dispute (`Folded.disputed`).
+    """
     after = dict(standings)
     transfers: list[Transfer] = []
     changed: set[UUID] = set()
-    awards = [award for conversion in conversions for award in conversion.awards]
-    for award in awards:
+    awards = [(conversion, award) for conversion in conversions for award in conversion.awards]
+    for conversion, award in awards:
         old, recalled = _start(standings.get(award.commission_id), award)
-        moves = difference(old, amount=award.amount, reversed_=award.reversed)
+        held = _held(award, conversion, disputed.get(conversion.id, 0), old.paid)
+        moves = difference(old, amount=award.amount, reversed_=award.reversed, held=held)
         if moves or old.superseded:
             changed.add(award.commission_id)
         transfers += (*recalled, *moves)
@@ -33,10 +42,11 @@ def settle(standings: Mapping[UUID, Standing], conversions: Iterable[Conversion]
             old,
             amount=award.amount,
             reversed=award.reversed,
+            held=held,
             superseded=False,
             transfers=old.transfers + len(moves),
         )
-    wanted = {award.commission_id for award in awards}
+    wanted = {award.commission_id for _, award in awards}
     for commission, old in standings.items():
         if commission in wanted or old.superseded:
             continue
@@ -44,9 +54,21 @@ def settle(standings: Mapping[UUID, Standing], conversions: Iterable[Conversion]
         changed.add(commission)
         transfers += moves
         after[commission] = replace(
-            old, reversed=old.amount, superseded=True, transfers=old.transfers + len(moves)
+            old, reversed=old.amount, held=0, superseded=True, transfers=old.transfers + len(moves)
         )
     return Settled(after, tuple(transfers), frozenset(changed))
+
+
+def _held(award: Award, conversion: Conversion, disputed: int, paid: int) -> int:
+    """What a dispute stops of an award: as much as it would take back if it were lost.
+
+    Rounded as the reversal would be, so that nothing is left over then. What has been paid out
+    already can't be stopped; it is clawed back only when the dispute is lost.
+    """
+    if not disputed:
+        return 0
+    if_lost = share(award.amount, conversion.refunded + disputed, conversion.gross)
+    return max(0, min(if_lost, award.amount - paid) - award.reversed)
 
 
 def _start(old: Standing | None, award: Award) -> tuple[Standing, tuple[Transfer, ...]]:

@@ -1,5 +1,6 @@
 """Recorded → desired: the transfers that make the difference, and nothing else."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -10,8 +11,10 @@ Role = Literal["expense", "pending", "held", "payable", "in_flight", "paid"]
 Code = Literal[
     "award",  # a rule awarded it, or a re-decision raised it
     "award_lowered",  # a re-decision before the close lowered it
-    "reversal",  # a refund took it back
-    "reinstatement",  # a refund failed
+    "reversal",  # a refund or a lost dispute took it back
+    "reinstatement",  # a refund failed, or a lost dispute was won after all
+    "held",  # a dispute stopped it
+    "released",  # the dispute was won
     "superseded",  # a re-decision dropped it
     "restored",  # a re-decision took it up again
     "matured",  # its hold is over
@@ -39,7 +42,10 @@ class AccountRef:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A commission as the ledger has it. transfers: how many it had so far."""
+    """A commission as the ledger has it. transfers: how many it had so far.
+
+    held: how much of what is owed is stopped; the rest of it is pending or payable.
+    """
 
     commission_id: UUID
     program_id: UUID
@@ -50,6 +56,8 @@ class Standing:
     matured: bool
     superseded: bool
     transfers: int
+    held: int = 0
+    paid: int = 0
 
     @property
     def expense(self) -> AccountRef:
@@ -57,9 +65,14 @@ class Standing:
 
     @property
     def outstanding(self) -> AccountRef:
-        """Where what is owed of it lies."""
+        """Where what is owed of it lies, but for what is stopped."""
         role: Role = "payable" if self.matured else "pending"
         return AccountRef(self.program_id, self.partner_id, self.currency, role)
+
+    @property
+    def stopped(self) -> AccountRef:
+        """Where what is held of it lies."""
+        return AccountRef(self.program_id, self.partner_id, self.currency, "held")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,70 +88,83 @@ class Transfer:
     code: Code
 
 
-def difference(standing: Standing, *, amount: int, reversed_: int) -> tuple[Transfer, ...]:
-    """What moves so that the commission stands at the desired amount and reversal.
+def difference(
+    standing: Standing, *, amount: int, reversed_: int, held: int = 0
+) -> tuple[Transfer, ...]:
+    """What moves so that the commission stands at the desired amount, reversal and hold.
 
-    The amount first, then the reversal: each figure's history can be read from its own codes.
+    The amount first, then the reversal, then the hold: each figure's history can be read from its
+    own codes. What is reversed while it is held leaves from there at once, and comes back so.
     """
-    moves: list[tuple[int, Code, Code]] = [
-        (amount - standing.amount, "award", "award_lowered"),
+    returned, stopped = standing.reversed - reversed_, held - standing.held
+    at_once = 0
+    if returned > 0 and stopped > 0:
+        at_once = min(returned, stopped)
+    elif returned < 0 and stopped < 0:
+        at_once = max(returned, stopped)
+    back: Code = "restored" if standing.superseded else "reinstatement"
+    expense, rest, aside = standing.expense, standing.outstanding, standing.stopped
+    return _transfers(
+        standing,
         (
-            standing.reversed - reversed_,
-            "restored" if standing.superseded else "reinstatement",
-            "reversal",
-        ),
-    ]
-    return _transfers(standing, moves)
-
-
-def supersede(standing: Standing) -> tuple[Transfer, ...]:
-    """What moves when a re-decision drops the commission: all that is not yet reversed."""
-    return _transfers(standing, [(standing.reversed - standing.amount, "restored", "superseded")])
-
-
-def recall(standing: Standing) -> tuple[Transfer, ...]:
-    """What moves when the sale turns out to have been in another currency: all that is owed."""
-    left = standing.amount - standing.reversed
-    return _transfers(standing, [(-left, "award", "award_lowered")])
-
-
-def mature(standing: Standing) -> tuple[Transfer, ...]:
-    """What moves when the hold is over; nothing if all was reversed meanwhile."""
-    left = standing.amount - standing.reversed
-    if left == 0:
-        return ()
-    payable = AccountRef(standing.program_id, standing.partner_id, standing.currency, "payable")
-    return (
-        Transfer(
-            key=identity.transfer_key(standing.commission_id, standing.transfers),
-            commission_id=standing.commission_id,
-            debit=standing.outstanding,
-            credit=payable,
-            amount=left,
-            currency=standing.currency,
-            code="matured",
+            _Move(expense, rest, amount - standing.amount, "award", "award_lowered"),
+            _Move(expense, aside, at_once, back, "reversal"),
+            _Move(expense, rest, returned - at_once, back, "reversal"),
+            _Move(rest, aside, stopped - at_once, "held", "released"),
         ),
     )
 
 
-def _transfers(standing: Standing, moves: list[tuple[int, Code, Code]]) -> tuple[Transfer, ...]:
-    """moves: (delta of what is owed, its code when it grows, its code when it shrinks)."""
-    transfers: list[Transfer] = []
-    for delta, grows, shrinks in moves:
-        if delta == 0:
-            continue
-        owed_more = delta > 0
-        transfers.append(
-            Transfer(
-                key=identity.transfer_key(
-                    standing.commission_id, standing.transfers + len(transfers)
-                ),
-                commission_id=standing.commission_id,
-                debit=standing.expense if owed_more else standing.outstanding,
-                credit=standing.outstanding if owed_more else standing.expense,
-                amount=abs(delta),
-                currency=standing.currency,
-                code=grows if owed_more else shrinks,
-            )
+def supersede(standing: Standing) -> tuple[Transfer, ...]:
+    """What moves when a re-decision drops the commission: all that is not yet reversed."""
+    return _withdraw(standing, "restored", "superseded")
+
+
+def recall(standing: Standing) -> tuple[Transfer, ...]:
+    """What moves when the sale turns out to have been in another currency: all that is owed."""
+    return _withdraw(standing, "award", "award_lowered")
+
+
+def mature(standing: Standing) -> tuple[Transfer, ...]:
+    """What moves when the hold period is over: all that is neither reversed nor stopped."""
+    left = standing.amount - standing.reversed - standing.held
+    payable = AccountRef(standing.program_id, standing.partner_id, standing.currency, "payable")
+    return _transfers(standing, (_Move(standing.outstanding, payable, left, "matured", "matured"),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """amount: below zero, it goes the other way, under the other code; zero moves nothing."""
+
+    debit: AccountRef
+    credit: AccountRef
+    amount: int
+    code: Code
+    counter_code: Code
+
+
+def _withdraw(standing: Standing, grows: Code, shrinks: Code) -> tuple[Transfer, ...]:
+    left = standing.amount - standing.reversed - standing.held
+    expense = standing.expense
+    return _transfers(
+        standing,
+        (
+            _Move(expense, standing.stopped, -standing.held, grows, shrinks),
+            _Move(expense, standing.outstanding, -left, grows, shrinks),
+        ),
+    )
+
+
+def _transfers(standing: Standing, moves: Iterable[_Move]) -> tuple[Transfer, ...]:
+    return tuple(
+        Transfer(
+            key=identity.transfer_key(standing.commission_id, standing.transfers + n),
+            commission_id=standing.commission_id,
+            debit=move.debit if move.amount > 0 else move.credit,
+            credit=move.credit if move.amount > 0 else move.debit,
+            amount=abs(move.amount),
+            currency=standing.currency,
+            code=move.code if move.amount > 0 else move.counter_code,
         )
-    return tuple(transfers)
+        for n, move in enumerate(move for move in moves if move.amount)
+    )

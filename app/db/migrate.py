@@ -57,7 +57,10 @@ def _upgrade(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
     connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT_MS}ms'"))
     connection.commit()
-    if not _is_later(_revision(connection)):
+    is_later = _is_later(_revision(connection))
+    # Alembic joins a transaction that it finds, and then all migrations would be one.
+    connection.commit()
+    if not is_later:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

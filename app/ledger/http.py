@@ -38,12 +38,15 @@ _LAST_NUMBER: Final = 2**63 - 1
 
 
 class CommissionSummary(Out):
-    """amount: awarded. reversed: taken back of it. paid: sent to the partner. Minor units."""
+    """amount: awarded. reversed: taken back of it. held: stopped by an open dispute. paid: sent to
+    the partner. Minor units.
+    """
 
     id: CommissionId
     status: Status
     amount: Amount
     reversed: Amount
+    held: Amount
     paid: Amount
     base: Amount
     currency: Currency

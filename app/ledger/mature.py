@@ -1,4 +1,7 @@
-"""Pending becomes payable once the hold is over and nothing received before it still waits."""
+"""Pending becomes payable once the hold is over and nothing received before it still waits.
+
+What a dispute holds stays held: it matures too, but for what is stopped.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -21,7 +24,7 @@ GRACE_S: Final = 3
 BATCH: Final = 500
 
 _DUE: Final = """
-  status = 'pending' AND matured_at IS NULL
+  status IN ('pending', 'held') AND matured_at IS NULL
   AND hold_until < clock_timestamp() - make_interval(secs => :grace)
 """
 
@@ -82,7 +85,7 @@ async def _due(driver: "asyncpg.Connection[Any]", workspace: UUID) -> Sequence[M
     return await driver.fetch(
         """
         SELECT * FROM commissions
-        WHERE workspace_id = $1 AND status = 'pending' AND matured_at IS NULL
+        WHERE workspace_id = $1 AND status IN ('pending', 'held') AND matured_at IS NULL
           AND hold_until < clock_timestamp() - make_interval(secs => $2)
           AND hold_until < coalesce(
             (SELECT min(received_at) FROM events WHERE workspace_id = $1 AND state = 'received'),
@@ -99,7 +102,11 @@ def _matured_row(
     workspace: UUID, row: Mapping[str, Any], transfers: int, now: Any
 ) -> dict[str, Any]:
     status = status_of(
-        amount=row["amount"], reversed_=row["reversed"], paid=row["paid"], matured=True
+        amount=row["amount"],
+        reversed_=row["reversed"],
+        paid=row["paid"],
+        matured=True,
+        held=row["held"],
     )
     return {
         "workspace_id": workspace,

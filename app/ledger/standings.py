@@ -18,4 +18,6 @@ def standing_of(row: Mapping[str, Any]) -> Standing:
         matured=row["matured_at"] is not None,
         superseded=row["superseded"],
         transfers=row["transfers"],
+        held=row["held"],
+        paid=row["paid"],
     )

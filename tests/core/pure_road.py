@@ -101,7 +101,9 @@ class PureRoad:
     def statuses(self) -> dict[UUID, Status]:
         """Of the commissions that stand."""
         return {
-            i: status_of(amount=s.amount, reversed_=s.reversed, paid=0, matured=s.matured)
+            i: status_of(
+                amount=s.amount, reversed_=s.reversed, paid=0, matured=s.matured, held=s.held
+            )
             for i, s in self.standings.items()
             if not s.superseded
         }
@@ -152,6 +154,7 @@ def owed(pure: PureRoad) -> dict[AccountRef, int]:
         for award in conversion.awards:
             standing = pure.standings[award.commission_id]
             left = award.amount - award.reversed
-            sums[standing.outstanding] += left
+            sums[standing.outstanding] += left - standing.held
+            sums[standing.stopped] += standing.held
             sums[standing.expense] -= left
     return {account: amount for account, amount in sums.items() if amount}

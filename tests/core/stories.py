@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.core.events import (
     Body,
     ClickTouch,
+    Dispute,
     Event,
     InvalidToken,
     Lead,
@@ -196,6 +197,8 @@ class _Teller:
             self.tell(Tie(), payments=self.named((draw(st.sampled_from(keys)),), other))
         for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
             self.refund(n, gross, currency)
+        for _ in range(draw(st.sampled_from((0, 0, 0, 1, 2)))):
+            self.dispute(n, gross, currency)
 
     def refund(self, n: int, gross: int, currency: str) -> None:
         draw = self.draw
@@ -218,6 +221,19 @@ class _Teller:
             at = first.occurred_at if then == "echoes" or draw(st.booleans()) else None
             self.tell(again, payments=keys, at=at)
 
+    def dispute(self, n: int, gross: int, currency: str) -> None:
+        """One to three states of one dispute."""
+        draw = self.draw
+        amount = draw(st.sampled_from((gross, max(1, gross // 3), 1)))
+        if draw(st.integers(0, 9)) == 0:
+            currency = "usd"
+        keys = (draw(st.sampled_from(_keys(n))),)
+        people = self.people() if draw(st.integers(0, 9)) == 0 else ()
+        states = st.sampled_from(("open", "open", "won", "lost"))
+        for state in draw(st.lists(states, min_size=1, max_size=3)):
+            body = Dispute(f"d{n}", amount, currency, state)  # type: ignore[arg-type]
+            self.tell(body, payments=keys, people=people)
+
     def named(self, own: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
         more = self.draw(st.lists(st.sampled_from(others), max_size=2, unique=True))
         return tuple(dict.fromkeys((*own, *more)))
@@ -229,6 +245,7 @@ _KINDS: dict[type, str] = {
     Tie: "tie",
     Refund: "refund",
     RefundTotal: "refund_total",
+    Dispute: "dispute",
     Named: "named",
 }
 _NAMED_BY = {3: 0, 2: 2, 1: 1}

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.core.events import (
     Body,
     ClickTouch,
+    Dispute,
     Event,
     Lead,
     Named,
@@ -76,6 +77,13 @@ def refund(invoice: str, amount: int, *, days: float = 0, **more: Any) -> Event:
 def refund_total(invoice: str, amount: int, *, days: float = 0) -> Event:
     body = RefundTotal(amount, "eur")
     return _event("refund_total", body, days, payments=(f"src::invoice:{invoice}",))
+
+
+def dispute(invoice: str, amount: int, state: str, *, days: float = 0, **more: Any) -> Event:
+    """dispute_id and currency if not the usual ones."""
+    dispute_id, currency = more.pop("dispute_id", "d1"), more.pop("currency", "eur")
+    body = Dispute(dispute_id, amount, currency, state)  # type: ignore[arg-type]
+    return _event("dispute", body, days, payments=(f"src::invoice:{invoice}",), **more)
 
 
 def tell(road: PureRoad, *events: Event, at: float) -> None:

@@ -20,10 +20,11 @@ class Commission(Base):
         Index("ix_commissions_recorded_at", "workspace_id", "recorded_at", "id"),
         Index("ix_commissions_conversion", "workspace_id", "conversion_id"),
         Index("ix_commissions_partner", "workspace_id", "partner_id", "recorded_at", "id"),
+        CheckConstraint("held BETWEEN 0 AND amount", name="held"),
         Index(
-            "ix_commissions_maturing",
+            "ix_commissions_to_mature",
             "hold_until",
-            postgresql_where="status = 'pending'",
+            postgresql_where="status IN ('pending', 'held') AND matured_at IS NULL",
         ),
     )
 
@@ -41,6 +42,8 @@ class Commission(Base):
     """Awarded, minor units; only a re-decision before the close changes it."""
     reversed: Mapped[int]
     """Of the amount: taken back by refunds, disputes or a re-decision."""
+    held: Mapped[int] = mapped_column(server_default="0")
+    """Of what is neither reversed nor paid: stopped by an open dispute."""
     paid: Mapped[int]
     currency: Mapped[str]
     rate_bps: Mapped[int | None]
