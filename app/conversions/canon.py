@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -43,6 +44,11 @@ BODIES: Final[Mapping[Kind, type[Body]]] = {
 }
 
 
+_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
+    body: tuple(f.name for f in fields(body)) for body in BODIES.values()
+}
+
+
 def dumps(value: Any) -> bytes:
     """The one spelling of a JSON value: sorted keys, no white space."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -72,19 +78,38 @@ def event_json(event: Event) -> Json:
 
 def event_of(stored: Mapping[str, Any]) -> Event:
     """The event that `event_json` wrote; KeyError, ValueError or TypeError if it is not one."""
-    return Event(
-        id=UUID(stored["id"]),
+    return received_event(
+        stored,
+        event_id=UUID(stored["id"]),
         source=stored["source"],
         external_id=stored["external_id"],
-        kind=stored["kind"],
-        occurred_at=datetime.fromisoformat(stored["occurred_at"]),
         received_at=datetime.fromisoformat(stored["received_at"]),
-        body=_body_of(stored["kind"], stored["body"]),
-        people=tuple(stored["people"]),
-        payments=tuple(stored["payments"]),
-        touches=tuple(touch_of(touch) for touch in stored["touches"]),
-        country=stored["country"],
-        program_ids=tuple(UUID(program) for program in stored["program_ids"]),
+    )
+
+
+def received_event(
+    mapped: Mapping[str, Any],
+    *,
+    event_id: UUID,
+    source: str,
+    external_id: str,
+    received_at: datetime,
+) -> Event:
+    """The event of an inbox row: what it means, and what the row says of its receipt."""
+    kind = mapped["kind"]
+    return Event(
+        id=event_id,
+        source=source,
+        external_id=external_id,
+        kind=kind,
+        occurred_at=datetime.fromisoformat(mapped["occurred_at"]),
+        received_at=received_at,
+        body=_body_of(kind, mapped["body"]),
+        people=tuple(mapped["people"]),
+        payments=tuple(mapped["payments"]),
+        touches=tuple([touch_of(touch) for touch in mapped["touches"]]),
+        country=mapped["country"],
+        program_ids=tuple([UUID(program) for program in mapped["program_ids"]]),
     )
 
 
@@ -185,7 +210,7 @@ def instant(at: datetime) -> str:
 
 def _plain(value: object) -> Any:
     """What orjson doesn't take by itself: a reason's read-only params, and asyncpg's own UUID."""
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    return dict(value) if isinstance(value, MappingProxyType) else str(value)
 
 
 def _states_json(states: tuple[Dated, ...]) -> list[list[str]]:
@@ -199,10 +224,14 @@ def _states_of(stored: list[list[str]]) -> tuple[Dated, ...]:
 def body_json(body: Body) -> Json:
     if isinstance(body, Payment):
         return {
-            **{f.name: getattr(body, f.name) for f in fields(body) if f.name != "lines"},
+            **_fields_json(body),
             "lines": [[line.product_id, line.amount, line.quantity] for line in body.lines],
         }
-    return {f.name: getattr(body, f.name) for f in fields(body)}
+    return _fields_json(body)
+
+
+def _fields_json(body: Body) -> Json:
+    return {name: getattr(body, name) for name in _FIELDS[type(body)]}
 
 
 def _body_of(kind: Kind, stored: Json) -> Body:

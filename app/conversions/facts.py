@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions.canon import credits_of, event_of, reasons_of
+from app.conversions.canon import credits_of, reasons_of, received_event
 from app.core.conversions import Award, Conversion
 from app.core.events import Event
 from app.core.transfers import Standing
@@ -194,14 +194,12 @@ _EVENT_COLUMNS: Final = "id, source, external_id, received_at, mapped"
 
 
 def _event(row: Mapping[str, Any]) -> Event:
-    return event_of(
-        {
-            **row["mapped"],
-            "id": str(row["id"]),
-            "source": row["source"],
-            "external_id": row["external_id"],
-            "received_at": row["received_at"].isoformat(),
-        }
+    return received_event(
+        row["mapped"],
+        event_id=row["id"],
+        source=row["source"],
+        external_id=row["external_id"],
+        received_at=row["received_at"],
     )
 
 

@@ -126,7 +126,9 @@ def _clumps(events: Sequence[Event], known: Mapping[str, UUID]) -> list[_Clump]:
             joined.take(other)
         if any(name.startswith((PERSON, _CUSTOMER)) for name in joined.names):
             joined.events += [
-                replace(waited, received_at=max(waited.received_at, event.received_at))
+                waited
+                if waited.received_at >= event.received_at
+                else replace(waited, received_at=event.received_at)
                 for waited in joined.waiting
             ]
             joined.waiting = []

@@ -147,6 +147,8 @@ async def _world(
 
 def _united(person: Someone, recorded: dict[UUID, Known]) -> Known:
     """All that is recorded under any of a customer's former selves."""
+    if not person.absorbed:
+        return recorded.get(person.id) or Known()
     united = Known()
     for customer in (person.id, *person.absorbed):
         known = recorded.get(customer, Known())

@@ -4,36 +4,42 @@ import hashlib
 from base64 import urlsafe_b64encode
 from functools import lru_cache
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
-_CONVERSION: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c01")
-_COMMISSION: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c02")
-_TRANSFER: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c03")
-_ACCOUNT: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c04")
+_CONVERSION: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c01").bytes
+_COMMISSION: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c02").bytes
+_TRANSFER: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c03").bytes
+_ACCOUNT: Final = UUID("6f1f3b8e-7a54-5c0e-9d0b-0d9b5a3f1c04").bytes
 
 
 def conversion_id(workspace: UUID, key: str) -> UUID:
     """key: the sale key (`stripe::invoice:in_…`) or the lead key."""
-    return uuid5(_CONVERSION, f"{workspace}\x1f{key}")
+    return _derived(_CONVERSION, f"{workspace}\x1f{key}")
 
 
 def commission_id(*, conversion: UUID, plan_version: UUID, rule: str, beneficiary: UUID) -> UUID:
     """One row for good: conversion, plan version, rule and who is paid."""
-    return uuid5(_COMMISSION, f"{conversion}\x1f{plan_version}\x1f{rule}\x1f{beneficiary}")
+    return _derived(_COMMISSION, f"{conversion}\x1f{plan_version}\x1f{rule}\x1f{beneficiary}")
 
 
 def transfer_key(commission: UUID, n: int) -> UUID:
     """n: how many transfers the commission had before this one."""
-    return uuid5(_TRANSFER, f"{commission}\x1f{n}")
+    return _derived(_TRANSFER, f"{commission}\x1f{n}")
 
 
 @lru_cache(maxsize=100_000)
 def account_id(*, program: UUID, partner: UUID | None, currency: str, role: str) -> UUID:
     """role: expense (no partner), pending, held, payable, in_flight or paid."""
-    return uuid5(_ACCOUNT, f"{program}\x1f{partner}\x1f{currency}\x1f{role}")
+    return _derived(_ACCOUNT, f"{program}\x1f{partner}\x1f{currency}\x1f{role}")
 
 
 def person_name(namespace: str, external_id: str) -> str:
     """A customer's alias as events carry it: a digest, since the id may be an e-mail address."""
     digest = hashlib.sha256(f"{namespace}\x1f{external_id}".encode()).digest()
     return "a:" + urlsafe_b64encode(digest[:18]).decode()
+
+
+def _derived(namespace: bytes, name: str) -> UUID:
+    """What `uuid.uuid5` gives, a third sooner."""
+    digest = hashlib.sha1(namespace + name.encode()).digest()  # noqa: S324 (UUIDv5 is SHA-1)
+    return UUID(bytes=digest[:16], version=5)

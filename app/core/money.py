@@ -1,7 +1,6 @@
 """Money as whole minor units: shares that round once, splits that always sum."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 MAX_AMOUNT: Final = 10**13
@@ -21,8 +20,10 @@ def share(amount: int, numerator: int, denominator: int) -> int:
 
     amount: minor units, may be negative. denominator: not zero.
     """
-    assert denominator != 0
-    return round(Fraction(amount * numerator, denominator))
+    whole, rest = divmod(amount * numerator, denominator)
+    # The rest has the denominator's sign, whichever that is.
+    above_half = abs(2 * rest) - abs(denominator)
+    return whole + (above_half > 0 or (above_half == 0 and whole % 2 == 1))
 
 
 def share_bps(amount: int, rate_bps: int) -> int:

@@ -86,8 +86,8 @@ def because(code: str, /, **params: Param) -> Reason:
 
 
 def _plain(value: Param) -> Plain:
-    if isinstance(value, UUID):
-        return str(value)
+    if isinstance(value, str | int | tuple):
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    return value
+    return str(value)
