@@ -10,6 +10,7 @@ from app.core.commission import Ruling, SaleFacts, months_between, rule_on
 from app.core.conversions import Award, Conversion, ConversionKind, Credit
 from app.core.events import Event, Payment
 from app.core.money import share_bps
+from app.core.occasions import Brought
 from app.core.reasons import Reason
 from app.core.world import PlanFact, World
 
@@ -83,7 +84,7 @@ def awards_for(
     terms: PlanFact,
     buyer: Buyer,
     world: World,
-    touch_at: datetime | None,
+    brought: Brought | None,
 ) -> tuple[tuple[Award, ...], tuple[Reason, ...]]:
     """Each credited partner's award, and the reasons of every rule that was tried.
 
@@ -95,7 +96,7 @@ def awards_for(
         assert conversion.program_id is not None
         enrollment = world.enrollments[conversion.program_id, credit.partner_id]
         country = enrollment.country_at(conversion.read_at)
-        facts = _facts(conversion, sold, buyer, touch_at, country)
+        facts = _facts(conversion, sold, buyer, brought, country)
         ruling = rule_on(terms.plan, facts)
         reasons.extend(ruling.reasons)
         amount = share_bps(ruling.amount, credit.bps)
@@ -135,7 +136,7 @@ def _facts(
     conversion: Conversion,
     sold: Sold | None,
     buyer: Buyer,
-    touch_at: datetime | None,
+    brought: Brought | None,
     partner_country: str,
 ) -> SaleFacts:
     at = conversion.occurred_at
@@ -155,9 +156,9 @@ def _facts(
         customer_sales=buyer.paid,
         customer_months=months_between(first_paid_at, at),
         partner_country=partner_country,
-        touch_kind="click" if touch_at else "",
-        touch_code="",
-        touch_at=touch_at,
+        touch_kind=brought.kind if brought else "",
+        touch_code=brought.code if brought else "",
+        touch_at=brought.at if brought else None,
         recurring_since=buyer.since.get(conversion.subscription, at)
         if conversion.subscription
         else first_paid_at,

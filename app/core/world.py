@@ -1,7 +1,7 @@
 """What the fold must know besides events: links, terms and states, each with its dates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +23,17 @@ class LinkFact:
     id: UUID
     program_id: UUID
     partner_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFact:
+    """Whose referral code it is. code: in normal form. states: `active` or `ended`, dated."""
+
+    id: UUID
+    code: str
+    program_id: UUID
+    partner_id: UUID
+    states: tuple[Dated, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,19 @@ class World:
     programs: Mapping[UUID, ProgramFact]
     enrollments: Mapping[tuple[UUID, UUID], EnrollmentFact]
     """By (program, partner)."""
+    codes: Mapping[UUID, CodeFact] = field(default_factory=dict)
+    code_names: Mapping[str, tuple[Dated, ...]] = field(default_factory=dict)
+    """By a code in normal form, or a `provider:id`: the id of the code that it means, or empty."""
+    referrers: Mapping[str, UUID] = field(default_factory=dict)
+    """By the digest of a customer's alias: the partner that this customer is."""
+    selves: frozenset[UUID] = frozenset()
+    """Partners who are the customer that is decided on."""
+
+    def code_at(self, name: str, at: datetime) -> CodeFact | None:
+        """What a code meant at an instant; before the first, what it meant first."""
+        states = self.code_names.get(name)
+        meant = state_at(states, at) if states else ""
+        return self.codes[UUID(meant)] if meant else None
 
 
 def state_at(states: tuple[Dated, ...], at: datetime) -> str:

@@ -15,7 +15,7 @@ from fastapi import Query
 from pydantic import Field
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, literal, select
 
-from app.core.attribution import COUNTING_CLASSES
+from app.core.candidates import COUNTING_CLASSES
 from app.core.traffic import CLASSES, HUMAN, NAMES, REASON_NAMES
 from app.db.tables import Agent, Click, Link, LinkClicks, Referrer
 from app.db.tx import Read

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import ColumnElement, Select, func, select
 
-from app.core.attribution import COUNTING_CLASSES
+from app.core.candidates import COUNTING_CLASSES
 from app.core.traffic import CLASSES, HUMAN, NAMES
 from app.db.tables import Link, LinkClicks, LinkImpressions
 from app.db.tx import Read

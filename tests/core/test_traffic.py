@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.attribution import COUNTING_CLASSES
+from app.core.candidates import COUNTING_CLASSES
 from app.core.traffic import (
     CLASSES,
     HUMAN_VERDICT,

@@ -23,7 +23,8 @@ def test_a_sentence_uses_only_parameters_that_its_code_names(code: str) -> None:
     listed = re.search(rf'"{code}",(?:  # (.*))?$', source, re.MULTILINE)
     assert listed is not None
     named = set(re.findall(r"\w+", listed[1] or ""))
-    used = set(re.findall(r"\{(\w+)\}", SENTENCES[code])) - {"how"}
+    used = set(re.findall(r"\{(\w+)\}", SENTENCES[code]))
+    used -= {"how", "touch", "place", "anchor"}  # worked out of the others
     assert used <= named
 
 

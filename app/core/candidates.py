@@ -1,0 +1,237 @@
+"""Each touch of a customer on its own: whom it points to, and whether it may attribute."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, TypeVar, assert_never
+from uuid import UUID
+
+from app.core.events import ClickTouch, CodeTouch, Event, InvalidToken, ReferrerTouch, Touch
+from app.core.occasions import CLOCK_SKEW, Brought, Occasion, TouchKind
+from app.core.reasons import Param, Reason, because
+from app.core.world import PlanFact, World, state_at
+
+COUNTING_CLASSES: Final = frozenset({"human", "duplicate"})
+
+T = TypeVar("T", CodeTouch, ReferrerTouch)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A touch that may attribute. plan: its program's terms then.
+
+    name: how reasons call the touch. link_id: a click's.
+    """
+
+    brought: Brought
+    name: Mapping[str, Param]
+    program_id: UUID
+    partner_id: UUID
+    plan: PlanFact
+    link_id: UUID | None = None
+
+    @property
+    def where(self) -> Mapping[str, Param]:
+        """Name and place, for reasons that tell of one touch among others."""
+        link: dict[str, Param] = {"link_id": self.link_id} if self.link_id else {}
+        return {**self.name, **link, "partner_id": self.partner_id}
+
+
+def candidates(
+    events: Sequence[Event], world: World, occasion: Occasion
+) -> tuple[list[Candidate], list[Reason]]:
+    """The touches that may attribute, each kind in the order of its times; why others may not."""
+    own_names = frozenset(person for event in events for person in event.people)
+    found: list[Candidate] = []
+    reasons: list[Reason] = []
+    for touch in _touches(events, occasion):
+        verdict = _judge(touch, _Judge(world, occasion, own_names))
+        if isinstance(verdict, Reason):
+            reasons.append(verdict)
+        else:
+            found.append(verdict)
+    return found, reasons
+
+
+def may_earn(world: World, program: UUID, partner: UUID, occasion: Occasion) -> Reason | None:
+    """Why this partner can't earn in this program at the time of the conversion, if so."""
+    if occasion.program_ids and program not in occasion.program_ids:
+        return because("program_filtered", program_id=program)
+    if state_at(world.programs[program].states, occasion.read_at) != "active":
+        return because("program_paused", program_id=program, at=occasion.read_at)
+    enrollment = world.enrollments.get((program, partner))
+    if enrollment is None or state_at(enrollment.states, occasion.read_at) != "active":
+        return because("not_enrolled", program_id=program, partner_id=partner)
+    if partner in world.selves:
+        return because("self_referral", partner_id=partner)
+    return None
+
+
+def _touches(events: Sequence[Event], occasion: Occasion) -> Iterator[Touch]:
+    """All that the events claim, each click once, by their own times; invalid tokens first."""
+    touches = [touch for event in events for touch in event.touches]
+    yield from (t for t in touches if isinstance(t, InvalidToken))
+    clicks = {t.click_id: t for t in touches if isinstance(t, ClickTouch)}
+    yield from sorted(clicks.values(), key=lambda t: (t.at, t.click_id))
+    until = occasion.at + CLOCK_SKEW
+    codes = [t for t in touches if isinstance(t, CodeTouch)]
+    yield from _uses(codes, lambda t: t.code, until)
+    referrers = [t for t in touches if isinstance(t, ReferrerTouch)]
+    yield from _uses(referrers, lambda t: f"{t.partner_id}{t.person}", until)
+
+
+def _uses(touches: Iterable[T], key: Callable[[T], str], until: datetime) -> list[T]:
+    """Of what is told again and again, the first and the last time until then.
+
+    Nothing until then: the first one after it, so that it is told why it doesn't count.
+    """
+    uses: dict[str, list[T]] = defaultdict(list)
+    for touch in sorted(touches, key=lambda t: (t.at, key(t))):
+        uses[key(touch)].append(touch)
+    kept: list[T] = []
+    for same in uses.values():
+        in_time = [touch for touch in same if touch.at <= until] or same[:1]
+        kept += in_time[:1] if in_time[0] == in_time[-1] else (in_time[0], in_time[-1])
+    return sorted(kept, key=lambda t: (t.at, key(t)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    world: World
+    occasion: Occasion
+    own_names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Whom a touch points to. until: the time back from which the window reaches."""
+
+    brought: Brought
+    name: Mapping[str, Param]
+    program_id: UUID
+    partner_id: UUID
+    until: datetime
+    link_id: UUID | None = field(default=None)
+
+
+def _judge(touch: Touch, judge: _Judge) -> Candidate | Reason:
+    """Whether a touch may attribute this conversion, or why it may not."""
+    match touch:
+        case InvalidToken(position):
+            return because("token_invalid", position=position)
+        case ClickTouch():
+            return _click(touch, judge)
+        case CodeTouch():
+            return _code(touch, judge)
+        case ReferrerTouch():
+            return _referrer(touch, judge)
+        case _:
+            assert_never(touch)
+
+
+def _click(touch: ClickTouch, judge: _Judge) -> Candidate | Reason:
+    click, occasion = touch.click_id, judge.occasion
+    link = judge.world.links.get(touch.link_id)
+    if link is None:
+        return because("link_unknown", click_id=click)
+    if touch.traffic_class not in COUNTING_CLASSES:
+        return because("class_not_counted", click_id=click, traffic_class=touch.traffic_class)
+    if touch.at > occasion.at + CLOCK_SKEW:
+        return because("after_sale", click_id=click, at=touch.at, sale_at=occasion.at)
+    if touch.at > occasion.first_at + CLOCK_SKEW:
+        return because(
+            "after_first_conversion", click_id=click, at=touch.at, first_at=occasion.first_at
+        )
+    claim = _Claim(
+        brought=Brought("click", touch.at),
+        name={"click_id": click},
+        program_id=link.program_id,
+        partner_id=link.partner_id,
+        until=occasion.first_at,
+        link_id=link.id,
+    )
+    return _weigh(claim, judge)
+
+
+def _code(touch: CodeTouch, judge: _Judge) -> Candidate | Reason:
+    """A code is valid, or not, at the time of its use; its window runs back from the sale."""
+    late = _after_sale("code", touch.at, judge.occasion, code=touch.code)
+    if late is not None:
+        return late
+    used_at = min(touch.at, judge.occasion.read_at)
+    fact = judge.world.code_at(touch.code, used_at)
+    if fact is None:
+        return because("code_unknown", code=touch.code)
+    if state_at(fact.states, used_at) != "active":
+        return because("code_not_valid", code=fact.code, at=used_at)
+    claim = _Claim(
+        brought=Brought("code", touch.at, fact.code),
+        name={"kind": "code", "code": fact.code},
+        program_id=fact.program_id,
+        partner_id=fact.partner_id,
+        until=judge.occasion.at,
+    )
+    return _weigh(claim, judge)
+
+
+def _referrer(touch: ReferrerTouch, judge: _Judge) -> Candidate | Reason:
+    """A referrer earns in the first that may pay of its programs, in the order of joining them."""
+    late = _after_sale("referrer", touch.at, judge.occasion)
+    if late is not None:
+        return late
+    if touch.person in judge.own_names:
+        return because("self_referral", kind="referrer")
+    world = judge.world
+    partner = touch.partner_id or world.referrers.get(touch.person)
+    places = sorted(
+        (place for place in world.enrollments.values() if place.partner_id == partner),
+        key=lambda place: (place.states[0].since, place.program_id),
+    )
+    if partner is None or not places:
+        return because("referrer_unknown", kind="referrer")
+    verdicts = [
+        _weigh(
+            _Claim(
+                brought=Brought("referrer", touch.at),
+                name={"kind": "referrer"},
+                program_id=place.program_id,
+                partner_id=partner,
+                until=judge.occasion.at,
+            ),
+            judge,
+        )
+        for place in places
+    ]
+    return next((v for v in verdicts if isinstance(v, Candidate)), verdicts[0])
+
+
+def _after_sale(kind: TouchKind, at: datetime, occasion: Occasion, **name: Param) -> Reason | None:
+    if at <= occasion.at + CLOCK_SKEW:
+        return None
+    return because("after_sale", kind=kind, **name, at=at, sale_at=occasion.at)
+
+
+def _weigh(claim: _Claim, judge: _Judge) -> Candidate | Reason:
+    """Whether whom a touch points to may earn, and the touch is neither too old nor too late."""
+    world, occasion = judge.world, judge.occasion
+    refusal = may_earn(world, claim.program_id, claim.partner_id, occasion)
+    if refusal is not None:
+        return refusal
+    terms = world.programs[claim.program_id].plan_at(occasion.read_at)
+    window_days = terms.plan.window_days
+    age = claim.until - claim.brought.at
+    if age > timedelta(days=window_days):
+        age_s = int(age.total_seconds())
+        return because("outside_window", **claim.name, age_s=age_s, window_days=window_days)
+    closed_at = occasion.closed_at(terms, occasion.prior)
+    if closed_at is not None:
+        return because("received_after_close", **claim.name, closed_at=closed_at)
+    return Candidate(
+        brought=claim.brought,
+        name=claim.name,
+        program_id=claim.program_id,
+        partner_id=claim.partner_id,
+        plan=terms,
+        link_id=claim.link_id,
+    )
