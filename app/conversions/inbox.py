@@ -13,6 +13,7 @@ from app.conversions import road
 from app.conversions.canon import json_text
 from app.core.reasons import because
 from app.db.engine import Database
+from app.db.tx import Tx
 from app.errors import LaneBusy
 
 BATCH: Final = 100
@@ -21,6 +22,25 @@ MAX_ATTEMPTS: Final = 8
 _IDLE_S: Final = 0.2
 _PAUSE_AFTER_ERROR_S: Final = 1.0
 _WORKSPACES_AT_ONCE: Final = 50
+
+# From workspace to workspace by the index, however many events wait in each.
+_DUE: Final = """
+WITH RECURSIVE waiting AS (
+  (SELECT workspace_id AS id FROM events WHERE state = 'received' ORDER BY workspace_id LIMIT 1)
+  UNION ALL
+  SELECT (
+    SELECT workspace_id FROM events WHERE state = 'received' AND workspace_id > w.id
+    ORDER BY workspace_id LIMIT 1
+  ) FROM waiting w WHERE w.id IS NOT NULL
+)
+SELECT w.id AS workspace_id FROM waiting w
+CROSS JOIN LATERAL (
+  SELECT received_at FROM events
+  WHERE workspace_id = w.id AND state = 'received' AND next_attempt_at <= now()
+  ORDER BY received_at LIMIT 1
+) oldest
+ORDER BY oldest.received_at LIMIT :most
+"""
 
 _log: Final = structlog.get_logger()
 _SETTLED: Final = Counter("finderfee_events_settled", "Events that the worker decided")
@@ -44,35 +64,36 @@ async def run(database: Database, stop: asyncio.Event) -> None:
 async def settle_due(database: Database) -> int:
     """One round: a batch of every workspace that has events due. Gives how many were settled."""
     async with database.read() as read:
-        due = await read.all(
-            text(
-                "SELECT workspace_id FROM events"
-                " WHERE state = 'received' AND next_attempt_at <= now()"
-                " GROUP BY workspace_id ORDER BY min(received_at) LIMIT :most"
-            ).bindparams(most=_WORKSPACES_AT_ONCE)
-        )
+        due = await read.all(text(_DUE).bindparams(most=_WORKSPACES_AT_ONCE))
     return sum([await settle(database, row.workspace_id) for row in due])
 
 
 async def settle(database: Database, workspace: UUID) -> int:
     """Decide one batch of a workspace. If it fails, event by event, so that the others pass."""
-    ids = await _claim(database, workspace)
-    if not ids:
-        return 0
+    ids: Sequence[UUID] = ()
     try:
-        return await _decide(database, workspace, ids)
+        async with database.lane(workspace) as tx:
+            ids = await _claim(tx, workspace)
+            settled = await road.decide(tx, workspace, ids)
     except LaneBusy:
         return 0
     except (OSError, ConnectionError):
         raise
-    except Exception as error:  # noqa: BLE001 (any event may break it: found out one by one)
+    except Exception as error:
+        if not ids:
+            raise
+        # Any of them may have broken it: found out one by one.
         _log.warning("inbox.batch_failed", workspace=str(workspace), error=repr(error))
+    else:
+        _SETTLED.inc(settled)
+        return settled
     return sum([await _settle_alone(database, workspace, event) for event in ids])
 
 
 async def _settle_alone(database: Database, workspace: UUID, event: UUID) -> int:
     try:
-        return await _decide(database, workspace, [event])
+        async with database.lane(workspace) as tx:
+            settled = await road.decide(tx, workspace, [event])
     except LaneBusy:
         return 0
     except (OSError, ConnectionError):
@@ -82,25 +103,20 @@ async def _settle_alone(database: Database, workspace: UUID, event: UUID) -> int
         _log.error("event.failed", event_id=str(event), error=repr(error))
         await _count_attempt(database, workspace, event, error)
         return 0
-
-
-async def _claim(database: Database, workspace: UUID) -> list[UUID]:
-    """The next events, oldest receipt first. No mark is left: the lane decides who decides."""
-    async with database.read() as read:
-        rows = await read.all(
-            text(
-                "SELECT id FROM events WHERE workspace_id = :workspace AND state = 'received'"
-                " AND next_attempt_at <= now() ORDER BY received_at, id LIMIT :most"
-            ).bindparams(workspace=workspace, most=BATCH)
-        )
-    return [row.id for row in rows]
-
-
-async def _decide(database: Database, workspace: UUID, ids: Sequence[UUID]) -> int:
-    async with database.lane(workspace) as tx:
-        settled = await road.decide(tx, workspace, ids)
     _SETTLED.inc(settled)
     return settled
+
+
+async def _claim(tx: Tx, workspace: UUID) -> list[UUID]:
+    """The next events, oldest receipt first. tx: holds the lane, so nobody else claims them."""
+    driver = await tx.driver()
+    rows = await driver.fetch(
+        "SELECT id FROM events WHERE workspace_id = $1 AND state = 'received'"
+        " AND next_attempt_at <= clock_timestamp() ORDER BY received_at, id LIMIT $2",
+        workspace,
+        BATCH,
+    )
+    return [row["id"] for row in rows]
 
 
 async def _count_attempt(

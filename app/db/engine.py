@@ -69,9 +69,13 @@ class Database:
 
 async def take_lane(tx: Tx, workspace: UUID) -> None:
     """Wait for the workspace's lane, bounded; it is given back at the transaction's end."""
-    await tx.execute(text(f"SET LOCAL lock_timeout = {LANE_LOCK_TIMEOUT_MS}"))
+    # From left to right: the time-out counts for the lock.
+    statement = text(
+        f"SELECT set_config('lock_timeout', '{LANE_LOCK_TIMEOUT_MS}', true),"
+        " pg_advisory_xact_lock(:key)"
+    )
     try:
-        await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lane_key(workspace)})
+        await tx.execute(statement, {"key": lane_key(workspace)})
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", "") == _LOCK_NOT_AVAILABLE:
             raise LaneBusy(retry_after_s=1) from error
