@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +16,14 @@ class Customer(Base):
     __tablename__ = "customers"
     __table_args__ = (
         Index("ix_customers_workspace_id_created_at", "workspace_id", "created_at", "id"),
+        # Backwards, so that the addresses of one domain stand together; in the order of bytes
+        # (COLLATE "C", in the migration).
+        Index(
+            "ix_customers_email_backwards",
+            "workspace_id",
+            text("reverse(lower(email))"),
+            postgresql_where=text("email <> ''"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
