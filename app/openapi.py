@@ -1,13 +1,16 @@
 """The OpenAPI document: FastAPI's own, with our problems in the place of its errors."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
 from app import errors, terms
 from app.errors import FieldError, Problem
 from app.problems import MEDIA_TYPE, body_of
+from app.writing import HEADER, MAX_KEY_LENGTH, METHODS, REPLAYED, Writes
 
 DESCRIPTION: Final = """
 Send `Authorization: Bearer <key>` with every request. Amounts are integers in minor units, instants
@@ -42,10 +45,30 @@ _SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
+_KEY_PARAMETER: Final[dict[str, Any]] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "A text of your own for this one write, such as a UUID. Sent again with the same"
+    f" body, the write is not done again: its answer is, with `{REPLAYED}: true`. Kept for 48 h.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_KEY_LENGTH,
+        "pattern": "^[!-~]+$",
+    },
+    "example": "5f0c7a54-6c0e-4f0b-9d3e-5d6f0b7a1c2d",
+}
 _SAMPLE_ERROR: Final = FieldError(
     "body/amount", "Input should be a valid integer", "Send a JSON integer: no quotes."
 )
 _WITH_KEY: Final = (errors.Unauthorized, errors.MissingScope)
+_WITH_IDEMPOTENCY_KEY: Final = (
+    errors.KeyInUse,
+    errors.AnswerErased,
+    errors.KeyReused,
+    errors.InvalidRequest,
+)
 _WITH_BODY: Final = (
     errors.MalformedJson,
     errors.RequestTimeout,
@@ -58,7 +81,7 @@ def documented(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     """`responses=documented(CodeTaken)`: a route's own problems, by status, each an example.
 
     Those that follow from a route's shape are added to all: a key needed (401, 403), a body (400,
-    408, 413, 422), a query (422), an object in the path (404), Postgres (503).
+    408, 413, 422), a query (422), a write (409, 422), an object in the path (404), Postgres (503).
     """
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
@@ -76,10 +99,14 @@ def document(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     components = made.setdefault("components", {})
+    components["parameters"] = {"IdempotencyKey": _KEY_PARAMETER}
+    writes = frozenset(_writes(app))
     shared = components.setdefault("responses", {})
-    for operations in made.get("paths", {}).values():
-        for operation in operations.values():
+    for path, operations in made.get("paths", {}).items():
+        for method, operation in operations.items():
             _add_common(operation)
+            if (path, method.upper()) in writes:
+                _add_key(operation)
             operation["responses"] = {
                 status: _share(response, shared) if MEDIA_TYPE in response["content"] else response
                 for status, response in sorted(operation["responses"].items())
@@ -130,6 +157,20 @@ def _add_common(operation: dict[str, Any]) -> None:
         common.append(errors.NotFound)
     for kind in common:
         _add(responses, kind)
+
+
+def _writes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Path and method, wherever `app.writing` looks at the header."""
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, Writes) and route.path:
+            yield from ((route.path, method) for method in METHODS & (route.methods or set()))
+
+
+def _add_key(operation: dict[str, Any]) -> None:
+    parameter = {"$ref": "#/components/parameters/IdempotencyKey"}
+    operation.setdefault("parameters", []).append(parameter)
+    for kind in _WITH_IDEMPOTENCY_KEY:
+        _add(operation["responses"], kind)
 
 
 def _share(response: dict[str, Any], shared: dict[str, Any]) -> dict[str, str]:

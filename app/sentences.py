@@ -58,6 +58,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "closed_duplicate": "{key} names the same sale as {other}, which had closed already.",
     "lines_incomplete": "Not all lines of the invoice came along; the total decided.",
     "waiting_for_sale": "This waits for the sale that {keys} belongs to.",
+    "parent_missing": "What this belongs to has not come since {since}; that was reported at {at}.",
     "event_ignored": "Events of the type {type} change nothing here.",
     "other_mode": "The event's live mode is {livemode}; this workspace's is not.",
     "conflicting_event": "{external_id} came again with another meaning; the first one stands.",

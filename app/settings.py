@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     duplicate_window_s: int = Field(default=3_600, ge=60, le=86_400)
     """A visitor's further clicks on a link within it are duplicates; so long after midnight (UTC)
     a day's salt is destroyed."""
+    parked_days: int = Field(default=7, ge=1, le=3_660)
+    """How long an event may wait for what it belongs to before that is reported."""
     unhashed_clicks: int = Field(default=200, ge=1)
     """Clicks without a visitor hash that count as humans per link and window; more are recorded
     as duplicates."""

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -25,6 +26,8 @@ from sqlalchemy.dialects.postgresql import insert
 from app import collector, logs, secret_keys
 from app.children import on_stop
 from app.conversions import inbox
+from app.conversions.bodies import remove_old_bodies
+from app.conversions.watch import watch_inbox
 from app.db.engine import Database
 from app.db.tables import Heartbeat
 from app.db.where import database_url
@@ -141,6 +144,15 @@ async def recover_missing_clicks(context: Context) -> None:
         await recover_clicks(tx)
 
 
+async def remove_bodies_past_retention(context: Context) -> None:
+    await remove_old_bodies(context.database)
+
+
+async def watch(context: Context) -> None:
+    """Tell what is stuck in the inbox."""
+    await watch_inbox(context.database, parked=timedelta(days=context.settings.parked_days))
+
+
 async def settle_inbox(context: Context) -> None:
     await inbox.run(context.database, context.stop)
 
@@ -150,11 +162,13 @@ LOOPS: Final = (
     Loop("mature", 1, mature),
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
+    Loop("inbox watch", 15, watch),
     Loop("salts", ROUND_S, tend_salts),
 )
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),
     Cron("retention", "37 * * * *", remove_clicks_past_retention),
+    Cron("bodies", "47 * * * *", remove_bodies_past_retention),
     Cron("link changes", "17 3 * * *", prune_link_changes),
     Cron("idempotency keys", "47 * * * *", remove_idempotency_keys),
     Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),

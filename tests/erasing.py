@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.auth import Scope, issue, new_key
-from app.conversions.erase import erase_customer
+from app.conversions.erase import erase_customer, search
 from app.conversions.requests import LeadIn
 from app.conversions.verify import verify
 from app.db.engine import Database
@@ -26,7 +26,10 @@ class Erasing:
         self.key = key
 
     async def erase(self, customer: UUID) -> ErasureOut:
-        return await erase_customer(self.shop.database, self.shop.workspace, customer, key=self.key)
+        database, workspace = self.shop.database, self.shop.workspace
+        searched = await search(database, workspace, customer)
+        async with database.lane(workspace) as tx:
+            return await erase_customer(tx, workspace, searched, key=self.key)
 
     async def customers(self) -> Sequence[Any]:
         return await self.shop.rows(

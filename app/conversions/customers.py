@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import Field
 from sqlalchemy import select
 
-from app.auth import Caller, ReadDep, Scope, get_database, needs
+from app.auth import Caller, ReadDep, Scope, in_lane, needs
 from app.conversions.read import ConversionOut, CreditOut, conversions
 from app.conversions.requests import OWN, AliasIn, Joining, KnownAlias
 from app.conversions.track import TrackerDep
 from app.db.tables import Customer
-from app.db.tx import Read
+from app.db.tx import Read, Tx
 from app.errors import Conflict, ConflictingEvent, LaneBusy, NotFound
 from app.openapi import documented
 from app.pages import Order, PageDep, page
@@ -27,10 +27,12 @@ from app.wire import (
     PartnerId,
     ProgramId,
 )
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/customers", tags=["Customers"])
+router: Final = APIRouter(prefix="/customers", tags=["Customers"], route_class=Writes)
 Reader = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_WRITE))]
+Lane = Annotated[Tx, in_lane(Scope.CONVERSIONS_WRITE)]
 _ORDER: Final = Order("cus", Customer.created_at, Customer.id, Customer.workspace_id)
 _MOST: Final = 100
 
@@ -112,21 +114,19 @@ async def get_customer(customer_id: CustomerId, caller: Reader, read: ReadDep) -
     responses=documented(Conflict, ConflictingEvent, LaneBusy),
 )
 async def add_alias(
-    customer_id: CustomerId, body: AliasIn, caller: Writer, request: Request, tracker: TrackerDep
+    customer_id: CustomerId, body: AliasIn, caller: Writer, tx: Lane, tracker: TrackerDep
 ) -> CustomerWhole:
     """Give a customer another name. If somebody has it, the two are one from now on, for good."""
-    database = get_database(request)
-    async with database.read() as read:
-        customer = await _survivor(read, caller.workspace_id, customer_id)
-        known = await _a_name(read, caller.workspace_id, customer)
+    customer = await _survivor(tx, caller.workspace_id, customer_id)
+    known = await _a_name(tx, caller.workspace_id, customer)
     joining = Joining(known=known, alias=body)
-    await tracker.tell(
+    await tracker.tell_alone(
+        tx,
         caller.workspace_id,
         joining.mapped(datetime.now(UTC)),
         joining.model_dump_json().encode(),
     )
-    async with database.read() as read:
-        return await _whole(read, caller.workspace_id, customer_id)
+    return await _whole(tx, caller.workspace_id, customer_id)
 
 
 async def _survivor(read: Read, workspace: UUID, customer: UUID) -> UUID:

@@ -1,7 +1,8 @@
 """Erase a customer's personal data; ids, digests, facts, conversions and the ledger stay."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,26 +19,40 @@ _OVERLAP: Final = timedelta(seconds=15)
 """A receipt is stamped before its commit, which comes before the statement's time-out."""
 
 
-async def erase_customer(
-    database: Database, workspace: UUID, customer_id: UUID, *, key: UUID
-) -> ErasureOut:
-    """Find all that names the person, then erase it in one lane transaction; NotFound.
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The events that name a customer and meant nothing else, as of when the search began."""
 
-    The long search, through raw bodies that meant nothing, runs before the lane is taken; what
-    came meanwhile is searched in it. Twice: the first erasure's record, unless something came in
-    between.
-    """
+    customer_id: UUID
+    began: datetime
+    found: Collection[UUID]
+
+
+async def search(database: Database, workspace: UUID, customer_id: UUID) -> Searched:
+    """The long search, through raw bodies that meant nothing: before a lane is taken. NotFound."""
     async with database.snapshot() as read:
         driver = await read.driver()
         began = await driver.fetchval("SELECT clock_timestamp()")
         someone = await about.person(driver, workspace, customer_id)
         found = await about.undecided(driver, workspace, someone)
-    async with database.lane(workspace) as tx:
-        driver = await tx.driver()
-        someone = await about.person(driver, workspace, customer_id)
-        found |= await about.undecided(driver, workspace, someone, since=began - _OVERLAP)
-        found |= await about.decided(driver, workspace, someone)
-        return await _erase(tx, workspace, someone, found, key)
+    return Searched(customer_id, began, found)
+
+
+async def erase_customer(tx: Tx, workspace: UUID, searched: Searched, *, key: UUID) -> ErasureOut:
+    """Erase all that names the person. tx: in the lane.
+
+    What came since the search began is searched here. Twice: the first erasure's record, unless
+    something came in between.
+    """
+    driver = await tx.driver()
+    someone = await about.person(driver, workspace, searched.customer_id)
+    since = searched.began - _OVERLAP
+    found = {
+        *searched.found,
+        *await about.undecided(driver, workspace, someone, since=since),
+        *await about.decided(driver, workspace, someone),
+    }
+    return await _erase(tx, workspace, someone, found, key)
 
 
 async def _erase(

@@ -20,8 +20,9 @@ from app.errors import NotFound
 from app.pages import Order, PageDep, page
 from app.secret_keys import SecretKeys
 from app.wire import CustomerId, EventId, Instant, Listed, Out, SourceId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/events", tags=["Sources and events"])
+router: Final = APIRouter(prefix="/events", tags=["Sources and events"], route_class=Writes)
 Reader = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_WRITE))]
 _ORDER: Final = Order("evt", EventRow.received_at, EventRow.id, EventRow.workspace_id)

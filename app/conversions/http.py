@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Final, cast
 from uuid import UUID
 
@@ -10,10 +11,10 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy import select
 
-from app.conversions import incoming
 from app.conversions.batching import Batches
 from app.conversions.incoming import Incoming, Stored
 from app.conversions.providers.registry import PROVIDERS
+from app.conversions.put_back import take_in
 from app.db.engine import Database
 from app.db.tables import Source, Workspace
 from app.errors import NotFound, SignatureInvalid
@@ -40,6 +41,7 @@ class _OpenSource:
     provider: str
     secrets: Sequence[str]
     program_ids: tuple[UUID, ...]
+    with_tax: bool
 
 
 class Receiver:
@@ -59,20 +61,23 @@ class Receiver:
                 "Check the source's signing secret, that the body came unchanged, and both clocks."
             )
         kept = provider.kept(headers)
+        read = partial(provider.read, body, live=opened.live, received_at=now, headers=kept)
         message = Incoming(
             workspace_id=opened.workspace_id,
             source=str(source),
-            meaning=provider.read(body, live=opened.live, received_at=now, headers=kept),
+            meaning=read(with_tax=opened.with_tax),
             body=body,
             program_ids=opened.program_ids,
             headers=kept,
+            with_tax=opened.with_tax,
+            otherwise=partial(read, with_tax=not opened.with_tax),
         )
         stored = await self._batches.submit(None, message)
         return Acknowledged(event_id=stored.event_id, duplicate=stored.duplicate)
 
     async def _store(self, _all: None, messages: Sequence[Incoming]) -> list[Stored]:
         async with self._database.tx() as tx:
-            return await incoming.store(tx, messages, self._keys.click_keys)
+            return await take_in(tx, messages, self._keys.click_keys)
 
     async def _open(self, source: UUID) -> _OpenSource:
         async with self._database.read() as read:
@@ -82,6 +87,7 @@ class Receiver:
                     Source.provider,
                     Source.sealed_secrets,
                     Source.program_ids,
+                    Source.with_tax,
                     Workspace.mode,
                 )
                 .join(Workspace, Workspace.id == Source.workspace_id)
@@ -95,6 +101,7 @@ class Receiver:
             provider=row.provider,
             secrets=orjson.loads(self._keys.open(row.sealed_secrets, owner=source.bytes)),
             program_ids=tuple(row.program_ids),
+            with_tax=row.with_tax,
         )
 
 

@@ -135,30 +135,42 @@ async def alarm(tx: Tx, message: Incoming, event_id: UUID, click_keys: Sequence[
     _log.warning("event.conflicting", event_id=str(event_id), source=message.source)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a stored body means now, and what its source says to that now."""
+
+    meaning: Mapped
+    program_ids: tuple[UUID, ...]
+    with_tax: bool
+
+
 async def store_reading(
     tx: Tx,
     workspace: UUID,
     event_id: UUID,
-    meaning: Mapped,
+    reading: Reading,
     click_keys: Sequence[bytes],
-    program_ids: tuple[UUID, ...],
 ) -> None:
     """What a stored body means by today's reader, in the place of what it meant on its day."""
+    meaning = reading.meaning
     driver = await tx.driver()
     await driver.execute(
-        "UPDATE events SET mapped = $3, fingerprint = $4, occurred_at = $5"
+        "UPDATE events SET mapped = $3, fingerprint = $4, occurred_at = $5, type = $6"
         " WHERE workspace_id = $1 AND id = $2",
         workspace,
         event_id,
-        orjson.dumps(mapped_json(meaning, click_keys, program_ids)).decode(),
+        orjson.dumps(mapped_json(meaning, click_keys, reading.program_ids)).decode(),
         fingerprint(meaning),
         meaning.occurred_at,
+        meaning.type,
     )
     await driver.execute(
-        "UPDATE event_bodies SET contact = $3 WHERE workspace_id = $1 AND event_id = $2",
+        "UPDATE event_bodies SET contact = $3, with_tax = $4"
+        " WHERE workspace_id = $1 AND event_id = $2",
         workspace,
         event_id,
         _contact(meaning),
+        reading.with_tax,
     )
 
 

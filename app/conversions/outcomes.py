@@ -15,7 +15,7 @@ from app.wire import ConversionId, Out
 
 _COLUMNS: Final = (
     "id, source, type, external_id, state, reasons, attempts, conflicts, occurred_at,"
-    " received_at, conversion_id, customer_id"
+    " received_at, overdue_at, conversion_id, customer_id"
 )
 
 
@@ -65,5 +65,13 @@ def _outcome(
     return OutcomeOut(
         conversion_id=about,
         commissions=commissions.get(about, []),
-        reasons=ReasonOut.all_of([*row["reasons"], *reasons.get(about, [])]),
+        reasons=ReasonOut.all_of([*_own(row), *reasons.get(about, [])]),
     )
+
+
+def _own(row: Mapping[str, Any]) -> list[Any]:
+    if row["state"] != "parked" or row["overdue_at"] is None:
+        return list(row["reasons"])
+    # Worked out here, so that whoever parks it anew need not know that it was told.
+    times = {"since": row["received_at"].isoformat(), "at": row["overdue_at"].isoformat()}
+    return [*row["reasons"], {"code": "parent_missing", "params": times}]

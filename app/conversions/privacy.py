@@ -4,16 +4,17 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 
-from app.auth import Caller, Scope, get_database, needs
-from app.conversions.erase import erase_customer
+from app.auth import Caller, LaterDep, Scope, get_database, needs
+from app.conversions.erase import erase_customer, search
 from app.conversions.export import CustomerExport, export_customer
 from app.erasures import ErasureOut
 from app.errors import LaneBusy
 from app.openapi import documented
 from app.pages import PageDep
 from app.wire import CustomerId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/customers", tags=["Privacy"])
+router: Final = APIRouter(prefix="/customers", tags=["Privacy"], route_class=Writes)
 Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 
 
@@ -32,7 +33,7 @@ async def export_personal_data(
 
 @router.post("/{customer_id}/erase", responses=documented(LaneBusy))
 async def erase_personal_data(
-    customer_id: CustomerId, caller: Admin, request: Request
+    customer_id: CustomerId, caller: Admin, request: Request, later: LaterDep
 ) -> ErasureOut:
     """Erase e-mail, name, aliases and raw messages of a customer and of all joined to it, for good.
 
@@ -40,6 +41,6 @@ async def erase_personal_data(
     ledger stay as they are, under ids that name nobody. Whoever buys again afterwards is known
     again by what the new messages tell. Twice: the first answer.
     """
-    return await erase_customer(
-        get_database(request), caller.workspace_id, customer_id, key=caller.key_id
-    )
+    searched = await search(get_database(request), caller.workspace_id, customer_id)
+    tx = await later.lane(caller.workspace_id)
+    return await erase_customer(tx, caller.workspace_id, searched, key=caller.key_id)

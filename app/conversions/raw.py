@@ -26,6 +26,7 @@ class Raw:
     occurred_at: datetime
     program_ids: tuple[UUID, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
+    with_tax: bool = False
 
 
 def read_again(raw: Raw) -> Json | None:
@@ -38,7 +39,11 @@ def read_again(raw: Raw) -> Json | None:
             return None
     else:
         reading = PROVIDERS[raw.provider].read(
-            raw.body, live=raw.live, received_at=raw.received_at, headers=raw.headers
+            raw.body,
+            live=raw.live,
+            received_at=raw.received_at,
+            with_tax=raw.with_tax,
+            headers=raw.headers,
         )
         if not isinstance(reading, Mapped):
             return None

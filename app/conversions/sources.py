@@ -18,8 +18,9 @@ from app.openapi import documented
 from app.pages import Order, PageDep, page
 from app.secret_keys import SecretKeys
 from app.wire import In, Instant, Listed, Out, ProgramId, SourceId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/sources", tags=["Sources and events"])
+router: Final = APIRouter(prefix="/sources", tags=["Sources and events"], route_class=Writes)
 Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 _ORDER: Final = Order("src", Source.created_at, Source.id, Source.workspace_id)
 

@@ -18,14 +18,21 @@ from app.conversions.providers.mapping import Mapped
 from app.conversions.requests import MAX_AHEAD, LeadIn, RefundIn, SaleIn
 from app.db.engine import Database
 from app.db.tables import Program
-from app.errors import ConflictingEvent, FieldError, InvalidRequest, LaneBusy, NotFound
+from app.db.tx import Tx
+from app.errors import ConflictingEvent, FieldError, InvalidRequest, LaneBusy, NotFound, Problem
+from app.idempotency import Answer, Claim, Found, keep, take
 from app.openapi import documented
 from app.secret_keys import SecretKeys
 from app.wire import EventId, Out
+from app.writing import Writes, claim_of, stop_at
 
-router: Final = APIRouter(prefix="/track", tags=["Conversions"])
+router: Final = APIRouter(prefix="/track", tags=["Conversions"], route_class=Writes)
 BATCH: Final = 20
 """Concurrent requests decided in one transaction."""
+_CONFLICTING: Final = (
+    "This key came before with another amount, currency or customer."
+    " Send it as it was, or under a key of its own."
+)
 
 Writer = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_WRITE))]
 
@@ -39,13 +46,11 @@ class Tracked(Out):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """A request's answer in the making."""
+class _Telling:
+    """A request that waits to be decided, and its idempotency key."""
 
-    event_id: UUID
-    duplicate: bool
-    conflicting: bool
-    outcome: OutcomeOut
+    message: Incoming
+    claim: Claim | None
 
 
 class Tracker:
@@ -54,26 +59,62 @@ class Tracker:
     def __init__(self, database: Database, keys: SecretKeys) -> None:
         self._database = database
         self._keys = keys
-        self._batches = Batches(self._decide, limit=BATCH)
+        self._batches = Batches(self._run, limit=BATCH)
 
-    async def tell(self, workspace: UUID, mapped: Mapped, body: bytes) -> Tracked:
-        """Store, decide, answer; ConflictingEvent if the key is taken by another meaning."""
-        message = Incoming(workspace, "api", mapped, body)
-        told = await self._batches.submit(workspace, message)
-        if told.conflicting:
-            raise ConflictingEvent(
-                "This key came before with another amount, currency or customer."
-                " Send it as it was, or under a key of its own."
-            )
-        return Tracked(event_id=told.event_id, duplicate=told.duplicate, outcome=told.outcome)
+    async def tell(
+        self, workspace: UUID, mapped: Mapped, body: bytes, claim: Claim | None = None
+    ) -> Tracked:
+        """Store, decide, answer; ConflictingEvent if the key is taken by another meaning.
 
-    async def _decide(self, workspace: UUID, messages: Sequence[Incoming]) -> list[_Told]:
+        claim: the request's, whose answer is kept in the batch's transaction.
+        """
+        told = _Telling(Incoming(workspace, "api", mapped, body), claim)
+        answered = await self._batches.submit(workspace, told)
+        if not isinstance(answered, Tracked):
+            stop_at(answered)
+        assert isinstance(answered, Tracked)
+        return answered
+
+    async def tell_alone(self, tx: Tx, workspace: UUID, mapped: Mapped, body: bytes) -> Tracked:
+        """The same in a lane transaction of the caller's."""
+        (answered,) = await self._decide(tx, workspace, [Incoming(workspace, "api", mapped, body)])
+        if isinstance(answered, Problem):
+            raise answered
+        return answered
+
+    async def _run(self, workspace: UUID, batch: Sequence[_Telling]) -> list[Tracked | Found]:
         async with self._database.lane(workspace) as tx:
-            stored = await incoming.store(tx, messages, self._keys.click_keys)
-            await road.decide(tx, workspace, [s.event_id for s in stored if not s.duplicate])
-            became = await outcomes(tx, workspace, [s.event_id for s in stored])
+            claims = [one.claim for one in batch if one.claim is not None]
+            taken = iter(await take(tx, claims, self._keys) if claims else ())
+            answers: list[Tracked | Found] = [
+                next(taken) if one.claim is not None else None for one in batch
+            ]
+            free = [n for n, answer in enumerate(answers) if answer is None]
+            decided = await self._decide(tx, workspace, [batch[n].message for n in free])
+            for n, answer in zip(free, decided, strict=True):
+                answers[n] = answer
+            kept = [
+                (one.claim, Answer(200, "application/json", answer.model_dump_json().encode()))
+                for one, answer in zip(batch, answers, strict=True)
+                if one.claim is not None and isinstance(answer, Tracked)
+            ]
+            await keep(tx, kept, self._keys)
+        return answers
+
+    async def _decide(
+        self, tx: Tx, workspace: UUID, messages: Sequence[Incoming]
+    ) -> list[Tracked | ConflictingEvent]:
+        if not messages:
+            return []
+        stored = await incoming.store(tx, messages, self._keys.click_keys)
+        await road.decide(tx, workspace, [s.event_id for s in stored if not s.duplicate])
+        became = await outcomes(tx, workspace, [s.event_id for s in stored])
         return [
-            _Told(s.event_id, s.duplicate, s.conflicting, became[s.event_id].outcome)
+            ConflictingEvent(_CONFLICTING)
+            if s.conflicting
+            else Tracked(
+                event_id=s.event_id, duplicate=s.duplicate, outcome=became[s.event_id].outcome
+            )
             for s in stored
         ]
 
@@ -127,7 +168,9 @@ async def _tell(
     program = getattr(body, "program_id", None)
     if program is not None:
         await _refuse_unknown_program(get_database(request), caller.workspace_id, program)
-    return await tracker.tell(caller.workspace_id, body.mapped(now), await request.body())
+    return await tracker.tell(
+        caller.workspace_id, body.mapped(now), await request.body(), claim_of(request)
+    )
 
 
 async def _refuse_unknown_program(database: Database, workspace: UUID, program: UUID) -> None:

@@ -21,7 +21,7 @@ async def findings(
     known = {event.id: event for person in people.values() for event in person.events}
     rows = await driver.fetch(
         """
-        SELECT e.*, b.body, b.headers, w.mode, s.provider, s.program_ids AS source_programs
+        SELECT e.*, b.body, b.headers, b.with_tax, w.mode, s.provider
         FROM events e
         JOIN workspaces w ON w.id = e.workspace_id
         LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
@@ -61,8 +61,10 @@ def _event(event: Event, row: Mapping[str, Any]) -> list[Finding]:
             live=row["mode"] == "live",
             received_at=row["received_at"],
             occurred_at=row["occurred_at"],
-            program_ids=tuple(row["source_programs"] or ()),
+            # A source's are as they were on the event's day; it may have been changed since.
+            program_ids=tuple(map(UUID, row["mapped"]["program_ids"] if row["provider"] else ())),
             headers=row["headers"],
+            with_tax=row["with_tax"],
         )
     )
     if again is None:

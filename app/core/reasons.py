@@ -58,6 +58,7 @@ CODES: Final = frozenset(
         "lines_incomplete",
         # Events that wait or change nothing.
         "waiting_for_sale",  # keys
+        "parent_missing",  # since, at
         "event_ignored",  # type
         "other_mode",  # livemode
         "conflicting_event",  # external_id

@@ -26,11 +26,20 @@ class Api:
         self.key = key
 
     async def send(
-        self, method: str, path: str, *, json: Any = None, content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+        once: str | bytes | None = None,
     ) -> httpx.Response:
+        """once: an idempotency key."""
         # Answers of a bug (500) are wanted as they are sent, not as exceptions.
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         headers = {b"Authorization": f"Bearer {self.key}".encode()} if self.key else {}
+        if once is not None:
+            headers[b"Idempotency-Key"] = once if isinstance(once, bytes) else once.encode()
         body = {"content": content} if content is not None else {"json": json}
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             sent: dict[str, Any] = {} if json is None and content is None else body

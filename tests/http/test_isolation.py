@@ -168,25 +168,25 @@ def test_every_route_has_a_case_and_every_case_a_route(app: FastAPI) -> None:
 async def test_another_workspace_s_key_finds_nothing(
     route: str, api: Api, stranger: Api, owned: dict[str, str]
 ) -> None:
-    before = await _seen_by_owner(api)
-    method, path, body = _request(route, owned)
+    before = await seen_by_owner(api)
+    method, path, body = asked(route, owned)
     response = await stranger.send(method, path, json=body)
     assert response.status_code == CASES[route].status, response.text
     assert not [name for name, id_ in owned.items() if id_ in response.text]
-    assert await _seen_by_owner(api) == before
+    assert await seen_by_owner(api) == before
 
 
 @pytest.mark.parametrize("route", sorted(CASES))
 async def test_no_key_and_a_wrong_key_open_nothing(
     route: str, app: FastAPI, api: Api, owned: dict[str, str]
 ) -> None:
-    before = await _seen_by_owner(api)
-    method, path, body = _request(route, owned)
+    before = await seen_by_owner(api)
+    method, path, body = asked(route, owned)
     for key in ("", "x", new_key("live").key):
         response = await Api(app, key).send(method, path, json=body)
         assert response.status_code == 401, response.text
         assert response.json()["code"] == "unauthorized"
-    assert await _seen_by_owner(api) == before
+    assert await seen_by_owner(api) == before
 
 
 @pytest.mark.parametrize("route", sorted(route for route, c in CASES.items() if c.status == 404))
@@ -194,7 +194,7 @@ async def test_the_owner_s_own_key_does_find_it(
     route: str, api: Api, owned: dict[str, str]
 ) -> None:
     """So that a 404 above is not for another reason."""
-    method, path, body = _request(route, owned)
+    method, path, body = asked(route, owned)
     response = await api.send(method, path, json=body)
     assert response.status_code != 404, response.text
     assert response.status_code < 500
@@ -202,13 +202,13 @@ async def test_the_owner_s_own_key_does_find_it(
 
 @pytest.mark.parametrize("route", sorted(route for route in CASES if "_id}" in route))
 async def test_an_id_that_is_none_is_not_found(route: str, api: Api) -> None:
-    method, path, body = _request(route, {"program": encode("prog", uuid7())})
+    method, path, body = asked(route, {"program": encode("prog", uuid7())})
     for unknown in ("part_0", "0", encode("evt", uuid7()), "%2e%2e", "a" * 500):
         spoiled = re.sub(r"\{\w+\}|prog_\w+", unknown, path)
         assert (await api.send(method, spoiled, json=body)).status_code == 404
 
 
-def _request(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
+def asked(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
     """The case's request with the owner's ids filled in where they are known."""
     case = CASES[route]
     method, _, template = route.partition(" ")
@@ -220,7 +220,7 @@ def _request(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
     return method, fill(template.removeprefix("/v1") + case.query), body
 
 
-async def _seen_by_owner(api: Api) -> list[Any]:
+async def seen_by_owner(api: Api) -> list[Any]:
     """All that lists show; what a request of somebody else must not change."""
     lists = (
         "/keys", "/programs", "/partners", "/domains", "/links", "/clicks", "/sources", "/events",

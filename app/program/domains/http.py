@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy import Row, Select, select
 
-from app.auth import Caller, ReadDep, Scope, TxDep, get_database, needs
-from app.db.engine import Database
+from app.auth import Caller, LaterDep, ReadDep, Scope, TxDep, get_database, needs
 from app.db.tables import Domain
 from app.db.tx import Read
 from app.errors import Conflict, DomainNotVerified, NotFound
@@ -24,8 +23,9 @@ from app.program.domains.claim import (
     set_verified,
 )
 from app.wire import DomainId, Instant, Listed, Out, ProgramId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/domains", tags=["Links"])
+router: Final = APIRouter(prefix="/domains", tags=["Links"], route_class=Writes)
 _ORDER: Final = Order("dom", Domain.created_at, Domain.id, Domain.workspace_id)
 Reader = Annotated[Caller, Depends(needs(Scope.PROGRAMS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.PROGRAMS_WRITE))]
@@ -91,18 +91,18 @@ async def verify_domain(
     domain_id: DomainId,
     caller: Writer,
     request: Request,
-    database: Annotated[Database, Depends(get_database)],
+    later: LaterDep,
 ) -> DomainOut:
     """Look whether the host shows one of the challenges now; verified once is verified."""
-    async with database.read() as read:
+    async with get_database(request).read() as read:
         domain = await _shown(read, caller, domain_id)
     if domain.status == "archived":
         raise Conflict("The domain is archived.")
     if domain.status == "pending":
         way = await proof(request.app.state.outgoing, domain.host, domain.dns.value)
-        async with database.tx() as tx:
-            await set_verified(tx, caller.workspace_id, domain_id, way)
-            domain = await _shown(tx, caller, domain_id)
+        tx = await later.tx()
+        await set_verified(tx, caller.workspace_id, domain_id, way)
+        domain = await _shown(tx, caller, domain_id)
     return domain
 
 

@@ -25,8 +25,9 @@ from app.pages import Order, PageDep, page
 from app.program.keys.revoke import revoke
 from app.publishable import Origin
 from app.wire import In, Instant, KeyId, Listed, Name, Out
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/keys", tags=["Workspaces and keys"])
+router: Final = APIRouter(prefix="/keys", tags=["Workspaces and keys"], route_class=Writes)
 _ORDER: Final = Order("key", ApiKey.created_at, ApiKey.id, ApiKey.workspace_id)
 Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 

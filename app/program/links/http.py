@@ -27,8 +27,9 @@ from app.program.links.share import (
 from app.tracking_links import AssetId, BaseUrl, Code, LinkOut, NewLink, Subs, select_links
 from app.utm import Utm
 from app.wire import In, Instant, LinkId, Listed, Out, PartnerId, ProgramId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/links", tags=["Links"])
+router: Final = APIRouter(prefix="/links", tags=["Links"], route_class=Writes)
 _ORDER: Final = Order("link", Link.created_at, Link.id, Link.workspace_id)
 _IMAGES: Final[dict[str, Any]] = {
     "description": "The image.",

@@ -18,8 +18,9 @@ from app.program.partners.change import PartnerUpdate, archive, change
 from app.program.partners.create import EnrollmentCreate, PartnerCreate, create, enroll
 from app.tracking_links import BaseUrl, LinkOut, select_links
 from app.wire import Instant, Listed, Out, PartnerId, ProgramId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/partners", tags=["Partners"])
+router: Final = APIRouter(prefix="/partners", tags=["Partners"], route_class=Writes)
 _ORDER: Final = Order("part", Partner.created_at, Partner.id, Partner.workspace_id)
 Reader = Annotated[Caller, Depends(needs(Scope.PARTNERS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.PARTNERS_WRITE))]

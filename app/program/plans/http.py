@@ -14,8 +14,9 @@ from app.pages import Order, PageDep, page
 from app.program.plans.publish import PlanDraft, PlanPublish, draft, publish
 from app.terms import PlanDocument
 from app.wire import Instant, Listed, Out, PlanId, ProgramId
+from app.writing import Writes
 
-router: Final = APIRouter(tags=["Programs and plans"])
+router: Final = APIRouter(tags=["Programs and plans"], route_class=Writes)
 _ORDER: Final = Order("plan", PlanVersion.created_at, PlanVersion.id, PlanVersion.workspace_id)
 Reader = Annotated[Caller, Depends(needs(Scope.PROGRAMS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.PROGRAMS_WRITE))]

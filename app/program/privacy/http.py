@@ -16,8 +16,9 @@ from app.program.privacy.erase import erase_partner
 from app.program.privacy.export import OwedOut, PartnerExport, export_partner, outstanding
 from app.tracking_links import BaseUrl
 from app.wire import Listed, PartnerId
+from app.writing import Writes
 
-router: Final = APIRouter(tags=["Privacy"])
+router: Final = APIRouter(tags=["Privacy"], route_class=Writes)
 Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 Lane = Annotated[Tx, in_lane(Scope.ADMIN)]
 _ORDER: Final = Order("era", Erasure.erased_at, Erasure.id, Erasure.workspace_id)

@@ -16,8 +16,9 @@ from app.program.programs.create import ProgramCreate, create
 from app.terms import PlanDocument
 from app.utm import Utm
 from app.wire import Currency, Instant, Listed, Out, PlanId, ProgramId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/programs", tags=["Programs and plans"])
+router: Final = APIRouter(prefix="/programs", tags=["Programs and plans"], route_class=Writes)
 _ORDER: Final = Order("prog", Program.created_at, Program.id, Program.workspace_id)
 Reader = Annotated[Caller, Depends(needs(Scope.PROGRAMS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.PROGRAMS_WRITE))]

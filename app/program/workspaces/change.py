@@ -1,4 +1,4 @@
-"""Change a workspace: its name, where unknown codes lead, how long its clicks are kept."""
+"""Change a workspace: its name, where unknown codes lead, how long clicks and messages stay."""
 
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -34,6 +34,15 @@ class WorkspaceUpdate(In):
         int,
         Field(strict=True, ge=7, le=3660, description="Days after which its clicks are dropped."),
     ] = 395
+    body_retention_days: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=7,
+            le=3660,
+            description="Days after which raw messages are dropped, once they are settled.",
+        ),
+    ] = 400
 
 
 async def change(tx: Tx, workspace: UUID, wanted: WorkspaceUpdate, own_host: str) -> None:

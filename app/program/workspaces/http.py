@@ -16,8 +16,9 @@ from app.pages import Order, PageDep, page
 from app.program.workspaces.change import WorkspaceUpdate, change
 from app.program.workspaces.create import create
 from app.wire import In, Instant, KeyId, Listed, Name, Out, WorkspaceId
+from app.writing import Writes
 
-router: Final = APIRouter(prefix="/workspaces", tags=["Workspaces and keys"])
+router: Final = APIRouter(prefix="/workspaces", tags=["Workspaces and keys"], route_class=Writes)
 _ORDER: Final = Order("ws", Workspace.created_at, Workspace.id, Workspace.id)
 Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 
