@@ -4,7 +4,7 @@ A notification names no account, so ids have an empty one: `paddle::invoice:txn_
 invoice and payment one thing, a transaction; it takes the invoice's place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.conversions.providers.mapping import Alias, Contact, Ignored, Mapped
@@ -43,11 +43,8 @@ class Notification:
     def aliases(self, customer: str) -> tuple[Alias, ...]:
         """A customer's Paddle id, if there is one, and our client's own id for it."""
         found = [Alias(NAMESPACE, customer)] if customer else []
-        own = self.custom.fields.get("finderfee_customer_id")
-        # A number is what many shops have as an id; in JSON it needs no quotes.
-        numbered = isinstance(own, int) and not isinstance(own, bool)
-        text = str(own) if numbered else self.custom.text("finderfee_customer_id")
-        return (*found, Alias("own", text)) if text else tuple(found)
+        own = self.custom.text_or_number("finderfee_customer_id")
+        return (*found, Alias("own", own)) if own else tuple(found)
 
     def in_time(self, at: datetime, place: str) -> datetime:
         """The instant, unless it lies more than five minutes ahead of the receipt."""
@@ -59,7 +56,7 @@ class Notification:
         """When the event arose: the time of all that is not a sale."""
         return self.in_time(self.occurred_at, "occurred_at")
 
-    def mapped(  # noqa: PLR0913 - a message's parts
+    def mapped(
         self,
         kind: Kind,
         body: Body,
@@ -68,7 +65,6 @@ class Notification:
         occurred_at: datetime | None = None,
         transaction: str = "",
         codes: tuple[str, ...] = (),
-        country: str = "",
     ) -> Mapped:
         """The message, with the touches of its custom data. occurred_at: else the event's."""
         return Mapped(
@@ -79,7 +75,6 @@ class Notification:
             click_ids=self.clicks,
             codes=codes,
             payments=(scoped("invoice", transaction),) if transaction else (),
-            country=country,
             contact=contact,
             type=self.type,
         )
@@ -89,11 +84,9 @@ class Notification:
     ) -> Mapped | Ignored:
         """Somebody made known, if anything was said of them but their Paddle id."""
         news = self.clicks or codes or country or contact.email or len(contact.aliases) > 1
-        return (
-            self.mapped("named", Named(), contact, codes=codes, country=country)
-            if (news and contact.aliases)
-            else self.ignored()
-        )
+        if not (news and contact.aliases):
+            return self.ignored()
+        return replace(self.mapped("named", Named(), contact, codes=codes), country=country)
 
     def ignored(self) -> Ignored:
         """Understood, and it changes nothing."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from app.conversions.providers import paddle, stripe
+from app.conversions.providers import chargebee, paddle, stripe
 from app.conversions.providers.mapping import NO_HEADERS, Meaning
 
 _HEADER: Final = re.compile(r"[ -~]{1,255}")
@@ -93,6 +93,13 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             event_types=stripe.EVENT_TYPES,
             is_secret=lambda secret: secret.startswith("whsec_"),
             secret_form="the endpoint's signing secret, `whsec_…`",  # noqa: S106 (a description)
+        ),
+        "chargebee": Provider(
+            verify=chargebee.verify,
+            read=by_body(chargebee.read),
+            event_types=chargebee.EVENT_TYPES,
+            is_secret=chargebee.is_secret,
+            secret_form="the webhook's `user:password`",  # noqa: S106 (a description)
         ),
         "paddle": Provider(
             verify=paddle.verify,

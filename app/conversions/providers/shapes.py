@@ -89,6 +89,12 @@ class Node:
             raise self.wrong(name, f"longer than {MAX_TEXT} characters")
         return value
 
+    def text_or_number(self, name: str) -> str:
+        """Text, or a whole number as text: an id of one's own, where JSON may be written."""
+        value = self.fields.get(name)
+        numbered = isinstance(value, int) and not isinstance(value, bool)
+        return str(value) if numbered else self.text(name)
+
     def id(self, name: str) -> str:
         """An object's id, sent as it is or inside the expanded object; empty if there is none."""
         value = self.fields.get(name)
