@@ -221,7 +221,7 @@ async def test_a_secret_goes_in_and_never_comes_out(selling: Selling) -> None:
     ("field", "value"),
     [
         ("provider", "stripes"),
-        ("provider", "paddle"),
+        ("provider", "paypal"),
         ("signing_secrets", []),
         ("signing_secrets", SECRET),
         ("signing_secrets", ["whsec_short"]),
