@@ -38,6 +38,13 @@ from app.db.tables.programs import (
     Program,
     ProgramState,
 )
+from app.db.tables.referrals import (
+    Code,
+    CodeProviderId,
+    CodeState,
+    PartnerCustomer,
+    ToldTouch,
+)
 from app.db.tables.workspaces import ApiKey, Lane, Workspace
 
 __all__ = [
@@ -47,6 +54,9 @@ __all__ = [
     "Base",
     "Click",
     "ClickRetention",
+    "Code",
+    "CodeProviderId",
+    "CodeState",
     "Commission",
     "Conversion",
     "Customer",
@@ -75,6 +85,7 @@ __all__ = [
     "LinkImpressions",
     "Partner",
     "PartnerCountry",
+    "PartnerCustomer",
     "PartnerMember",
     "PlanVersion",
     "Program",
@@ -83,6 +94,7 @@ __all__ = [
     "Reconciliation",
     "Referrer",
     "Source",
+    "ToldTouch",
     "TouchRow",
     "Transfer",
     "VisitorSalt",
