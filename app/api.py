@@ -33,6 +33,7 @@ from app.db.engine import Database
 from app.ledger.http import router as money_router
 from app.limits import Limits
 from app.outgoing import Outgoing
+from app.program.deals.http import router as deals_router
 from app.program.domains.http import router as domains_router
 from app.program.keys.http import router as keys_router
 from app.program.links.http import router as links_router
@@ -57,6 +58,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     partners_router,
     domains_router,
     links_router,
+    deals_router,
     clicks_router,
     traffic_router,
     track_router,

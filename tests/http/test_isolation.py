@@ -27,6 +27,7 @@ SALE = {
 }  # fmt: skip
 REFUND = {"invoice_id": "INV-1", "amount_refunded": 10_000, "currency": "usd"}
 SOURCE = {"provider": "stripe", "signing_secrets": ["whsec_0123456789abcdef0123456789abcdef"]}
+DEAL = {"program_id": "{program}", "partner_id": "{partner}", "company": "Acme"}
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,15 @@ CASES: dict[str, Case] = {
     "GET /v1/links/{link_id}/traffic": Case(),
     "GET /v1/links/{link_id}/subs": Case(),
     "GET /v1/partners/{partner_id}/traffic": Case(),
+    "POST /v1/deals": Case(DEAL),
+    "GET /v1/deals": Case(status=200, query="?partner_id={partner}"),
+    "GET /v1/deals/conflicts": Case(status=200, query="?partner_id={partner}"),
+    "GET /v1/deals/{deal_id}": Case(),
+    "PATCH /v1/deals/{deal_id}": Case({"note": "Stolen"}),
+    **{
+        f"POST /v1/deals/{{deal_id}}/{step}": Case({})
+        for step in ("accept", "reject", "qualify", "win", "lose", "extend")
+    },
     "GET /v1/clicks": Case(status=200, query="?link_id={link}"),
     "GET /v1/clicks/{click_id}": Case(),
     "POST /v1/track/click": Case({"link_id": "{link}"}),
@@ -142,6 +152,7 @@ async def owned(api: Api, database_url: str) -> dict[str, str]:
     sold = await api.post("/track/sale", {**SALE, "click_id": token}, status=200)
     commission = sold["outcome"]["commissions"][0]
     domain = {"program_id": program["id"], "host": "links.example.com"}
+    ids = {"program_id": program["id"], "partner_id": partner["id"]}
     (click,) = await write(database_url, partner["default_link"], [datetime.now(UTC)])
     return {
         "source": (await api.post("/sources", SOURCE))["id"],
@@ -156,6 +167,7 @@ async def owned(api: Api, database_url: str) -> dict[str, str]:
         "partner": partner["id"],
         "link": partner["default_link"]["id"],
         "click": click,
+        "deal": (await api.post("/deals", {**ids, "company": "First Ltd"}))["id"],
         "domain": (await api.post("/domains", domain))["id"],
     }
 
@@ -226,5 +238,6 @@ async def seen_by_owner(api: Api) -> list[Any]:
         "/keys", "/programs", "/partners", "/domains", "/links", "/clicks", "/sources", "/events",
         "/customers",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
+        "/deals", "/deals/conflicts",
     )  # fmt: skip
     return [await api.get(path) for path in lists]

@@ -1,0 +1,1 @@
+"""Deals: prospects that partners register, kept for whoever came first."""
