@@ -237,9 +237,17 @@ async def test_another_meaning_under_the_same_key_is_a_conflict(
     body = {**GOOD[what], **key, **changes}
     problem = await selling.api.post(f"/track/{what}", body, status=409)
     assert problem["code"] == "conflicting_event"
-    assert await selling.stored() == before
+    # Nothing comes of it, but what it said is kept, to compare.
+    assert await selling.stored() == {**before, "event_bodies": before["event_bodies"] + 1}
     event = await selling.api.get(f"/events/{first['event_id']}")
     assert (event["conflicts"], event["outcome"]) == (1, first["outcome"])
+    (other,) = event["conflicting"]
+    assert (other["times"], other["understood"]["kind"]) == (1, event["said"]["understood"]["kind"])
+    assert [other[n] for n in ("understood", "customers")] != [
+        event["said"][n] for n in ("understood", "customers")
+    ]
+    (listed,) = (await selling.api.get("/events?conflicting=true"))["data"]
+    assert listed["id"] == event["id"]
 
 
 async def refunded(selling: Selling) -> int:
