@@ -76,11 +76,9 @@ def upgrade() -> None:
             ["partner_id"], ["partners.id"], name=op.f("fk_partner_customers_partner_id")
         ),
         sa.PrimaryKeyConstraint("workspace_id", "partner_id", name=op.f("pk_partner_customers")),
-        sa.UniqueConstraint(
-            "workspace_id",
-            "customer_id",
-            name=op.f("uq_partner_customers_workspace_id_customer_id"),
-        ),
+    )
+    op.create_index(
+        "ix_partner_customers_customer_id", "partner_customers", ["workspace_id", "customer_id"]
     )
     op.create_table(
         "told_touches",

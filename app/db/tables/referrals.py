@@ -75,12 +75,12 @@ class PartnerCustomer(Base):
     """
 
     __tablename__ = "partner_customers"
-    __table_args__ = (UniqueConstraint("workspace_id", "customer_id"),)
+    __table_args__ = (Index("ix_partner_customers_customer_id", "workspace_id", "customer_id"),)
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     partner_id: Mapped[UUID] = mapped_column(ForeignKey("partners.id"), primary_key=True)
     customer_id: Mapped[UUID]
-    """As it was called then; `customers.merged_into` tells whom it turned out to be."""
+    """Two partners may turn out to be one customer."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
