@@ -1,6 +1,8 @@
 """Reading a payload in one call, for the tests of what payloads mean."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from inspect import signature
 from typing import Any
 
 from app.conversions.providers import stripe
@@ -46,8 +48,16 @@ def senseless_at(payload: Json) -> str:
 
 
 def completed(**fields: Any) -> Json:
-    return event("checkout.session.completed", objects.checkout_session(**fields))
+    """fields: what the builder takes; others are set as they are."""
+    return event("checkout.session.completed", _built(objects.checkout_session, fields))
 
 
 def paid(**fields: Any) -> Json:
-    return event("invoice.paid", bills.invoice(**fields))
+    """fields: what the builder takes; others are set as they are."""
+    return event("invoice.paid", _built(bills.invoice, fields))
+
+
+def _built(build: Callable[..., Json], fields: Json) -> Json:
+    known = signature(build).parameters
+    taken = {name: value for name, value in fields.items() if name in known}
+    return build(**taken) | {n: value for n, value in fields.items() if n not in known}

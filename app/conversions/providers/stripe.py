@@ -1,7 +1,4 @@
-"""Stripe: which events to ask for, whether a request is theirs, and what its body means.
-
-Disputes and credit notes are ignored as yet: their bytes are kept, so a replay will find them.
-"""
+"""Stripe: which events to ask for, whether a request is theirs, and what its body means."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +9,7 @@ import orjson
 from stripe import WebhookSignature
 
 from app.conversions.providers import (
+    stripe_disputes,
     stripe_people,
     stripe_refunds,
     stripe_sales,
@@ -31,6 +29,7 @@ _READERS: Final[Mapping[str, Callable[[Envelope], Mapped | Ignored]]] = MappingP
         "checkout.session.async_payment_succeeded": stripe_sales.session,
         "customer.created": stripe_people.customer,
         "customer.updated": stripe_people.customer,
+        "customer.discount.created": stripe_people.discount,
         "customer.subscription.created": stripe_people.subscription,
         "customer.subscription.updated": stripe_people.subscription,
         "customer.subscription.deleted": stripe_people.subscription_deleted,
@@ -41,6 +40,14 @@ _READERS: Final[Mapping[str, Callable[[Envelope], Mapped | Ignored]]] = MappingP
         "charge.updated": stripe_ties.charge,
         "charge.refunded": stripe_refunds.charge_refunded,
         "charge.refund.updated": stripe_refunds.refund,
+        "charge.dispute.created": stripe_disputes.dispute,
+        "charge.dispute.updated": stripe_disputes.dispute,
+        "charge.dispute.closed": stripe_disputes.dispute,
+        "charge.dispute.funds_withdrawn": stripe_disputes.dispute,
+        "charge.dispute.funds_reinstated": stripe_disputes.dispute,
+        "credit_note.created": stripe_refunds.credit_note,
+        "credit_note.updated": stripe_refunds.credit_note,
+        "credit_note.voided": stripe_refunds.credit_note,
         "refund.created": stripe_refunds.refund,
         "refund.updated": stripe_refunds.refund,
         "refund.failed": stripe_refunds.refund,

@@ -2,6 +2,7 @@
 
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
 from app.conversions.providers.shapes import click_ids
+from app.conversions.providers.stripe_codes import promotion_codes
 from app.conversions.providers.stripe_shapes import Envelope
 from app.conversions.providers.stripe_ties import ignored
 from app.core.events import Churn, Named
@@ -21,6 +22,12 @@ def customer(event: Envelope) -> Mapped | Ignored:
 def subscription(event: Envelope) -> Mapped | Ignored:
     """As a customer: its metadata may carry the touch and our client's own id."""
     return _named(event, _subscriber(event))
+
+
+def discount(event: Envelope) -> Mapped | Ignored:
+    """News if it came with a promotion code, which newer invoices don't tell by themselves."""
+    aliases = event.aliases(event.buyer())
+    return _named(event, Contact(aliases)) if aliases else ignored(event)
 
 
 def subscription_deleted(event: Envelope) -> Mapped:
@@ -47,8 +54,8 @@ def _subscriber(event: Envelope) -> Contact:
 
 
 def _named(event: Envelope, contact: Contact, *, country: str = "") -> Mapped | Ignored:
-    touches = click_ids(event.thing.node("metadata"))
-    if not touches and len(contact.aliases) < 2:
+    touches, codes = click_ids(event.thing.node("metadata")), promotion_codes(event.thing)
+    if not touches and not codes and len(contact.aliases) < 2:
         return ignored(event)
     return Mapped(
         external_id=event.external_id,
@@ -56,6 +63,7 @@ def _named(event: Envelope, contact: Contact, *, country: str = "") -> Mapped | 
         occurred_at=event.known_at(),
         body=Named(),
         click_ids=touches,
+        codes=codes,
         country=country,
         contact=contact,
         type=event.type,

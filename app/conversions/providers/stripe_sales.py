@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
 from app.conversions.providers.shapes import Node, click_ids, distinct
+from app.conversions.providers.stripe_codes import promotion_codes
 from app.conversions.providers.stripe_money import (
     currency_of,
     in_minor_units,
@@ -34,8 +35,8 @@ def session(event: Envelope) -> Mapped | Ignored:
         ("payment_intent", intent),
         ("invoice", thing.id("invoice")),
     )
-    sale = _session_sale(event)
-    if sale is None and not (contact.aliases and (clicks or len(contact.aliases) > 1)):
+    sale, codes = _session_sale(event), promotion_codes(thing)
+    if sale is None and not (contact.aliases and (clicks or codes or len(contact.aliases) > 1)):
         return tie(event, payments, contact)
     return Mapped(
         external_id=event.external_id,
@@ -43,6 +44,7 @@ def session(event: Envelope) -> Mapped | Ignored:
         occurred_at=event.sold_at() if sale else event.known_at(),
         body=sale or Named(),
         click_ids=clicks,
+        codes=codes,
         payments=payments,
         country=thing.node("customer_details").country("address"),
         contact=contact,
@@ -61,12 +63,13 @@ def invoice(event: Envelope) -> Mapped | Ignored:
         email=thing.text("customer_email"),
         name=thing.text("customer_name"),
     )
-    clicks, payments = click_ids(*metadata), event.keys(("invoice", number), *_settled_by(thing))
+    clicks, codes = click_ids(*metadata), promotion_codes(thing)
+    payments = event.keys(("invoice", number), *_settled_by(thing))
     country = thing.country("customer_address")
     currency = currency_of(thing)
     gross = in_minor_units(thing, "amount_paid", currency)
     if gross == 0:
-        return tied(event, payments, contact, touches=clicks, country=country)
+        return tied(event, payments, contact, touches=clicks, codes=codes, country=country)
     base = gross if event.with_tax else _invoice_base(thing, currency)
     lines, complete = invoice_lines(thing, base)
     subscription = described.id("subscription") or thing.id("subscription")
@@ -85,6 +88,7 @@ def invoice(event: Envelope) -> Mapped | Ignored:
             subscription=event.scoped("subscription", subscription) if subscription else "",
         ),
         click_ids=clicks,
+        codes=codes,
         payments=payments,
         country=country,
         contact=contact,

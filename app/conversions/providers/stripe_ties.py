@@ -51,6 +51,7 @@ def tied(
     contact: Contact,
     *,
     touches: tuple[str, ...] = (),
+    codes: tuple[str, ...] = (),
     country: str = "",
 ) -> Mapped:
     """Ids of one payment, with what else the message says of its customer."""
@@ -60,6 +61,7 @@ def tied(
         occurred_at=event.known_at(),
         body=Tie(),
         click_ids=touches,
+        codes=codes,
         payments=payments,
         country=country,
         contact=contact,
