@@ -1,16 +1,20 @@
 """Writes under an idempotency key are done once, on every route, and answered alike."""
 
 import asyncio
+import hashlib
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from app.api import build
 from app.auth import Scope, TxDep, needs
 from app.db.engine import Database
 from app.db.tables import IdempotencyKey
+from app.idempotency import remove_old
 from app.ids import decode
 from app.secret_keys import SecretKeys
 from app.settings import Settings
@@ -204,13 +208,41 @@ async def test_an_erasure_takes_answers_away(api: Api, owned: dict[str, str]) ->
     assert len((await api.get("/partners"))["data"]) == 1
 
 
+async def test_a_key_is_forgotten_after_48_hours(api: Api, database: Database) -> None:
+    body = {"name": "k", "scopes": ["admin"]}
+    first, *_ = [await api.send("POST", "/keys", json=body, once=key) for key in ("old", "new")]
+    async with database.tx() as tx:
+        await tx.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.key == hashlib.sha256(b"old").digest())
+            .where(IdempotencyKey.workspace_id == await _workspace(api))
+            .values(created_at=func.now() - timedelta(hours=48, seconds=1))
+        )
+    await remove_old(database)
+    assert await _stored(database, api) == 1
+    again = await api.send("POST", "/keys", json=body, once="old")
+    assert again.json()["id"] != first.json()["id"]
+
+
+async def test_clicks_are_told_without(api: Api, owned: dict[str, str]) -> None:
+    first, again = [
+        await api.send("POST", "/track/click", json={"link_id": owned["link"]}, once="k")
+        for _ in range(2)
+    ]
+    assert first.json()["click_id"] != again.json()["click_id"]
+
+
 async def _stored(database: Database, api: Api) -> int:
-    workspace = decode("ws", (await api.get("/workspaces"))["data"][0]["id"])
+    workspace = await _workspace(api)
     async with database.read() as seen:
         found: int = await seen.scalar(
             select(func.count()).where(IdempotencyKey.workspace_id == workspace)
         )
     return found
+
+
+async def _workspace(api: Api) -> UUID:
+    return decode("ws", (await api.get("/workspaces"))["data"][0]["id"])
 
 
 def _yes() -> bool:
