@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     """The first admin key, instead of a random one that is printed."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     journal_max_bytes: int = 2_000_000_000
-    """Used pages of one process' journal, past which clicks count as unrecorded."""
+    """Bytes that wait in one process' journals, past which clicks count as unrecorded."""
     lru_links: int = 100_000
     """Links that a web process keeps in memory above its replica."""
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Clicks without a visitor hash that count as humans per link and window; more are recorded
     as duplicates."""
 
+    stripe_api: str = Field(default="https://api.stripe.com", pattern=r"^https?://")
+    """Where Stripe's API is; another address only for tests."""
     dns_server: str = ""
     """`127.0.0.1:53`: whom to ask about custom domains; empty: the system's resolver."""
     outgoing_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()

@@ -24,7 +24,7 @@ from app.core.traffic import classify
 from app.ids import uuid7
 from app.redirect.agents import Agents, kind_of
 from app.redirect.folders import claim_folder, release_folder
-from app.redirect.journal_file import AGENT_BYTES
+from app.redirect.journal_rows import AGENT_BYTES
 from app.redirect.link_row import LinkRow
 from app.redirect.replica import Position
 from app.redirect.road import road

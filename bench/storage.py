@@ -25,7 +25,7 @@ from app.db.engine import Database
 from app.db.migrate import upgrade
 from app.redirect.clicks import ClickStore
 from app.redirect.drain import BATCH_CLICKS
-from app.redirect.journal_file import JournalRow, pack, unpack
+from app.redirect.journal_rows import JournalRow, pack, unpack
 from app.redirect.partitions import first_id, keep_partitions, name_of
 from app.redirect.postgres import connect
 from bench.table import table

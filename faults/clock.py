@@ -9,7 +9,8 @@ from uuid import UUID
 from app.core.click_token import verify
 from app.core.traffic import CLASSES, HUMAN
 from app.db.engine import Database
-from app.redirect.journal_file import JournalFile, JournalRow, next_path, pack
+from app.redirect.journal_file import JournalFile, next_path
+from app.redirect.journal_rows import JournalRow, pack
 from app.redirect.partitions import make_partitions
 from faults.preload import preload
 from faults.stage import KEYS, Figures, Stage, promise, run, stage
@@ -123,7 +124,7 @@ def _click_id(dice: random.Random, at: datetime) -> UUID:
 
 
 def _left(here: Stage) -> list[str]:
-    return [path.name for path in here.data_dir.glob("web-9/journal-*.sqlite")]
+    return [path.name for path in here.data_dir.glob("web-9/journal-*.log")]
 
 
 async def _partition(url: str) -> None:

@@ -48,7 +48,7 @@ def orphans(seed: int, *, load_s: float = 3.0) -> Figures:
     with stage() as here, proxy_to(here.url, seed) as way:
         with here.starting("--workers", "3", DATABASE_URL=way.url) as service:
             # Ready is asked of whichever answers: wait until each has its copy of the links.
-            service.until(lambda: len(list(here.data_dir.glob("web-*/journal-*.sqlite"))) == 3)
+            service.until(lambda: len(list(here.data_dir.glob("web-*/journal-*.log"))) == 3)
             service.ready("worker")
             service.until(lambda: service.log.read_text().count("replica.copied") >= 3)
             way.tell("refuse")
@@ -63,7 +63,7 @@ def orphans(seed: int, *, load_s: float = 3.0) -> Figures:
                 time.sleep(load_s)
                 way.tell("pass")
                 began = time.monotonic()
-                service.until(lambda: not list(here.data_dir.glob("web-3/journal-*.sqlite")), 60)
+                service.until(lambda: not list(here.data_dir.glob("web-3/journal-*.log")), 60)
                 orphan_s = time.monotonic() - began
             told.answers += later.answers
             account = here.account(told)

@@ -20,7 +20,7 @@ from faults.visitors import TOKEN
 
 REQUESTS = 3_000
 VISITORS = 8
-_JOURNAL = re.compile(r"journal-\d+\.sqlite(-wal)?")
+_JOURNAL = re.compile(r"journal-\d+\.log")
 _SYNCS = ("fdatasync", "fsync")
 _SENDS = ("write", "writev", "sendto", "sendmsg")
 
@@ -31,7 +31,7 @@ class Recording:
 
     calls: list[Call]
     files: dict[str, bytes]
-    """By name: the journal and its write-ahead log."""
+    """By name: the journal."""
     names: dict[int, str]
     """By descriptor: whoever reads has some of its own."""
 
@@ -85,7 +85,6 @@ def recorded(here: Stage, seed: int, requests: int) -> Recording:
         way.tell("refuse")
         web = service.child("app.main")
         opened = {int(link.name): link.readlink() for link in Path(f"/proc/{web.pid}/fd").iterdir()}
-        # Not the log's index: it is memory that processes share, and made anew after a crash.
         names = {n: path.name for n, path in opened.items() if _JOURNAL.fullmatch(path.name)}
         files = {path.name: path.read_bytes() for n, path in opened.items() if n in names}
         with (
@@ -93,7 +92,7 @@ def recorded(here: Stage, seed: int, requests: int) -> Recording:
             here.crowd(service, seed, visitors=VISITORS).visiting() as told,
         ):
             service.until(lambda: len(told.answers) >= requests)
-    promise(len(files) == 2, f"not the database and the log of one journal: {list(files)}")
+    promise(len(files) == 1, f"not one journal: {list(files)}")
     return Recording(read(here.folder / "trace"), files, names)
 
 

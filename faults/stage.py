@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-import sqlite3
+import sys
 import tempfile
 import time
 import urllib.request
@@ -18,7 +18,7 @@ import asyncpg
 
 from app.db import embedded
 from app.db.migrate import upgrade
-from app.redirect.journal_file import PATTERN
+from app.redirect.journal_file import JournalError, JournalReader, journals
 from app.secret_keys import SecretKeys
 from faults.visitors import Crowd, Told
 from tests.e2e.client import GIVEN, SECRET_KEYS
@@ -118,7 +118,9 @@ class Stage:
 
     def in_journals(self, folders: str = "web-*") -> int:
         """Clicks that wait in the processes' journals."""
-        return sum(_clicks_in(path) for path in self.data_dir.glob(f"{folders}/{PATTERN}"))
+        return sum(
+            _clicks_in(path) for folder in self.data_dir.glob(folders) for path in journals(folder)
+        )
 
     def account(self, told: Told, *, unrecorded: int = 0, within_s: float = DRAINED_S) -> Account:
         """Wait for the drain and compare id by id; ends the run if a promise is broken.
@@ -184,12 +186,12 @@ async def make_links(url: str) -> None:
 
 
 def _clicks_in(path: Path) -> int:
-    with suppress(sqlite3.OperationalError):  # removed meanwhile, or without its table yet
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+    """Those that Postgres is not known to have."""
+    with suppress(JournalError):  # removed meanwhile
+        reader = JournalReader(path)
         try:
-            return int(
-                connection.execute("SELECT coalesce(sum(clicks), 0) FROM commits").fetchone()[0]
-            )
+            waiting = reader.after(reader.forgotten_to(), max_clicks=sys.maxsize)
         finally:
-            connection.close()
+            reader.close()
+        return sum(commit.clicks for commit in waiting)
     return 0

@@ -13,7 +13,7 @@ from crawlerdetect.crawlerdetect import get_compiled_exclusions_regex
 from crawlerdetect.providers.crawlers import data as CRAWLERS  # noqa: N812 (it is a constant)
 
 from app.core.traffic import AgentKind
-from app.redirect.journal_file import AGENT_BYTES
+from app.redirect.journal_rows import AGENT_BYTES
 
 _REMEMBERED: Final = 20_000
 

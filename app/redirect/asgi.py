@@ -10,7 +10,7 @@ from app.core.traffic import PREFETCH as PREFETCHED
 from app.ids import click_id
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.journal import Journal
-from app.redirect.journal_file import JournalRow, pack
+from app.redirect.journal_rows import JournalRow, pack
 from app.redirect.metrics import HEADED, REDIRECTED, REDIRECTS, UNRECORDED
 from app.redirect.pages import GONE, METHOD, PREFETCH, UNAVAILABLE, UNKNOWN, Page
 from app.redirect.target import Target

@@ -13,7 +13,7 @@ import structlog
 from asyncpg.pgproto.pgproto import UUID as WireUUID  # noqa: N811 (built in C, from bytes)
 
 from app.redirect.copying import COLUMNS, END, HEADER, encode
-from app.redirect.journal_file import JournalRow
+from app.redirect.journal_rows import JournalRow
 from app.redirect.metrics import DRAINED, QUARANTINED
 from app.redirect.texts import Dictionary
 

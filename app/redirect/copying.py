@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from app.redirect.journal_file import JournalRow
+from app.redirect.journal_rows import JournalRow
 from app.redirect.texts import NULL, clean
 
 COLUMNS: Final = (

@@ -5,7 +5,6 @@ come again, which changes nothing.
 """
 
 import asyncio
-import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,9 @@ from app.db.engine import Database
 from app.redirect.clicks import ClickStore
 from app.redirect.folders import has_journals, orphaned_folders
 from app.redirect.journal import Journal
-from app.redirect.journal_file import PATTERN, Commit, JournalReader, JournalRow, remove, unpack
+from app.redirect.journal_file import Commit, JournalError, JournalReader, journals, remove
+from app.redirect.journal_rows import JournalRow, unpack
+from app.redirect.journal_sqlite import SqliteReader
 from app.redirect.metrics import FAILURES as FAILED
 from app.redirect.postgres import connect
 
@@ -59,7 +60,7 @@ async def empty_orphans(data_dir: Path, database_url: str) -> int:
 
 
 def _journals(folders: list[Path]) -> list[Path]:
-    return [path for folder in folders for path in sorted(folder.glob(PATTERN))]
+    return [path for folder in folders for path in journals(folder)]
 
 
 class _Drain:
@@ -69,11 +70,14 @@ class _Drain:
         self._folder = folder
         self._journal = journal
         self._store = store
+        self._stored: tuple[Path | None, int] = (None, 0)
+        """The journal that was followed last, and up to where Postgres has it."""
 
     async def run(self) -> None:
         while True:
             for path in self._left():
-                await _empty(path, self._store)
+                followed, stored_to = self._stored
+                await _empty(path, self._store, stored_to if path == followed else 0)
             path_now = self._journal.path
             if path_now is None:
                 await asyncio.sleep(_IDLE_S)
@@ -82,7 +86,7 @@ class _Drain:
 
     def _left(self) -> list[Path]:
         # Listed before the current path is read: what is made in between is not taken for left.
-        found = sorted(self._folder.glob(PATTERN))
+        found = journals(self._folder)
         current = self._journal.path
         return [path for path in found if path != current]
 
@@ -90,13 +94,14 @@ class _Drain:
         """Drain the current journal until it is left for another, or it is time to look."""
         until = asyncio.get_running_loop().time() + _LEFT_S
         reader = await asyncio.to_thread(JournalReader, path)
-        stored_to = 0
+        stored_to = self._stored[1] if self._stored[0] == path else 0
         try:
             while self._journal.path == path and asyncio.get_running_loop().time() < until:
                 commits = await asyncio.to_thread(reader.after, stored_to, max_clicks=BATCH_CLICKS)
                 if commits:
                     await _store(commits, self._store)
-                    stored_to = commits[-1].number
+                    stored_to = commits[-1].end
+                    self._stored = (path, stored_to)
                     self._journal.forget(path, stored_to)
                 if sum(commit.clicks for commit in commits) < BATCH_CLICKS // 2:
                     # Few at a time cost as much as many: let some gather.
@@ -105,28 +110,41 @@ class _Drain:
             await asyncio.to_thread(reader.close)
 
 
-async def _empty(path: Path, store: ClickStore) -> int:
-    """Drain a journal that nobody writes, then remove it; how many clicks it held."""
-    clicks, stored_to = 0, 0
+async def _empty(path: Path, store: ClickStore, stored_to: int = 0) -> int:
+    """Drain a journal that nobody writes, then remove it; how many clicks it held.
+
+    stored_to: up to where Postgres is known to have it; else the journal says what it knows.
+    """
+    clicks = 0
     try:
-        reader = await asyncio.to_thread(JournalReader, path)
+        reader = await asyncio.to_thread(_open_left, path)
         try:
+            stored_to = stored_to or await asyncio.to_thread(reader.forgotten_to)
             while commits := await asyncio.to_thread(
                 reader.after, stored_to, max_clicks=BATCH_CLICKS
             ):
                 await _store(commits, store)
-                stored_to = commits[-1].number
+                stored_to = commits[-1].end
                 clicks += sum(commit.clicks for commit in commits)
         finally:
             await asyncio.to_thread(reader.close)
-    except sqlite3.Error:
+    except JournalError:
         # It stays for a person to look at, and is tried again; the others must not wait for it.
         FAILED.labels("left_journal").inc()
         log.exception("journal.unreadable", path=str(path))
         return clicks
+    if reader.damaged:
+        FAILED.labels("left_journal").inc()
+        log.error("journal.damaged", path=str(path), bytes=reader.damaged, clicks=clicks)
+        await asyncio.to_thread(path.rename, path.with_suffix(".damaged"))
+        return clicks
     await asyncio.to_thread(remove, path)
     log.info("journal.emptied", path=str(path), clicks=clicks)
     return clicks
+
+
+def _open_left(path: Path) -> JournalReader | SqliteReader:
+    return SqliteReader(path) if path.suffix == ".sqlite" else JournalReader(path, left=True)
 
 
 async def _store(commits: list[Commit], store: ClickStore) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from app.redirect.journal_file import PATTERN
+from app.redirect.journal_file import journals
 
 _LOCK: Final = "lock"
 _MAX_FOLDERS: Final = 1_000
@@ -48,7 +48,7 @@ def release_folder(folder: Path) -> None:
 
 def has_journals(data_dir: Path) -> bool:
     """Whether any process' folder, living or dead, has a journal."""
-    return any(data_dir.glob(f"web-*/{PATTERN}"))
+    return any(journals(folder) for folder in data_dir.glob("web-*"))
 
 
 @contextmanager

@@ -91,9 +91,9 @@ class Journal:
             batch.timer = self._loop.call_later(self._wait_s, self._give_up, batch)
         self._schedule()
 
-    def forget(self, path: Path, number: int) -> None:
-        """Delete commits up to a number, with the next commits: Postgres has them."""
-        self._forget = (path, number)
+    def forget(self, path: Path, end: int) -> None:
+        """Commits up to this one's end need not be kept: Postgres has them."""
+        self._forget = (path, end)
         if self._forgettable():
             self._schedule()
 
@@ -105,7 +105,7 @@ class Journal:
         while True:
             await asyncio.sleep(_RECOVER_S)
             JOURNAL_OLDEST_SECONDS.set(self._writer.oldest_s())
-            if not self.usable:
+            if not self.usable or self._writer.stale:
                 self._schedule()
 
     async def close(self) -> None:
@@ -132,10 +132,10 @@ class Journal:
         self._queue.put(batch)
 
     def _forgettable(self) -> int:
-        """The number up to which commits are still to be deleted; 0: none are."""
-        path, number = self._forget
+        """The end of the commits that are still to be forgotten; 0: none are."""
+        path, end = self._forget
         writer = self._writer
-        return number if path == writer.path and number > writer.forgotten_to else 0
+        return end if path == writer.path and end > writer.forgotten_to else 0
 
     def _write(self) -> None:
         """The thread: one batch after the other, until None."""

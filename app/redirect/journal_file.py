@@ -1,223 +1,209 @@
-"""One journal on disk: an SQLite file whose rows are the group commits, packed.
+"""One journal on disk: group commits end to end, each a write and an fsync.
 
-A commit is one row, so that it is one statement: the writer gives up the interpreter once for
-insert and fsync together, instead of once a click.
+    journal-000001.log = head, then records, then zeros up to the end of the file
+
+A record is a group commit of clicks with a checksum, and says up to where Postgres has the clicks
+before it. Space is written with zeros ahead, since an fsync of a file that grows has to wait for
+the file system's own journal too. A full file is left for the next one; the drain removes it.
 """
 
 import os
-import sqlite3
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
-from struct import error as StructError  # noqa: N812 (it is an exception's name)
 from typing import Final, NamedTuple
 
-AGENT_BYTES: Final = 512
-REFERRER_BYTES: Final = 1_024
-PATTERN: Final = "journal-*.sqlite"
-_FORMAT: Final = 2
-"""Rises when rows hold what an earlier release would misread: it leaves such a file alone."""
-_READABLE: Final = (1, 2)
-_HEAD: Final = Struct(">B16s16sHH")
-_SUBS: Final = Struct(">H")
-_VISIT: Final = Struct(">BBBB")
-_WITH_SUBS: Final = 0x80
-_WITH_VISIT: Final = 0x40
-"""Set in the class number where more than the head follows: what a click lacks costs no byte, and
-journals that an earlier release left behind can be read."""
-_CLASS: Final = 0x3F
+_MAGIC: Final = b"ffclick\x03"
+"""Its last byte is the format: it rises when records hold what an earlier release would misread."""
+_SALT_BYTES: Final = 8
+FIRST: Final = len(_MAGIC) + _SALT_BYTES
+"""Where the first record is."""
+_MARK: Final = b"\xf5\xcc\x9e\x37"
+_HEAD: Final = Struct("<4sIIIQ")
+"""Mark, checksum of all that follows it, bytes of the rows, clicks, forgotten up to."""
+_CHECKED_FROM: Final = 8
+_AHEAD: Final = 1 << 18
+_SUFFIXES: Final = (".log", ".sqlite")
 
 
-class JournalRow(NamedTuple):
-    """One click as its request told it; its time is in the click id, a UUIDv7."""
-
-    traffic_class: int
-    """1 to 63."""
-    click: bytes
-    link: bytes
-    agent: bytes
-    referrer: bytes
-    subs: bytes = b""
-    """The visitor's own sub-ids as a query in ASCII: `sub1=footer&sub2=42`."""
-    reason: int = 0
-    """Why it has its class, a number of `core.traffic.REASONS`."""
-    visitor: bytes = b""
-    """The visitor's hash, 8 bytes or none."""
-    country: bytes = b""
-    """Two letters or none."""
-    network: bytes = b""
-    """The first 3 bytes of an IPv4 or 6 of an IPv6 address; none where nobody asked for it."""
+class JournalError(Exception):
+    """The file can't be read, or is none of this release's."""
 
 
 class Commit(NamedTuple):
-    """One group commit. number: rises by one within a file; rows: `pack`ed, end to end."""
+    """One group commit. end: where it ends in its file; rows: packed, end to end."""
 
-    number: int
+    end: int
     clicks: int
     rows: bytes
 
 
-def pack(row: JournalRow) -> bytes:
-    """A row's bytes; agent and referrer are cut to what a dictionary should keep."""
-    number, click, link, agent, referrer, subs, reason, visitor, country, network = row
-    agent, referrer = agent[:AGENT_BYTES], referrer[:REFERRER_BYTES]
-    tail = agent + referrer
-    if reason or visitor or country or network:
-        number |= _WITH_VISIT
-        visit = _VISIT.pack(reason, len(visitor), len(country), len(network))
-        tail = visit + visitor + country + network + tail
-    if subs:
-        number |= _WITH_SUBS
-        tail += _SUBS.pack(len(subs)) + subs
-    return _HEAD.pack(number, click, link, len(agent), len(referrer)) + tail
-
-
-def unpack(rows: bytes) -> list[JournalRow]:
-    """The rows of a commit; ValueError if the bytes are not what `pack` made.
-
-    In one piece, for speed: each click passes here, in the redirects' process.
-    """
-    found: list[JournalRow] = []
-    at, end = 0, len(rows)
-    try:
-        while at < end:
-            number, click, link, agent_bytes, referrer_bytes = _HEAD.unpack_from(rows, at)
-            at += _HEAD.size
-            reason, visitor, country, network, subs = 0, b"", b"", b"", b""
-            if number & _WITH_VISIT:
-                reason, hashed, lettered, networked = _VISIT.unpack_from(rows, at)
-                first = at + _VISIT.size
-                second = first + hashed
-                third = second + lettered
-                at = third + networked
-                if not reason and at == first:
-                    raise ValueError("a journal row announces a visit and has none")
-                visitor, country, network = rows[first:second], rows[second:third], rows[third:at]
-            first, at = at, at + agent_bytes
-            agent = rows[first:at]
-            first, at = at, at + referrer_bytes
-            referrer = rows[first:at]
-            if number & _WITH_SUBS:
-                first, at = at + _SUBS.size, at + _SUBS.size + _SUBS.unpack_from(rows, at)[0]
-                if first == at:
-                    raise ValueError("a journal row announces sub-ids and has none")
-                subs = rows[first:at]
-            number &= _CLASS
-            row = JournalRow(
-                number, click, link, agent, referrer, subs, reason, visitor, country, network
-            )
-            found.append(row)
-    except StructError as error:
-        raise ValueError("a journal row is cut off") from error
-    if at != end:
-        raise ValueError("a journal row is cut off")
-    return found
-
-
 class JournalFile:
-    """A journal opened by its one writer: append, forget, count used pages."""
+    """A new journal and its one writer: append, and tell what may be forgotten."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = _open(path)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        # FULL: the write-ahead log is fsynced at each commit, not only at checkpoints.
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS commits"
-            " (number INTEGER PRIMARY KEY, clicks INTEGER NOT NULL, rows BLOB NOT NULL)"
-        )
-        self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
-        self._page_bytes: int = self._pragma("page_size")
-        last = self._connection.execute("SELECT max(number) FROM commits").fetchone()[0]
-        self._last: int = last or 0
-        _sync_folder(path.parent)
+        self._salt = os.urandom(_SALT_BYTES)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self.end = FIRST
+        self.forgotten_to = FIRST
+        self._clicks_to = FIRST
+        self._zeros_to = 0
+        try:
+            self._write_zeros_to(FIRST)
+            _write(self._descriptor, _MAGIC + self._salt, 0)
+            os.fsync(self._descriptor)
+            _sync_folder(path.parent)
+        except OSError:
+            os.close(self._descriptor)
+            raise
 
     def append(self, rows: bytes, clicks: int, *, forget_to: int = 0) -> None:
-        """Store a group commit durably; returns after the fsync. No rows: only forget."""
-        insert = (self._last + 1, clicks, rows)
-        if not forget_to:
-            self._connection.execute("INSERT INTO commits VALUES (?, ?, ?)", insert)
-        else:
-            self._connection.execute("BEGIN IMMEDIATE")
-            if clicks:
-                self._connection.execute("INSERT INTO commits VALUES (?, ?, ?)", insert)
-            self._connection.execute("DELETE FROM commits WHERE number <= ?", (forget_to,))
-            self._connection.execute("COMMIT")
-        if clicks:
-            self._last += 1
+        """Store a group commit durably; returns after the fsync. No rows: only forget.
 
-    def used_bytes(self) -> int:
-        """Pages in use; a file doesn't shrink, its free pages are used again."""
-        return (self._pragma("page_count") - self._pragma("freelist_count")) * self._page_bytes
+        forget_to: the end of the last commit that Postgres has.
+        """
+        self.forgotten_to = max(self.forgotten_to, forget_to)
+        record = _record(rows, clicks, self.forgotten_to, self._salt)
+        end = self.end + len(record)
+        if end > self._zeros_to:
+            self._write_zeros_to(end)
+        _write(self._descriptor, record, self.end)
+        os.fdatasync(self._descriptor)
+        self.end = end
+        if clicks:
+            self._clicks_to = end
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was ever written."""
+        return self.end > FIRST
+
+    def waiting_bytes(self) -> int:
+        """What Postgres is not known to have."""
+        return max(0, self._clicks_to - self.forgotten_to)
 
     def oldest_ms(self) -> int | None:
-        """When the first click was made that is here still; by its id, a UUIDv7."""
-        found = self._connection.execute(
-            "SELECT substr(rows, 2, 6) FROM commits ORDER BY number LIMIT 1"
-        ).fetchone()
-        return int.from_bytes(found[0]) if found else None
+        """When the first click was made that waits here still; by its id, a UUIDv7."""
+        at = self.forgotten_to
+        while at < self._clicks_to:
+            head = os.pread(self._descriptor, _HEAD.size + 7, at)
+            _, _, length, clicks, _ = _HEAD.unpack_from(head)
+            if clicks:
+                return int.from_bytes(head[_HEAD.size + 1 :])
+            at += _HEAD.size + length
+        return None
 
     def close(self) -> None:
-        self._connection.close()
+        os.close(self._descriptor)
 
-    def _pragma(self, name: str) -> int:
-        return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+    def _write_zeros_to(self, end: int) -> None:
+        size = -(-(end - self._zeros_to) // _AHEAD) * _AHEAD
+        _write(self._descriptor, bytes(size), self._zeros_to)
+        self._zeros_to += size
 
 
 class JournalReader:
-    """A second connection on a journal, for the drain."""
+    """A journal as the drain reads it, while it is written or after.
 
-    def __init__(self, path: Path) -> None:
-        self._connection = _open(path)
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, *_READABLE):
-            raise sqlite3.DatabaseError("a journal of another release")
-        # The version is set after the table is made: without it nothing was ever written.
-        self._written = version != 0
+    left: nobody writes it any more. What can't be read is then skipped up to the next whole
+    record, and `damaged` says how many bytes that were; a write that a crash cut off is none of
+    it, since it was never acknowledged and nothing comes behind it.
+    """
 
-    def after(self, number: int, *, max_clicks: int) -> list[Commit]:
-        """The next commits in order, one at least if there is any."""
+    def __init__(self, path: Path, *, left: bool = False) -> None:
+        self._left = left
+        self.damaged = 0
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise JournalError(str(error)) from error
+        head = self._read(0, FIRST)
+        self._salt = head[len(_MAGIC) :]
+        # Not yet, or never: its maker came no further than the file's name.
+        self._written = len(head) == FIRST and any(head)
+        if self._written and not head.startswith(_MAGIC):
+            os.close(self._descriptor)
+            raise JournalError("a journal of another release")
+
+    def after(self, end: int, *, max_clicks: int) -> list[Commit]:
+        """The next commits in order, one at least if there is any. end: of the last one, or 0."""
         found: list[Commit] = []
         clicks = 0
-        if not self._written:
-            return found
-        rows = self._connection.execute(
-            "SELECT number, clicks, rows FROM commits WHERE number > ? ORDER BY number LIMIT 500",
-            (number,),
-        )
-        for row in rows:
-            clicks += row[1]
+        for commit, _ in self._records(end):
+            clicks += commit.clicks
             if found and clicks > max_clicks:
                 break
-            found.append(Commit(*row))
-        # An open statement would keep the write-ahead log from starting over.
-        rows.close()
+            if commit.clicks:
+                found.append(commit)
         return found
 
+    def forgotten_to(self) -> int:
+        """Up to where the journal itself says that Postgres has it."""
+        return max((forgotten for _, forgotten in self._records(0)), default=0)
+
     def close(self) -> None:
-        self._connection.close()
+        os.close(self._descriptor)
+
+    def _records(self, end: int) -> Iterator[tuple[Commit, int]]:
+        """Commits behind a place, each with what it says to be forgotten."""
+        at = max(end, FIRST)
+        while self._written:
+            if (record := self._record_at(at)) is not None:
+                at = record[0].end
+                yield record
+            elif self._left and (intact := self._next_intact(at)) is not None:
+                self.damaged += intact - at
+                at = intact
+            else:
+                return
+
+    def _record_at(self, at: int) -> tuple[Commit, int] | None:
+        """None if no whole record begins there."""
+        head = self._read(at, _HEAD.size)
+        if len(head) < _HEAD.size:
+            return None
+        mark, checksum, length, clicks, forgotten = _HEAD.unpack(head)
+        if mark != _MARK:
+            return None
+        rows = self._read(at + _HEAD.size, length)
+        if len(rows) < length or checksum != _checksum(head, rows, self._salt):
+            return None
+        return Commit(at + _HEAD.size + length, clicks, rows), forgotten
+
+    def _next_intact(self, at: int) -> int | None:
+        rest = self._read(at, os.fstat(self._descriptor).st_size)
+        place = rest.find(_MARK, 1)
+        while place >= 0:
+            if self._record_at(at + place) is not None:
+                return at + place
+            place = rest.find(_MARK, place + 1)
+        return None
+
+    def _read(self, at: int, size: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, at)
+        except OSError as error:
+            raise JournalError(str(error)) from error
 
 
-def next_path(folder: Path, last: Path | None = None) -> Path:
-    """The name after the newest journal's, and after `last` even if that is gone by now.
-
-    A name is never used twice in a process' life: what is said of one journal, such as how far
-    it may be forgotten, must not be taken as said of another.
-    """
-    known = [*folder.glob(PATTERN), *([last] if last else [])]
-    numbers = [int(path.stem.removeprefix("journal-")) for path in known]
-    return folder / f"journal-{max(numbers, default=0) + 1:06}.sqlite"
+def _record(rows: bytes, clicks: int, forgotten_to: int, salt: bytes) -> bytes:
+    head = _HEAD.pack(_MARK, 0, len(rows), clicks, forgotten_to)
+    checksum = _checksum(head, rows, salt)
+    return _HEAD.pack(_MARK, checksum, len(rows), clicks, forgotten_to) + rows
 
 
-def remove(path: Path) -> None:
-    """Unlink a drained journal with its write-ahead log; the database last, so none is left."""
-    for suffix in ("-wal", "-shm", ""):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+def _checksum(head: bytes, rows: bytes, salt: bytes) -> int:
+    """Salted, so that no visitor's header can hold what would pass for a record of this file."""
+    return zlib.crc32(rows, zlib.crc32(head[_CHECKED_FROM:], zlib.crc32(salt)))
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    # Opened and used by different threads, never by two at once.
-    return sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+def _write(descriptor: int, content: bytes, at: int) -> None:
+    """All of it: a disk that fills up takes a part."""
+    written = os.pwrite(descriptor, content, at)
+    while written < len(content):
+        written += os.pwrite(descriptor, content[written:], at + written)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -227,3 +213,28 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def journals(folder: Path) -> list[Path]:
+    """Those in a folder, the oldest first; also of releases that kept them in SQLite."""
+    return sorted(
+        (path for path in folder.glob("journal-*") if path.suffix in _SUFFIXES),
+        key=lambda path: path.stem,
+    )
+
+
+def remove(path: Path) -> None:
+    """Unlink a drained journal; an SQLite one with its write-ahead log, the database last."""
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def next_path(folder: Path, last: Path | None = None) -> Path:
+    """The name after the newest journal's, and after `last` even if that is gone by now.
+
+    A name is never used twice in a process' life: what is said of one journal, such as how far
+    it may be forgotten, must not be taken as said of another.
+    """
+    known = [*journals(folder), *([last] if last else [])]
+    numbers = [int(path.stem.removeprefix("journal-")) for path in known]
+    return folder / f"journal-{max(numbers, default=0) + 1:06}.log"

@@ -1,6 +1,5 @@
-"""The journal thread's side: the open file, its budget, and a new file after a failure."""
+"""The journal thread's side: the open file, its budget, and when the next file is begun."""
 
-import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -8,12 +7,15 @@ from typing import Final
 
 import structlog
 
-from app.redirect.journal_file import PATTERN, JournalFile, next_path
+from app.redirect.journal_file import JournalFile, journals, next_path
 from app.redirect.metrics import COMMIT_SECONDS, JOURNAL_BYTES, JOURNAL_MAX_BYTES
 
-_FORGET_COMMITS: Final = 200
 _BUDGET_CHECK_S: Final = 0.25
 _REOPEN_AFTER_S: Final = 1.0
+_FILE_BYTES: Final = 1 << 24
+_FILES: Final = 8
+"""How many files a small budget is divided into."""
+_STALE_S: Final = 600.0
 _FILLING: Final = 0.8
 _FILLING_NO_MORE: Final = 0.6
 
@@ -29,23 +31,35 @@ class JournalWriter:
         self.path: Path | None = next_path(folder)
         """Set before the file is made, so that the drain never takes it for a left one."""
         self._last_path = self.path
-        self.forgotten_to = 0
+        self._file_bytes = min(_FILE_BYTES, max_bytes // _FILES)
         self._file: JournalFile | None = None
         self._left_bytes = self._measure_left()
         self._checked_at = 0.0
         self._failed_at = 0.0
+        self._opened_at = time.monotonic()
         self._full = self._filling = False
         self._oldest_ms: int | None = None
         JOURNAL_MAX_BYTES.set(max_bytes)
         try:
             self._file = JournalFile(self.path)
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
             # A process that starts on a broken disk sends visitors on, too.
             self._abandon(error, 0)
 
     @property
     def usable(self) -> bool:
         return self._file is not None and not self._full
+
+    @property
+    def forgotten_to(self) -> int:
+        """The end of the last commit of this file that need not be kept."""
+        return self._file.forgotten_to if self._file is not None else 0
+
+    @property
+    def stale(self) -> bool:
+        """Whether all clicks of an old file are in Postgres: then it need not stay on disk."""
+        file, age_s = self._file, time.monotonic() - self._opened_at
+        return file is not None and age_s > _STALE_S and file.used and not file.waiting_bytes()
 
     def oldest_s(self) -> float:
         """Age of the oldest click that waits here, as of the latest look; 0.0: none waits."""
@@ -60,17 +74,16 @@ class JournalWriter:
                 self._file = self._reopen(started)
             if self._file is None:
                 return False
-            if self._is_full(started):
+            if self._file.end >= self._file_bytes or self.stale:
+                self._file = self._turn(self._file)
+            if self._is_full(started, self._file):
                 rows = []
-            # Few at a time: the requests of this commit wait for the deletes too.
-            forget_to = min(forget_to, self.forgotten_to + _FORGET_COMMITS)
-            if rows or forget_to > self.forgotten_to:
+            if rows or forget_to > self._file.forgotten_to:
                 self._file.append(b"".join(rows), len(rows), forget_to=forget_to)
-                self.forgotten_to = max(self.forgotten_to, forget_to)
                 if not rows:
                     # The last that is written for a while, when no visitors come.
                     self._oldest_ms = self._oldest(self._file)
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
             self._abandon(error, len(rows))
             return False
         COMMIT_SECONDS.observe(time.monotonic() - started)
@@ -80,13 +93,13 @@ class JournalWriter:
         if self._file is not None:
             self._file.close()
 
-    def _is_full(self, now: float) -> bool:
-        if now - self._checked_at > _BUDGET_CHECK_S and self._file is not None:
+    def _is_full(self, now: float, file: JournalFile) -> bool:
+        if now - self._checked_at > _BUDGET_CHECK_S:
             self._checked_at = now
             if self._left_bytes:
                 self._left_bytes = self._measure_left()
-            self._oldest_ms = self._oldest(self._file)
-            self._judge(self._file.used_bytes() + self._left_bytes)
+            self._oldest_ms = self._oldest(file)
+            self._judge(file.waiting_bytes() + self._left_bytes)
         return self._full
 
     def _judge(self, used: int) -> None:
@@ -108,7 +121,7 @@ class JournalWriter:
             log.error(event, used_bytes=used, max_bytes=self._max_bytes)
 
     def _oldest(self, file: JournalFile) -> int | None:
-        """A left journal's clicks are at least as old as its last page."""
+        """A left journal's clicks are at least as old as its last write."""
         left = [_changed_ms(path) for path in self._left()] if self._left_bytes else []
         return min((at for at in [*left, file.oldest_ms()] if at is not None), default=None)
 
@@ -117,7 +130,7 @@ class JournalWriter:
         file, self._file, self.path = self._file, None, None
         self._failed_at = time.monotonic()
         if file is not None:
-            with suppress(sqlite3.Error):
+            with suppress(OSError):
                 file.close()
         # A full disk can refuse the log line as well.
         with suppress(OSError):
@@ -126,19 +139,28 @@ class JournalWriter:
     def _reopen(self, now: float) -> JournalFile | None:
         if now - self._failed_at < _REOPEN_AFTER_S:
             return None
-        self.path = self._last_path = next_path(self._folder, self._last_path)
-        self._left_bytes = self._measure_left()
-        self.forgotten_to, self._checked_at = 0, 0.0
-        file = JournalFile(self.path)
+        file = self._next()
         log.info("journal.opened", path=str(file.path))
         return file
+
+    def _turn(self, old: JournalFile) -> JournalFile:
+        """Leave the file to the drain, which removes it, and begin the next."""
+        self._file = None
+        old.close()
+        return self._next()
+
+    def _next(self) -> JournalFile:
+        self.path = self._last_path = next_path(self._folder, self._last_path)
+        self._left_bytes = self._measure_left()
+        self._checked_at, self._opened_at = 0.0, time.monotonic()
+        return JournalFile(self.path)
 
     def _measure_left(self) -> int:
         """Bytes of the journals beside ours, which count in the budget until they are drained."""
         return sum(_size_of(path) for path in self._left())
 
     def _left(self) -> list[Path]:
-        return [path for path in self._folder.glob(PATTERN) if path != self.path]
+        return [path for path in journals(self._folder) if path != self.path]
 
 
 def _size_of(path: Path) -> int:

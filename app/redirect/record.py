@@ -7,7 +7,7 @@ from app.core.click_token import Signer
 from app.errors import Unavailable
 from app.ids import click_id
 from app.redirect.journal import Journal
-from app.redirect.journal_file import JournalRow, pack
+from app.redirect.journal_rows import JournalRow, pack
 from app.redirect.visits import Link, Opener, Visits
 
 _RETRY_AFTER_S: Final = 2

@@ -11,7 +11,7 @@ from app.core import click_token
 from app.db.engine import Database
 from app.pages import Page
 from app.redirect.clicks import ClickStore
-from app.redirect.journal_file import JournalRow
+from app.redirect.journal_rows import JournalRow
 from tests.erasing import Erasing, nowhere, open_erasing, signup
 from tests.making import CLICK_KEYS, Shop, ago, lead, make_shop
 

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from app.core import click_token
 from app.db.engine import Database
 from app.redirect.clicks import ClickStore
-from app.redirect.journal_file import JournalRow
+from app.redirect.journal_rows import JournalRow
 from app.redirect.recover import recover_clicks
 from app.redirect.retention import remove_old_clicks
 from tests.making import CLICK_KEYS, ago, make_shop, sale

@@ -13,7 +13,8 @@ from app.core.click_token import ClickToken, verify
 from app.db.engine import Database
 from app.ids import decode
 from app.redirect.journal import Journal
-from app.redirect.journal_file import JournalReader, JournalRow, unpack
+from app.redirect.journal_file import JournalReader
+from app.redirect.journal_rows import JournalRow, unpack
 from app.redirect.record import Recorder
 from app.redirect.visits import Visits
 from app.secret_keys import SecretKeys

@@ -19,7 +19,7 @@ from app.redirect.clicks import ClickStore
 from app.redirect.folders import claim_folder, release_folder
 from app.redirect.impression_store import store
 from app.redirect.impressions import Batch
-from app.redirect.journal_file import JournalRow
+from app.redirect.journal_rows import JournalRow
 from app.redirect.postgres import connect
 from app.redirect.road import road
 from app.settings import Settings

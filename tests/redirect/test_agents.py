@@ -13,7 +13,7 @@ from crawlerdetect.providers.exclusions import data as exclusions
 
 from app.core.traffic import AgentKind
 from app.redirect.agents import Agents, kind_of
-from app.redirect.journal_file import AGENT_BYTES
+from app.redirect.journal_rows import AGENT_BYTES
 
 ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-S918B Build/UP1A.231005.007; wv)"
 WEBVIEW = f"{ANDROID} AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/126.0.6478.134"

@@ -14,7 +14,8 @@ from app.ids import uuid7
 from app.redirect.clicks import ClickStore
 from app.redirect.drain import drain_orphans
 from app.redirect.folders import claim_folder, release_folder
-from app.redirect.journal_file import PATTERN, JournalFile, JournalRow, next_path, pack
+from app.redirect.journal_file import JournalFile, journals, next_path
+from app.redirect.journal_rows import JournalRow, pack
 from app.redirect.postgres import connect
 from tests.redirect.making import (
     clicks_in,
@@ -221,7 +222,7 @@ async def test_a_living_process_takes_up_what_another_leaves_meanwhile(
 async def test_an_unreadable_journal_stays_and_stops_no_other(url: str, tmp_path: Path) -> None:
     folder = claim_folder(tmp_path)
     broken = next_path(folder)
-    broken.write_bytes(b"no database at all" * 500)
+    broken.write_bytes(b"no journal at all" * 500)
     file = JournalFile(next_path(folder))
     file.append(pack(row()), 1)
     file.close()
@@ -245,7 +246,7 @@ async def test_a_process_takes_up_its_own_earlier_journals(url: str, tmp_path: P
         await road.ready()
         await road.get("/r/spring")
         await drained(url, 2)
-        await until(lambda: [*folder.glob(PATTERN)] == [road.road.journal.path])
+        await until(lambda: journals(folder) == [road.road.journal.path])
 
 
 async def test_drained_rows_leave_the_journal(url: str, tmp_path: Path) -> None:

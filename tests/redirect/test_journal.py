@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from app.redirect import journal_file
 from app.redirect.journal import Journal
 from app.redirect.journal_file import (
+    Commit,
+    JournalError,
     JournalFile,
     JournalReader,
-    JournalRow,
     next_path,
-    pack,
-    unpack,
 )
+from app.redirect.journal_rows import JournalRow, pack, unpack
+from app.redirect.journal_sqlite import SqliteReader
 from tests.redirect.making import clicks_in, make_link, running_road, token_of, until
 
 ROW = pack(JournalRow(1, b"c" * 16, b"l" * 16, b"agent", b"referrer"))
@@ -97,45 +97,79 @@ async def test_closing_writes_what_waits(tmp_path: Path) -> None:
         assert sum(c.clicks for c in reader.after(0, max_clicks=99)) == 3
 
 
-async def test_forgotten_commits_leave_and_their_pages_are_used_again(tmp_path: Path) -> None:
+async def test_forgotten_commits_are_told_to_whoever_reads_it_later(tmp_path: Path) -> None:
     journal = Journal(tmp_path, max_bytes=10**9)
     path = journal.path
     assert path is not None
-    sizes = []
-    number = 0
-    for _ in range(4):
-        for _ in range(300):
-            number += 1
-            assert await journal.record(ROW * 20)
-        journal.forget(path, number)
+    for _ in range(3):
+        assert await journal.record(ROW)
+    with reading(path) as reader:
+        commits = reader.after(0, max_clicks=9)
+        assert reader.forgotten_to() < commits[0].end
+        journal.forget(path, commits[1].end)
         await until(lambda: journal._forgettable() == 0 and journal._writing is None)
-        with reading(path) as reader:
-            assert reader.after(0, max_clicks=99) == []
-        sizes.append(path.stat().st_size)
-    assert sizes[-1] <= sizes[1]
+        assert reader.forgotten_to() == commits[1].end
+        assert reader.after(reader.forgotten_to(), max_clicks=9) == commits[2:]
+    await journal.close()
+
+
+async def test_a_full_file_is_left_for_the_next(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=8_000_000)
+    first = journal.path
+    assert first is not None
+    recorded = 0
+    while journal.path == first:
+        assert await journal.record(ROW * 100)
+        recorded += 1
+    assert 1_000_000 <= first.stat().st_size < 1_500_000
+    journal.forget(first, 10**9)
+    for _ in range(5):
+        assert await journal.record(ROW)
+    second = journal.path
+    assert second is not None
+    await journal.close()
+    found = [commit for path in (first, second) for commit in all_of(path)]
+    assert [commit.rows for commit in found] == [ROW * 100] * recorded + [ROW] * 5
+
+
+async def test_a_file_whose_clicks_are_all_stored_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.redirect.journal_writer._STALE_S", 0.1)
+    journal = Journal(tmp_path, max_bytes=10**9)
+    first = journal.path
+    assert first is not None
+    assert await journal.record(ROW)
+    await asyncio.sleep(0.3)
+    recovering = asyncio.create_task(journal.recover())
+    await asyncio.sleep(1.2)
+    assert journal.path == first, "its click waits"
+    journal.forget(first, all_of(first)[0].end)
+    await until(lambda: journal.path not in (None, first))
+    recovering.cancel()
+    assert await journal.record(ROW)
     await journal.close()
 
 
 async def test_a_full_budget_says_no_until_there_is_room(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, max_bytes=200_000)
+    journal = Journal(tmp_path, max_bytes=8_000_000)
+    recorded = 0
+    while await journal.record(ROW * 1_000):
+        recorded += 1
+        assert recorded < 100_000
+    assert not journal.usable
+    assert recorded > 100
     path = journal.path
     assert path is not None
-    recorded = 0
-    while await journal.record(ROW * 100):
-        recorded += 1
-        assert recorded < 1_000_000
-    assert not journal.usable
-    assert recorded > 10
-    with reading(path) as reader:
-        assert len(commits := reader.after(0, max_clicks=10**9)) >= 1
-    journal.forget(path, 10**6)
-    await until(lambda: journal._forgettable() == 0 or journal._writer.forgotten_to > 0)
+    for left in tmp_path.glob("journal-*"):
+        if left != path:
+            left.unlink()
+    for commit in all_of(path):
+        journal.forget(path, commit.end)
     async with asyncio.timeout(5):
         while not await journal.record(ROW):
-            journal.forget(path, 10**6)
             await asyncio.sleep(0.05)
     assert journal.usable
-    assert commits[0].number == 1
     await journal.close()
 
 
@@ -144,7 +178,7 @@ async def test_a_left_journal_that_the_drain_removes_meanwhile_fails_nothing(
 ) -> None:
     """Listed for the budget, gone when it is measured: as a link that leads nowhere is."""
     (tmp_path / "left").write_bytes(b"left")
-    (tmp_path / "journal-000001.sqlite").symlink_to(tmp_path / "left")
+    (tmp_path / "journal-000001.log").symlink_to(tmp_path / "left")
     journal = Journal(tmp_path, max_bytes=10**9)
     (tmp_path / "left").unlink()
     assert await journal.record(ROW)
@@ -185,7 +219,7 @@ async def test_a_hanging_disk_keeps_nobody_longer_than_the_bound(
 async def test_after_a_failed_commit_a_new_file_is_opened(
     tmp_path: Path, fresh_database_url: str
 ) -> None:
-    """The limit on file sizes stands for a full disk: SQLite's write fails in the middle."""
+    """The limit on file sizes stands for a full disk: the write fails in the middle."""
     await make_link(fresh_database_url, "spring")
     async with running_road(tmp_path, fresh_database_url) as road:
         await road.ready()
@@ -221,44 +255,100 @@ async def test_a_start_on_a_broken_disk_says_no_until_it_works(tmp_path: Path) -
     await journal.close()
 
 
-def test_a_file_that_never_got_its_table_is_empty(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"ffcl", bytes(300_000)])
+def test_a_file_that_never_got_its_head_is_empty(tmp_path: Path, content: bytes) -> None:
     path = next_path(tmp_path)
-    sqlite3.connect(path).close()
-    path.touch()
-    with reading(path) as reader:
-        assert reader.after(0, max_clicks=9) == []
+    path.write_bytes(content)
+    assert all_of(path) == []
 
 
-def test_a_journal_of_the_release_before_is_read_and_it_reads_none_of_ours(tmp_path: Path) -> None:
-    """It knew no visits: their bytes would be the next row's to it."""
-    file = JournalFile(next_path(tmp_path))
-    file.append(ROW, 1)
-    assert file._pragma("user_version") == 2
-    file._connection.execute("PRAGMA user_version = 1")
-    file.close()
-    with reading(file.path) as reader:
-        assert [commit.rows for commit in reader.after(0, max_clicks=9)] == [ROW]
+def test_a_write_that_was_cut_off_is_no_commit_and_no_damage(tmp_path: Path) -> None:
+    whole, many = written(tmp_path, [ROW, ROW * 3_000])
+    for cut in range(whole[0].end, whole[1].end, 997):
+        torn = tmp_path / f"journal-{cut + 10:06}.log"
+        torn.write_bytes(many[:cut] + bytes(len(many) - cut))
+        with reading(torn, left=True) as reader:
+            assert reader.after(0, max_clicks=9) == whole[:1]
+            assert reader.damaged == 0
+
+
+def test_what_a_bad_block_spoiled_is_told_and_costs_no_other_commit(tmp_path: Path) -> None:
+    whole, content = written(tmp_path, [ROW, ROW * 100, ROW * 2, ROW * 3])
+    spoiled = bytearray(content)
+    spoiled[whole[0].end : whole[0].end + 512] = bytes(512)
+    path = next_path(tmp_path)
+    path.write_bytes(spoiled)
+    assert all_of(path) == whole[:1], "who writes it may be in the middle of it"
+    with reading(path, left=True) as reader:
+        assert reader.after(0, max_clicks=999) == [whole[0], *whole[2:]]
+        assert reader.damaged == whole[1].end - whole[0].end
+
+
+def test_a_visitor_cannot_write_a_record_of_the_file(tmp_path: Path) -> None:
+    """Though the header holds one, whole, of another journal; and the block before is spoiled."""
+    first, forged = written(tmp_path, [ROW * 7])
+    record = forged[16 : first[0].end]
+    agent = JournalRow(1, b"c" * 16, b"l" * 16, record[:512], b"")
+    whole, content = written(tmp_path, [ROW, pack(agent) + record, ROW])
+    spoiled = bytearray(content)
+    spoiled[whole[0].end : whole[0].end + 30] = bytes(30)
+    path = next_path(tmp_path)
+    path.write_bytes(spoiled)
+    with reading(path, left=True) as reader:
+        assert reader.after(0, max_clicks=99) == [whole[0], whole[2]]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_journal_of_the_release_before_is_read(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "journal-000004.sqlite"
+    sqlite_journal(path, version, [ROW, ROW * 2])
+    reader = SqliteReader(path)
+    assert [commit.rows for commit in reader.after(0, max_clicks=9)] == [ROW, ROW * 2]
+    assert [commit.end for commit in reader.after(1, max_clicks=9)] == [2]
+    reader.close()
+    assert next_path(tmp_path).name == "journal-000005.log"
 
 
 def test_another_releases_journal_is_not_guessed_at(tmp_path: Path) -> None:
-    file = JournalFile(next_path(tmp_path))
-    file._connection.execute("PRAGMA user_version = 99")
-    file.close()
-    with pytest.raises(sqlite3.DatabaseError):
-        JournalReader(file.path)
+    _, content = written(tmp_path, [ROW])
+    path = next_path(tmp_path)
+    path.write_bytes(content[:7] + b"\x63" + content[8:])
+    with pytest.raises(JournalError):
+        JournalReader(path)
+    newer = tmp_path / "journal-000009.sqlite"
+    sqlite_journal(newer, 99, [ROW])
+    with pytest.raises(JournalError):
+        SqliteReader(newer)
 
 
-def test_every_commit_is_fsynced(tmp_path: Path) -> None:
-    file = JournalFile(next_path(tmp_path))
-    assert file._pragma("synchronous") == 2
-    assert file._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+def written(folder: Path, rows: list[bytes]) -> tuple[list[Commit], bytes]:
+    """A journal with these commits, and its bytes."""
+    file = JournalFile(next_path(folder))
+    for row in rows:
+        file.append(row, 1)
     file.close()
-    assert journal_file.next_path(tmp_path).name == "journal-000002.sqlite"
+    return all_of(file.path), file.path.read_bytes()
+
+
+def all_of(path: Path) -> list[Commit]:
+    with reading(path) as reader:
+        return reader.after(0, max_clicks=10**9)
+
+
+def sqlite_journal(path: Path, version: int, rows: list[bytes]) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(
+        "CREATE TABLE commits (number INTEGER PRIMARY KEY, clicks INTEGER, rows BLOB)"
+    )
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.executemany("INSERT INTO commits (clicks, rows) VALUES (1, ?)", [(r,) for r in rows])
+    connection.close()
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[JournalReader]:
-    reader = JournalReader(path)
+def reading(path: Path, *, left: bool = False) -> Iterator[JournalReader]:
+    reader = JournalReader(path, left=left)
     try:
         yield reader
     finally:

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from app.db.engine import Database
 from app.redirect.journal import Journal
-from app.redirect.journal_file import JournalFile, JournalRow, pack
+from app.redirect.journal_file import JournalFile, JournalReader
+from app.redirect.journal_rows import JournalRow, pack
 from tests.redirect.making import drained, make_link, running_road, until
 
 
@@ -22,15 +23,22 @@ def gauge(name: str) -> float:
     return REGISTRY.get_sample_value(f"finderfee_journal_{name}") or 0.0
 
 
+def ends_in(path: Path) -> list[int]:
+    reader = JournalReader(path)
+    ends = [commit.end for commit in reader.after(0, max_clicks=99)]
+    reader.close()
+    return ends
+
+
 async def test_a_budget_that_fills_is_told_of_once_before_it_is_full(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, max_bytes=1_000_000)
+    journal = Journal(tmp_path, max_bytes=10_000_000)
     with capture_logs() as logs:
-        while await journal.record(row_made(0) * 20):
+        while await journal.record(row_made(0) * 200):
             await asyncio.sleep(0.01)
     told = [(one["event"], one["log_level"]) for one in logs]
     assert told == [("journal.filling", "error"), ("journal.full", "error")]
-    assert 800_000 <= logs[0]["used_bytes"] < 1_000_000 <= logs[1]["used_bytes"]
-    assert gauge("max_bytes") == 1_000_000
+    assert 8_000_000 <= logs[0]["used_bytes"] < 10_000_000 <= logs[1]["used_bytes"]
+    assert gauge("max_bytes") == 10_000_000
     assert gauge("used_bytes") == logs[1]["used_bytes"]
     await journal.close()
 
@@ -56,17 +64,18 @@ async def test_the_age_of_the_oldest_click_that_waits_is_told(tmp_path: Path) ->
     before = gauge("oldest_seconds")
     assert before == pytest.approx(500, abs=5)
     await until(lambda: gauge("oldest_seconds") > before, timeout_s=5)
-    journal.forget(path, 1)
+    first, second = ends_in(path)
+    journal.forget(path, first)
     await until(lambda: gauge("oldest_seconds") < 400, timeout_s=5)
     assert gauge("oldest_seconds") == pytest.approx(100, abs=5)
-    journal.forget(path, 2)
+    journal.forget(path, second)
     await until(lambda: gauge("oldest_seconds") == 0, timeout_s=5)
     telling.cancel()
     await journal.close()
 
 
 async def test_clicks_of_a_left_journal_wait_too(tmp_path: Path) -> None:
-    left = tmp_path / "journal-000001.sqlite"
+    left = tmp_path / "journal-000001.log"
     file = JournalFile(left)
     file.append(row_made(0), 1)
     file.close()
@@ -79,7 +88,7 @@ async def test_clicks_of_a_left_journal_wait_too(tmp_path: Path) -> None:
     await asyncio.sleep(0.3)
     await journal.record(row_made(0))
     assert journal.path is not None
-    journal.forget(journal.path, 3)
+    journal.forget(journal.path, ends_in(journal.path)[-1])
     await until(lambda: journal._writer.oldest_s() == 0)
     await journal.close()
 

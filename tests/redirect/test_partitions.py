@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from app.db.engine import Database
 from app.redirect.clicks import ClickStore
-from app.redirect.journal_file import JournalRow
+from app.redirect.journal_rows import JournalRow
 from app.redirect.partitions import keep_partitions, make_partitions, name_of
 from app.redirect.postgres import connect
 from tests.redirect.making import clicks_in, connected, counted_in, make_link

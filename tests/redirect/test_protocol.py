@@ -4,9 +4,9 @@ What it answers to hostile bytes is held against uvicorn's in `test_hostile`.
 """
 
 import asyncio
-import sqlite3
+import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,25 +119,28 @@ async def test_head_and_closing_are_as_asked_for(road: Running) -> None:
 
 
 async def test_a_click_that_waits_for_the_disk_is_answered_after_it_also_at_a_stop(
-    road: Running,
+    road: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = road.road.journal
-    assert journal.path is not None
-    with closing(sqlite3.connect(journal.path, isolation_level=None)) as holding:
-        holding.execute("BEGIN IMMEDIATE")
-        async with listening(road.road.app(echo), RedirectProtocol) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(SPRING)
-            waiting = asyncio.ensure_future(answered(reader))
-            await asyncio.sleep(0.3)
-            assert not waiting.done()
-            # Soon after the server was told to stop.
-            asyncio.get_running_loop().call_later(0.2, holding.execute, "ROLLBACK")
-        first, headers, _ = await waiting
-        assert first == b"HTTP/1.1 302 Found"
-        assert headers[b"connection"] == b"close"
-        assert token_of(headers[b"location"].decode())
-        writer.close()
+    synced, sync = threading.Event(), os.fdatasync
+
+    def slow(descriptor: int) -> None:
+        synced.wait(10)
+        sync(descriptor)
+
+    monkeypatch.setattr("app.redirect.journal_file.os.fdatasync", slow)
+    async with listening(road.road.app(echo), RedirectProtocol) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(SPRING)
+        waiting = asyncio.ensure_future(answered(reader))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        # Soon after the server was told to stop.
+        asyncio.get_running_loop().call_later(0.2, synced.set)
+    first, headers, _ = await waiting
+    assert first == b"HTTP/1.1 302 Found"
+    assert headers[b"connection"] == b"close"
+    assert token_of(headers[b"location"].decode())
+    writer.close()
 
 
 async def test_a_visitor_who_hangs_up_leaves_a_click_and_no_trouble(

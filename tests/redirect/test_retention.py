@@ -7,7 +7,7 @@ import pytest
 
 from app.db.engine import Database
 from app.redirect.clicks import ClickStore
-from app.redirect.journal_file import JournalRow
+from app.redirect.journal_rows import JournalRow
 from app.redirect.partitions import keep_partitions, name_of
 from app.redirect.postgres import connect
 from app.redirect.retention import remove_old_clicks
