@@ -24,6 +24,7 @@ from app.core.events import (
     Payment,
     Refund,
     RefundTotal,
+    Subscribed,
     Tie,
 )
 from app.core.fold import Folded
@@ -36,6 +37,7 @@ BODIES: Final[Mapping[Kind, type[Body]]] = {
     "lead": Lead,
     "payment": Payment,
     "tie": Tie,
+    "subscribed": Subscribed,
     "refund": Refund,
     "refund_total": RefundTotal,
     "dispute": Dispute,

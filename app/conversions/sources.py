@@ -30,7 +30,7 @@ Secret = Annotated[str, StringConstraints(min_length=16, max_length=500)]
 class SourceCreate(In):
     """signing_secrets: several while one is being rolled. program_ids: only these may earn."""
 
-    provider: Literal["stripe", "paddle", "chargebee"]
+    provider: Literal["stripe", "paddle", "chargebee", "shopify"]
     signing_secrets: Annotated[list[Secret], Field(min_length=1, max_length=5)] = Field(
         examples=[["whsec_…"]]
     )

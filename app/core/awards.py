@@ -28,7 +28,8 @@ class Sold:
     subscription: str
 
     @classmethod
-    def of(cls, payment: Payment) -> Self:
+    def of(cls, payment: Payment, subscriptions: Sequence[str] = ()) -> Self:
+        """subscriptions: what others than the payment say that it is of, the latest last."""
         products = dict.fromkeys(line.product_id for line in payment.lines if line.product_id)
         return cls(
             gross=payment.gross,
@@ -37,7 +38,7 @@ class Sold:
             quantity=payment.quantity,
             product_ids=tuple(products),
             lines_complete=payment.lines_complete,
-            subscription=payment.subscription,
+            subscription=payment.subscription or (subscriptions[-1] if subscriptions else ""),
         )
 
 

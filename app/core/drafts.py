@@ -82,7 +82,7 @@ def sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
         if not sale.payments:
             continue
         event, payment = sale.told_by
-        sold = Sold.of(payment)
+        sold = Sold.of(payment, sale.subscriptions)
         about = tuple(told.id for told in sale.messages)
         prior = tuple(c for c in history.prior if c.key in sale.keys)
         finals = [c for c in prior if is_closed(c, history.as_of)]

@@ -93,6 +93,13 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscribed:
+    """Which subscription a payment is of, where the payment's own messages don't say."""
+
+    subscription: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refund:
     """One refund object in one state. amount: this refund's own; counts: money went back."""
 
@@ -137,8 +144,18 @@ class Churn:
     subscription: str
 
 
-Body = Lead | Payment | Tie | Refund | RefundTotal | Dispute | Named | Churn
-Kind = Literal["lead", "payment", "tie", "refund", "refund_total", "dispute", "named", "churn"]
+Body = Lead | Payment | Tie | Subscribed | Refund | RefundTotal | Dispute | Named | Churn
+Kind = Literal[
+    "lead",
+    "payment",
+    "tie",
+    "subscribed",
+    "refund",
+    "refund_total",
+    "dispute",
+    "named",
+    "churn",
+]
 
 
 @dataclass(frozen=True, slots=True)

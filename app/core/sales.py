@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.core.events import Dispute, Event, Payment, Refund, RefundTotal
+from app.core.events import Dispute, Event, Payment, Refund, RefundTotal, Subscribed
 
 _RANK: Final = {"invoice": 0, "payment_intent": 1, "charge": 2, "session": 3}
 _FINALITY: Final = {"open": 0, "won": 1, "lost": 2}
@@ -28,6 +28,8 @@ class Sale:
     disputes: tuple[tuple[Event, Dispute], ...]
     named_together: tuple[tuple[str, ...], ...]
     """Ids that one message named, for each message."""
+    subscriptions: tuple[str, ...] = ()
+    """What others than its payments say that it is of, the latest last."""
 
     @property
     def messages(self) -> tuple[Event, ...]:
@@ -151,6 +153,9 @@ def _sale(component: list[Event]) -> Sale:
         totals=tuple((e, e.body) for e in component if isinstance(e.body, RefundTotal)),
         disputes=tuple((e, e.body) for e in component if isinstance(e.body, Dispute)),
         named_together=tuple(event.payments for event in component),
+        subscriptions=tuple(
+            e.body.subscription for e in component if isinstance(e.body, Subscribed)
+        ),
     )
 
 

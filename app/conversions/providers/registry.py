@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from app.conversions.providers import chargebee, paddle, stripe
+from app.conversions.providers import chargebee, paddle, shopify, stripe
 from app.conversions.providers.mapping import NO_HEADERS, Meaning
 
 _HEADER: Final = re.compile(r"[ -~]{1,255}")
@@ -107,6 +107,14 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             event_types=paddle.EVENT_TYPES,
             is_secret=lambda secret: secret.startswith("pdl_ntfset_"),
             secret_form="the notification destination's secret key, `pdl_ntfset_…`",  # noqa: S106 (a description)
+        ),
+        "shopify": Provider(
+            verify=shopify.verify,
+            read=shopify.read,
+            event_types=shopify.EVENT_TYPES,
+            is_secret=shopify.is_secret,
+            secret_form="the app's client secret, or the key shown under Notifications, Webhooks",  # noqa: S106 (a description)
+            headers=shopify.HEADERS,
         ),
     }
 )

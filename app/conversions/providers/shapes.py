@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Final
 
 import orjson
@@ -25,6 +26,7 @@ _RFC_3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _LATEST_S: Final = 253_402_300_799
 _NOT_TEXT: Final = "not-text"
 
@@ -165,6 +167,41 @@ class Node:
         if not least <= int(text) <= MAX_AMOUNT:
             raise self.wrong(name, f"not between {least} and {MAX_AMOUNT}")
         return int(text)
+
+    def number(self, name: str) -> str:
+        """An id that is a whole number, sent as one or in digits; empty if there is none."""
+        value = self.fields.get(name)
+        if value is None:
+            return ""
+        digits = value if isinstance(value, str) else repr(value)
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
+            raise self.wrong(name, "not a whole number")
+        return str(int(digits))
+
+    def needed_number(self, name: str) -> str:
+        found = self.number(name)
+        if not found:
+            raise self.wrong(name, "missing")
+        return found
+
+    def decimal(self, name: str) -> Fraction | None:
+        """A number written as text, `"199.00"`, exactly. A JSON number with a fraction is none."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        text = repr(value) if type(value) is int else value
+        if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+            raise self.wrong(name, "not a decimal number in text")
+        return Fraction(text)
+
+    def exact(self, name: str, amount: Fraction, currency: str) -> int:
+        """An amount read from a field, zero or more, in the currency's ISO 4217 minor units."""
+        minor = amount * 10 ** EXPONENTS[currency]
+        if minor.denominator != 1:
+            raise self.wrong(name, f"a fraction of the smallest unit of {currency}")
+        if not 0 <= minor <= MAX_AMOUNT:
+            raise self.wrong(name, f"not between 0 and {MAX_AMOUNT} minor units")
+        return int(minor)
 
     def currency(self, name: str) -> str:
         """An ISO 4217 code, sent in capitals, in lower case as we keep it."""

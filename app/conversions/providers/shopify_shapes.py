@@ -1,0 +1,92 @@
+"""The headers around Shopify's objects: what happened, in whose shop, when, under which id.
+
+The signature covers the body alone. So what the body says itself (ids, amounts, whether an order
+is paid or a test) is taken from there, whatever a header says.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from app.conversions.providers.mapping import Alias, Ignored
+from app.conversions.providers.shapes import AHEAD, Node, ShapeError, distinct
+from app.core.reasons import because
+
+TOPIC: Final = "x-shopify-topic"
+EVENT_ID: Final = "x-shopify-event-id"
+DELIVERY_ID: Final = "x-shopify-webhook-id"
+TRIGGERED_AT: Final = "x-shopify-triggered-at"
+TEST: Final = "x-shopify-test"
+SHOP: Final = "x-shopify-shop-domain"
+HEADERS: Final = (TOPIC, EVENT_ID, DELIVERY_ID, TRIGGERED_AT, TEST, SHOP)
+
+_SHOP: Final = re.compile(r"[a-z0-9.-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One notification. thing: its body, the object as it stands after what happened.
+
+    with_tax: whether commissions are worked out on amounts with their tax.
+    """
+
+    external_id: str
+    topic: str
+    headers: Mapping[str, str]
+    received_at: datetime
+    thing: Node
+    with_tax: bool = False
+
+    @property
+    def namespace(self) -> str:
+        """`shopify:` and the shop's `….myshopify.com` domain."""
+        shop = self.headers.get(SHOP, "").lower()
+        return f"shopify:{shop if _SHOP.fullmatch(shop) else ''}"
+
+    def scoped(self, kind: str, found: str) -> str:
+        return f"{self.namespace}:{kind}:{found}"
+
+    def order_key(self, number: str) -> tuple[str, ...]:
+        """An order is one payment, and its id the only one that refunds and disputes name."""
+        return (self.scoped("invoice", number),) if number else ()
+
+    def dated(self, *names: str) -> datetime:
+        """The first of these instants that the object has."""
+        for name in names:
+            if (at := self.thing.moment(name)) is not None:
+                return self._in_time(at, self.thing.at(name))
+        raise self.thing.wrong(names[0], "missing")
+
+    def triggered_at(self) -> datetime:
+        """When it happened by Shopify's clock: for objects that bear no time themselves."""
+        at = Node({TRIGGERED_AT: self.headers.get(TRIGGERED_AT)}, "headers").moment(TRIGGERED_AT)
+        if at is None:
+            raise ShapeError(TRIGGERED_AT, "missing")
+        return self._in_time(at, TRIGGERED_AT)
+
+    def aliases(self, customer: str, *owns: str) -> tuple[Alias, ...]:
+        """A customer's Shopify id, if there is one, and our client's own ids for it."""
+        found = [Alias(self.namespace, customer)] if customer else []
+        return tuple(found) + tuple(Alias("own", own) for own in distinct(owns) if own)
+
+    def ignored(self) -> Ignored:
+        """Understood, and it changes nothing."""
+        return Ignored(self.external_id, because("event_ignored", type=self.topic), self.topic)
+
+    def _in_time(self, at: datetime, place: str) -> datetime:
+        if at > self.received_at + AHEAD:
+            raise ShapeError(place, "more than 5 minutes in the future")
+        return at
+
+
+def named_values(node: Node, *lists: str) -> Node:
+    """The name-value (or key-value) pairs of lists such as `note_attributes`, as one object."""
+    found: dict[str, object] = {}
+    for name in lists:
+        for pair in node.nodes(name):
+            key = pair.fields.get("name", pair.fields.get("key"))
+            if isinstance(key, str):
+                found.setdefault(key, pair.fields.get("value"))
+    return Node(found, node.at(lists[0]))
