@@ -26,8 +26,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "link_unknown": "The click {click_id} was on a link that this workspace does not have.",
     "class_not_counted": "The click {click_id} was {traffic_class} traffic, which does not count.",
     "outside_window": "{touch} was {age_s} before {anchor}; the window is {window_days} days.",
-    "after_first_conversion": "The click {click_id} at {at} came after the customer's first"
-    " conversion at {first_at}.",
+    "after_first_conversion": "{touch} at {at} came after the customer's first conversion at"
+    " {first_at}.",
+    "lock_ended": "{touch} was kept until {until}; the customer first came at {first_at}.",
     "after_sale": "{touch} at {at} came after the sale at {sale_at}.",
     "program_filtered": "The source or the request does not let the program {program_id} earn.",
     "program_paused": "The program {program_id} was paused at {at}.",
@@ -76,9 +77,12 @@ _KINDS: Final[Mapping[str, Prefix]] = {
     "program_id": "prog",
     "chosen_program_id": "prog",
     "by": "conv",
+    "deal_id": "deal",
 }
 _AMOUNTS: Final = frozenset({"base", "amount", "flat", "refunded", "disputed", "gross"})
-_INSTANTS: Final = frozenset({"at", "first_at", "sale_at", "closed_at", "since", "touch_at"})
+_INSTANTS: Final = frozenset(
+    {"at", "first_at", "sale_at", "closed_at", "since", "touch_at", "until"}
+)
 
 
 class ReasonOut(Out):
@@ -120,6 +124,9 @@ def _touch_words(params: Mapping[str, Any]) -> dict[str, str]:
             return {"touch": f"The code `{params.get('code')}`", "place": "", "anchor": "the sale"}
         case "referrer":
             return {"touch": "The referral", "place": "", "anchor": "the sale"}
+        case "deal":
+            lead = f"The registered lead {params.get('deal_id', '?')}"
+            return {"touch": lead, "place": "", "anchor": "the sale"}
         case _:
             return {
                 "touch": f"The click {params.get('click_id', '?')}",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.conversions.providers.mapping import Mapped
 from app.core import click_token, codes
-from app.core.events import ClickTouch, CodeTouch, InvalidToken, ReferrerTouch, Touch
+from app.core.events import ClickTouch, CodeTouch, DealTouch, InvalidToken, ReferrerTouch, Touch
 from app.core.identity import person_name
 
 
@@ -23,6 +23,7 @@ def touches_of(meaning: Mapped, click_keys: Sequence[bytes]) -> Iterator[Touch]:
             yield ReferrerTouch(referrer, "", at)
         else:
             yield ReferrerTouch(None, person_name(referrer.namespace, referrer.external_id), at)
+    yield from meaning.deals
 
 
 def touch_json(touch: Touch) -> dict[str, Any]:
@@ -41,6 +42,15 @@ def touch_json(touch: Touch) -> dict[str, Any]:
         case ReferrerTouch(partner_id, person, at):
             partner = str(partner_id) if partner_id else None
             return {"referrer": partner, "person": person, "at": _instant(at)}
+        case DealTouch():
+            return {
+                "deal": str(touch.deal_id),
+                "number": touch.number,
+                "program_id": str(touch.program_id),
+                "partner_id": str(touch.partner_id),
+                "at": _instant(touch.at),
+                "until": _instant(touch.until) if touch.until else None,
+            }
 
 
 def touch_of(stored: Mapping[str, Any]) -> Touch:
@@ -53,6 +63,16 @@ def touch_of(stored: Mapping[str, Any]) -> Touch:
     if "referrer" in stored:
         partner = stored["referrer"]
         return ReferrerTouch(UUID(partner) if partner else None, stored["person"], at)
+    if "deal" in stored:
+        until = stored["until"]
+        return DealTouch(
+            deal_id=UUID(stored["deal"]),
+            number=stored["number"],
+            program_id=UUID(stored["program_id"]),
+            partner_id=UUID(stored["partner_id"]),
+            at=at,
+            until=datetime.fromisoformat(until) if until else None,
+        )
     return ClickTouch(
         click_id=UUID(stored["click_id"]),
         link_id=UUID(stored["link_id"]),

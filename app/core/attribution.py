@@ -14,7 +14,7 @@ from app.core.occasions import Brought, Occasion, TouchKind
 from app.core.reasons import Param, Reason, because
 from app.core.world import World
 
-PRECEDENCE: Final[tuple[TouchKind, ...]] = ("code", "referrer", "click")
+PRECEDENCE: Final[tuple[TouchKind, ...]] = ("code", "deal", "referrer", "click")
 """Which kind of touch goes before which, if nothing binds the customer yet: what was said of this
 customer goes before what was only seen.
 """

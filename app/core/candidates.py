@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar, assert_never
 from uuid import UUID
 
-from app.core.events import ClickTouch, CodeTouch, Event, InvalidToken, ReferrerTouch, Touch
+from app.core.events import (
+    ClickTouch,
+    CodeTouch,
+    DealTouch,
+    Event,
+    InvalidToken,
+    ReferrerTouch,
+    Touch,
+)
 from app.core.occasions import CLOCK_SKEW, Brought, Occasion, TouchKind
 from app.core.reasons import Param, Reason, because
 from app.core.world import PlanFact, World, state_at
@@ -74,6 +82,9 @@ def _touches(events: Sequence[Event], occasion: Occasion) -> Iterator[Touch]:
     yield from (t for t in touches if isinstance(t, InvalidToken))
     clicks = {t.click_id: t for t in touches if isinstance(t, ClickTouch)}
     yield from sorted(clicks.values(), key=lambda t: (t.at, t.click_id))
+    deals = sorted((t for t in touches if isinstance(t, DealTouch)), key=lambda t: t.number)
+    latest = {t.deal_id: t for t in deals}
+    yield from sorted(latest.values(), key=lambda t: (t.at, t.deal_id))
     until = occasion.at + CLOCK_SKEW
     codes = [t for t in touches if isinstance(t, CodeTouch)]
     yield from _uses(codes, lambda t: t.code, until)
@@ -126,6 +137,8 @@ def _judge(touch: Touch, judge: _Judge) -> Candidate | Reason:
             return _code(touch, judge)
         case ReferrerTouch():
             return _referrer(touch, judge)
+        case DealTouch():
+            return _deal(touch, judge)
         case _:
             assert_never(touch)
 
@@ -204,6 +217,31 @@ def _referrer(touch: ReferrerTouch, judge: _Judge) -> Candidate | Reason:
         for place in places
     ]
     return next((v for v in verdicts if isinstance(v, Candidate)), verdicts[0])
+
+
+def _deal(touch: DealTouch, judge: _Judge) -> Candidate | Reason:
+    """While a lead is open it must be there before the customer, who must come before its lock
+    ends. Once it is won, people have said that it brought the customer: each later sale counts.
+    """
+    occasion = judge.occasion
+    name: dict[str, Param] = {"kind": "deal", "deal_id": touch.deal_id}
+    late = _after_sale("deal", touch.at, occasion, deal_id=touch.deal_id)
+    if late is not None:
+        return late
+    if touch.until is not None:
+        first_at = occasion.first_at
+        if touch.at > first_at + CLOCK_SKEW:
+            return because("after_first_conversion", **name, at=touch.at, first_at=first_at)
+        if first_at > touch.until:
+            return because("lock_ended", **name, until=touch.until, first_at=first_at)
+    claim = _Claim(
+        brought=Brought("deal", touch.at),
+        name=name,
+        program_id=touch.program_id,
+        partner_id=touch.partner_id,
+        until=touch.at,  # Its lock stands in the place of the program's window.
+    )
+    return _weigh(claim, judge)
 
 
 def _after_sale(kind: TouchKind, at: datetime, occasion: Occasion, **name: Param) -> Reason | None:

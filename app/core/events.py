@@ -49,7 +49,23 @@ class ReferrerTouch:
     at: datetime
 
 
-Touch = ClickTouch | InvalidToken | CodeTouch | ReferrerTouch
+@dataclass(frozen=True, slots=True)
+class DealTouch:
+    """A registered lead that turned out to be this customer.
+
+    number: the entry of the deal's history that it tells; of one deal the highest counts. at: when
+    it was registered. until: the end of its lock; None once it is won.
+    """
+
+    deal_id: UUID
+    number: int
+    program_id: UUID
+    partner_id: UUID
+    at: datetime
+    until: datetime | None
+
+
+Touch = ClickTouch | InvalidToken | CodeTouch | ReferrerTouch | DealTouch
 
 
 @dataclass(frozen=True, slots=True)

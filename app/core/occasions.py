@@ -12,7 +12,7 @@ from app.core.world import PlanFact
 CLOCK_SKEW: Final = timedelta(seconds=5)
 """A touch counts up to this long after the conversion: clocks differ."""
 
-TouchKind = Literal["click", "code", "referrer"]
+TouchKind = Literal["click", "code", "referrer", "deal"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ Param = Plain | UUID | datetime
 CODES: Final = frozenset(
     {
         # Touches: one reason for each touch that was considered. What is no click is named by kind
-        # (code, referrer), and code if it is one, in the place of click_id and link_id.
+        # (code, referrer, deal), and code or deal_id, in the place of click_id and link_id.
         "touch_counted",  # click_id, link_id, partner_id, at
         "touch_not_chosen",  # click_id, link_id, partner_id, model
         "outranked",  # click_id, link_id, partner_id, winner: the kind that goes before
@@ -27,6 +27,7 @@ CODES: Final = frozenset(
         "class_not_counted",  # click_id, traffic_class
         "outside_window",  # click_id, age_s, window_days
         "after_first_conversion",  # click_id, at, first_at
+        "lock_ended",  # deal_id, until, first_at
         "after_sale",  # click_id, at, sale_at
         "program_filtered",  # click_id, program_id
         "program_paused",  # program_id, at

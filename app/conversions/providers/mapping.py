@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from app.core.events import Body, Kind, RefundTotal
+from app.core.events import Body, DealTouch, Kind, RefundTotal
 from app.core.reasons import Param, Reason
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -46,6 +46,7 @@ class Mapped:
     `provider:account:type:id`, those that the message says are one payment.
     codes: referral codes as the buyer typed them, or `provider:id` of a discount there.
     referrers: who referred the customer: a partner, or a customer by one of its names.
+    deals: registered leads that turned out to be the customer.
     country: ISO 3166-1 alpha-2 or empty. type: the sender's own word for the message.
     """
 
@@ -56,6 +57,7 @@ class Mapped:
     click_ids: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     referrers: tuple[UUID | Alias, ...] = ()
+    deals: tuple[DealTouch, ...] = ()
     payments: tuple[str, ...] = ()
     country: str = ""
     contact: Contact = Contact(())
