@@ -29,7 +29,6 @@ from app.core.events import (
 )
 from app.core.fold import Folded
 from app.core.reasons import Reason
-from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
 
 Json = dict[str, Any]
 
@@ -115,55 +114,6 @@ def received_event(
     )
 
 
-def world_json(world: World) -> Json:
-    """What a decision knew of links, terms and enrollments; plans by the id of their version."""
-    return {
-        "links": {
-            str(link.id): [str(link.program_id), str(link.partner_id)]
-            for link in world.links.values()
-        },
-        "programs": {
-            str(program.id): {
-                "states": _states_json(program.states),
-                "plans": [str(plan.id) for plan in program.plans],
-            }
-            for program in world.programs.values()
-        },
-        "enrollments": [
-            [
-                str(e.program_id),
-                str(e.partner_id),
-                _states_json(e.countries),
-                _states_json(e.states),
-            ]
-            for e in world.enrollments.values()
-        ],
-    }
-
-
-def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
-    """The world that `world_json` wrote. plans: all versions that it names."""
-    links = {
-        UUID(i): LinkFact(UUID(i), UUID(program), UUID(partner))
-        for i, (program, partner) in stored["links"].items()
-    }
-    programs = {
-        UUID(i): ProgramFact(
-            UUID(i),
-            _states_of(program["states"]),
-            tuple(plans[UUID(plan)] for plan in program["plans"]),
-        )
-        for i, program in stored["programs"].items()
-    }
-    enrollments = {
-        (UUID(program), UUID(partner)): EnrollmentFact(
-            UUID(program), UUID(partner), _states_of(countries), _states_of(states)
-        )
-        for program, partner, countries, states in stored["enrollments"]
-    }
-    return World(links, programs, enrollments)
-
-
 def reasons_json(reasons: tuple[Reason, ...]) -> list[Json]:
     return [{"code": reason.code, "params": dict(reason.params)} for reason in reasons]
 
@@ -213,14 +163,6 @@ def instant(at: datetime) -> str:
 def _plain(value: object) -> Any:
     """What orjson doesn't take by itself: a reason's read-only params, and asyncpg's own UUID."""
     return dict(value) if isinstance(value, MappingProxyType) else str(value)
-
-
-def _states_json(states: tuple[Dated, ...]) -> list[list[str]]:
-    return [[instant(dated.since), dated.state] for dated in states]
-
-
-def _states_of(stored: list[list[str]]) -> tuple[Dated, ...]:
-    return tuple(Dated(datetime.fromisoformat(since), state) for since, state in stored)
 
 
 def body_json(body: Body) -> Json:

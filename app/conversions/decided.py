@@ -13,10 +13,10 @@ from app.conversions.canon import (
     event_json,
     instant,
     outcome_digest,
-    world_json,
 )
 from app.conversions.facts import Counters, Known
 from app.conversions.identities import Someone
+from app.conversions.world_canon import world_json
 from app.core.conversions import Award, Conversion
 from app.core.drafts import History
 from app.core.events import Event

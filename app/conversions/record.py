@@ -10,7 +10,8 @@ from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
 from app.conversions.record_money import write_commissions, write_conversions
 from app.conversions.record_people import write_people
-from app.core.events import ClickTouch, Event
+from app.conversions.record_touches import write_touches
+from app.core.events import Event
 from app.core.fold import ENGINE
 from app.core.reasons import Reason, because
 from app.db import bulk
@@ -45,25 +46,7 @@ async def _write_events(driver: "asyncpg.Connection[Any]", batch: Batch) -> None
     for decided in batch.decided:
         rows += _event_rows(batch.workspace, decided)
     await bulk.update(driver, t.EventRow, rows, keys=("workspace_id", "id"))
-    await bulk.upsert(
-        driver,
-        t.TouchRow,
-        [
-            {
-                "workspace_id": batch.workspace,
-                "event_id": event.id,
-                "click_id": touch.click_id,
-                "link_id": touch.link_id,
-                "traffic_class": touch.traffic_class,
-                "at": touch.at,
-            }
-            for decided in batch.decided
-            for event in decided.person.news
-            for touch in event.touches
-            if isinstance(touch, ClickTouch)
-        ],
-        conflict=" ON CONFLICT DO NOTHING",
-    )
+    await write_touches(driver, batch)
     for orphan in batch.orphans:
         await driver.execute(
             "UPDATE events SET state = 'parked', waits_for = $3, reasons = $4"

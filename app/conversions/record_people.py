@@ -119,7 +119,8 @@ async def _retell_aliases(driver: "asyncpg.Connection[Any]", batch: Batch) -> No
 async def _absorb(
     driver: "asyncpg.Connection[Any]", workspace: UUID, absorbed: UUID, by: UUID
 ) -> None:
-    for table in ("customer_names", "events", "conversions", "commissions"):
+    own = ("customer_names", "events", "conversions", "commissions", "partner_customers")
+    for table in own:
         await driver.execute(
             f"UPDATE {table} SET customer_id = $3 WHERE workspace_id = $1 AND customer_id = $2",
             workspace,

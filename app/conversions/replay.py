@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from app.conversions.canon import Json, event_of, outcome_digest, world_of
+from app.conversions.canon import Json, event_of, outcome_digest
+from app.conversions.world_canon import world_of
 from app.core.conversions import Conversion
 from app.core.drafts import History
 from app.core.events import Event

@@ -16,9 +16,9 @@ from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
 from app.conversions.record import write
+from app.conversions.surroundings import Everything, Wanted
 from app.core.events import Event
 from app.core.steps import next_step
-from app.core.world import World
 from app.db.tx import Tx
 
 
@@ -136,13 +136,11 @@ async def _world(
     workspace: UUID,
     people: Sequence[Someone],
     knowns: Sequence[Known],
-) -> World:
-    links: set[UUID] = set()
-    bound: set[surroundings.Pair] = set()
+) -> Everything:
+    wanted = Wanted()
     for person, known in zip(people, knowns, strict=True):
-        links |= surroundings.links_of((*known.events.values(), *person.news))
-        bound |= surroundings.bound_to(known.conversions.values())
-    return await surroundings.gather(driver, workspace, links, bound)
+        wanted.add((*known.events.values(), *person.news), known.conversions.values())
+    return await surroundings.gather(driver, workspace, wanted)
 
 
 def _united(person: Someone, recorded: dict[UUID, Known]) -> Known:
@@ -161,13 +159,10 @@ def _united(person: Someone, recorded: dict[UUID, Known]) -> Known:
     return united
 
 
-def _decide_one(batch: Batch, person: Someone, known: Known, world: World) -> Decided:
+def _decide_one(batch: Batch, person: Someone, known: Known, world: Everything) -> Decided:
     """Fold a customer's news, in as many steps as closes lie between them."""
-    own = surroundings.part_for(
-        world,
-        surroundings.links_of((*known.events.values(), *person.news)),
-        surroundings.bound_to(known.conversions.values()),
-    )
+    wanted = Wanted().add((*known.events.values(), *person.news), known.conversions.values())
+    own = surroundings.part_for(world, wanted, {person.id, *person.absorbed})
     decided = Decided(person=person, known=known, world=own)
     left = list(person.news)
     while left:

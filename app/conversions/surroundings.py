@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self, assert_never
 from uuid import UUID
 
 import asyncpg
 import orjson
 
+from app.conversions import referrals
 from app.core.conversions import Conversion
-from app.core.events import ClickTouch, Event
+from app.core.events import ClickTouch, CodeTouch, DealTouch, Event, InvalidToken, ReferrerTouch
 from app.core.plans import Plan, parse
 from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
 
@@ -18,51 +20,98 @@ Pair = tuple[UUID, UUID]
 """(program, partner)"""
 
 
-async def gather(
-    driver: "asyncpg.Connection[Any]",
-    workspace: UUID,
-    links: Iterable[UUID],
-    bound: Iterable[Pair],
-) -> World:
-    """Everything that links lead to in this workspace, and the pairs that customers are bound to.
+@dataclass(slots=True)
+class Wanted:
+    """What events and conversions lead to.
 
-    Another workspace's link is left out, like one that never was.
+    codes: by name. partners: who is said to have referred; people: customers who are, by the
+    digests of aliases. bound: whom recorded conversions credit, since a later one may follow
+    them without a touch, and who registered the customer as a lead.
     """
-    wanted = sorted(links)
-    rows = await driver.fetch(
-        "SELECT id, program_id, partner_id FROM links WHERE workspace_id = $1 AND id = ANY($2)",
-        workspace,
-        wanted,
-    )
-    facts = {r["id"]: LinkFact(r["id"], r["program_id"], r["partner_id"]) for r in rows}
-    pairs = {(link.program_id, link.partner_id) for link in facts.values()} | set(bound)
+
+    links: set[UUID] = field(default_factory=set)
+    codes: set[str] = field(default_factory=set)
+    partners: set[UUID] = field(default_factory=set)
+    people: set[str] = field(default_factory=set)
+    bound: set[Pair] = field(default_factory=set)
+
+    def add(self, events: Iterable[Event], conversions: Iterable[Conversion]) -> Self:
+        for touch in (touch for event in events for touch in event.touches):
+            match touch:
+                case ClickTouch():
+                    self.links.add(touch.link_id)
+                case CodeTouch():
+                    self.codes.add(touch.code)
+                case ReferrerTouch(partner_id, person):
+                    self.partners |= {partner_id} if partner_id else set()
+                    self.people |= {person} if person else set()
+                case DealTouch():
+                    self.bound.add((touch.program_id, touch.partner_id))
+                case InvalidToken():
+                    continue
+                case _:
+                    assert_never(touch)
+        for conversion in conversions:
+            if conversion.program_id:
+                self.bound |= {(conversion.program_id, c.partner_id) for c in conversion.credits}
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """A batch's world. owners: by partner, the customer who it is."""
+
+    world: World
+    owners: Mapping[UUID, UUID] = field(default_factory=dict)
+
+
+async def gather(driver: "asyncpg.Connection[Any]", workspace: UUID, wanted: Wanted) -> Everything:
+    """Everything that touches lead to in this workspace, and the pairs that customers are bound to.
+
+    Another workspace's link is left out, like one that never was; likewise codes and partners.
+    """
+    links = await _links(driver, workspace, wanted.links)
+    codes, code_names = await referrals.codes_named(driver, workspace, wanted.codes)
+    referrers = await referrals.referrers(driver, workspace, wanted.people)
+    referring = wanted.partners | set(referrers.values())
+    pairs = {(link.program_id, link.partner_id) for link in links.values()} | wanted.bound
+    pairs |= {(code.program_id, code.partner_id) for code in codes.values()}
+    pairs |= await referrals.places(driver, workspace, referring)
     if not pairs:
-        return World(facts, {}, {})
-    return World(
-        links=facts,
+        return Everything(World(links, {}, {}))
+    world = World(
+        links=links,
         programs=await _programs(driver, workspace, sorted({program for program, _ in pairs})),
         enrollments=await _enrollments(driver, workspace, pairs),
+        codes=codes,
+        code_names=code_names,
+        referrers=referrers,
     )
+    partners = {partner for _, partner in pairs}
+    return Everything(world, await referrals.owners(driver, workspace, partners))
 
 
-def links_of(events: Iterable[Event]) -> set[UUID]:
-    return {t.link_id for e in events for t in e.touches if isinstance(t, ClickTouch)}
-
-
-def bound_to(conversions: Iterable[Conversion]) -> set[Pair]:
-    """Whom recorded conversions credit; a later one may follow them without a touch."""
-    return {(c.program_id, d.partner_id) for c in conversions if c.program_id for d in c.credits}
-
-
-def part_for(everything: World, links: set[UUID], bound: set[Pair]) -> World:
-    """What of a batch's world concerns one customer."""
-    own = {i: everything.links[i] for i in sorted(links) if i in everything.links}
-    pairs = sorted({(link.program_id, link.partner_id) for link in own.values()} | bound)
-    enrolled = everything.enrollments
+def part_for(everything: Everything, wanted: Wanted, customers: set[UUID]) -> World:
+    """What of a batch's world concerns one customer. customers: all ids that it goes by."""
+    whole = everything.world
+    links = {i: whole.links[i] for i in sorted(wanted.links) if i in whole.links}
+    names = {n: whole.code_names[n] for n in sorted(wanted.codes) if n in whole.code_names}
+    meant = sorted({UUID(dated.state) for n in names.values() for dated in n if dated.state})
+    referrers = {p: whole.referrers[p] for p in sorted(wanted.people) if p in whole.referrers}
+    referring = wanted.partners | set(referrers.values())
+    pairs = {(link.program_id, link.partner_id) for link in links.values()} | wanted.bound
+    pairs |= {(whole.codes[i].program_id, whole.codes[i].partner_id) for i in meant}
+    if referring:
+        pairs |= {pair for pair in whole.enrollments if pair[1] in referring}
+    ordered = sorted(pairs)
     return World(
-        links=own,
-        programs={program: everything.programs[program] for program, _ in pairs},
-        enrollments={pair: enrolled[pair] for pair in pairs if pair in enrolled},
+        links=links,
+        programs={program: whole.programs[program] for program, _ in ordered},
+        enrollments={p: whole.enrollments[p] for p in ordered if p in whole.enrollments},
+        codes={i: whole.codes[i] for i in meant},
+        code_names=names,
+        referrers=referrers,
+        selves=frozenset(p for _, p in ordered if everything.owners.get(p) in customers),
     )
 
 
@@ -76,6 +125,17 @@ def compiled_fact(row: Mapping[str, Any]) -> PlanFact:
     """A row of plan_versions as the core takes it."""
     plan = compiled(row["id"], orjson.dumps(row["document"]))
     return PlanFact(row["id"], row["version"], row["effective_from"], plan)
+
+
+async def _links(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, links: Iterable[UUID]
+) -> dict[UUID, LinkFact]:
+    rows = await driver.fetch(
+        "SELECT id, program_id, partner_id FROM links WHERE workspace_id = $1 AND id = ANY($2)",
+        workspace,
+        sorted(links),
+    )
+    return {r["id"]: LinkFact(r["id"], r["program_id"], r["partner_id"]) for r in rows}
 
 
 async def _programs(

@@ -13,6 +13,7 @@ from uuid import UUID
 from app.conversions import identities, road
 from app.conversions.decided import Batch, Decided
 from app.conversions.facts import Counters, Known
+from app.conversions.surroundings import Everything
 from app.core.conversions import Conversion
 from app.core.events import Event
 from app.core.status import Status, status_of
@@ -63,7 +64,7 @@ class PureRoad:
         batch = Batch(workspace=self.workspace, counters=counters, orphans=sorted_out.orphans)
         for person in people:
             known = road._united(person, self.customers)
-            self._keep(road._decide_one(batch, person, known, self.world))
+            self._keep(road._decide_one(batch, person, known, Everything(self.world)))
         self.transfers += [transfer for transfer, _ in batch.transfers]
         self.decisions, self._chain_hash = counters.decision_no, counters.chain_hash
         return [asked[i] for i in postponed]

@@ -1,0 +1,106 @@
+"""Canonical JSON of what a decision knew of the world."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from app.core.world import (
+    CodeFact,
+    Dated,
+    EnrollmentFact,
+    LinkFact,
+    PlanFact,
+    ProgramFact,
+    World,
+)
+
+Json = dict[str, Any]
+
+
+def world_json(world: World) -> Json:
+    """What a decision knew of links, terms and enrollments; plans by the id of their version.
+
+    Codes and referrers stand there only where there are some.
+    """
+    told = {
+        "codes": {
+            str(code.id): [
+                code.code,
+                str(code.program_id),
+                str(code.partner_id),
+                _states_json(code.states),
+            ]
+            for code in world.codes.values()
+        },
+        "code_names": {name: _states_json(states) for name, states in world.code_names.items()},
+        "referrers": {person: str(partner) for person, partner in world.referrers.items()},
+        "selves": sorted(map(str, world.selves)),
+    }
+    return {
+        "links": {
+            str(link.id): [str(link.program_id), str(link.partner_id)]
+            for link in world.links.values()
+        },
+        "programs": {
+            str(program.id): {
+                "states": _states_json(program.states),
+                "plans": [str(plan.id) for plan in program.plans],
+            }
+            for program in world.programs.values()
+        },
+        "enrollments": [
+            [
+                str(e.program_id),
+                str(e.partner_id),
+                _states_json(e.countries),
+                _states_json(e.states),
+            ]
+            for e in world.enrollments.values()
+        ],
+        **{name: facts for name, facts in told.items() if facts},
+    }
+
+
+def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
+    """The world that `world_json` wrote. plans: all versions that it names."""
+    links = {
+        UUID(i): LinkFact(UUID(i), UUID(program), UUID(partner))
+        for i, (program, partner) in stored["links"].items()
+    }
+    programs = {
+        UUID(i): ProgramFact(
+            UUID(i),
+            _states_of(program["states"]),
+            tuple(plans[UUID(plan)] for plan in program["plans"]),
+        )
+        for i, program in stored["programs"].items()
+    }
+    enrollments = {
+        (UUID(program), UUID(partner)): EnrollmentFact(
+            UUID(program), UUID(partner), _states_of(countries), _states_of(states)
+        )
+        for program, partner, countries, states in stored["enrollments"]
+    }
+    codes = {
+        UUID(i): CodeFact(UUID(i), code, UUID(program), UUID(partner), _states_of(states))
+        for i, (code, program, partner, states) in stored.get("codes", {}).items()
+    }
+    names = {n: _states_of(states) for n, states in stored.get("code_names", {}).items()}
+    return World(
+        links=links,
+        programs=programs,
+        enrollments=enrollments,
+        codes=codes,
+        code_names=names,
+        referrers={p: UUID(partner) for p, partner in stored.get("referrers", {}).items()},
+        selves=frozenset(map(UUID, stored.get("selves", []))),
+    )
+
+
+def _states_json(states: tuple[Dated, ...]) -> list[list[str]]:
+    return [[dated.since.astimezone(UTC).isoformat(), dated.state] for dated in states]
+
+
+def _states_of(stored: list[list[str]]) -> tuple[Dated, ...]:
+    return tuple(Dated(datetime.fromisoformat(since), state) for since, state in stored)
