@@ -26,6 +26,8 @@ from app.conversions.http import Receiver
 from app.conversions.http import router as webhooks_router
 from app.conversions.privacy import router as customer_privacy_router
 from app.conversions.read import router as conversions_router
+from app.conversions.reconciliations import router as reconciliations_router
+from app.conversions.replays import router as replays_router
 from app.conversions.sources import router as sources_router
 from app.conversions.track import Tracker
 from app.conversions.track import router as track_router
@@ -63,7 +65,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     traffic_router,
     track_router,
     sources_router,
+    reconciliations_router,
     webhooks_router,
+    replays_router,
     events_router,
     customers_router,
     conversions_router,

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.conversions import sources
-from app.conversions.sources import SourceCreate
+from app.conversions import source_changes
+from app.conversions.source_changes import SourceCreate
 from app.db.tables import Link
 from app.db.tx import Tx
 from app.ids import encode
@@ -55,7 +55,7 @@ async def make(tx: Tx, workspace: UUID, keys: SecretKeys) -> Demo:
         PartnerCreate(program_id=program.id, name="Ana", email="ana@example.com", country="DE"),
     )
     secret = "whsec_" + secrets.token_hex(16)
-    source = await sources.create(
+    source = await source_changes.create(
         tx, workspace, SourceCreate(provider="stripe", signing_secrets=[secret]), keys
     )
     code: str = await tx.scalar(select(Link.code).where(Link.id == partner.link_id))

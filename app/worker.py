@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import collector, logs, secret_keys
 from app.children import on_stop
-from app.conversions import inbox
+from app.conversions import inbox, reconcile, replays
 from app.conversions.bodies import remove_old_bodies
 from app.conversions.watch import watch_inbox
 from app.db.engine import Database
@@ -153,6 +153,23 @@ async def watch(context: Context) -> None:
     await watch_inbox(context.database, parked=timedelta(days=context.settings.parked_days))
 
 
+async def replay_ranges(context: Context) -> None:
+    """In chunks; several workers may each be at another replay."""
+    while not context.stop.is_set() and await replays.go_on(context.database, context.keys):
+        continue
+
+
+async def begin_reconciliations(context: Context) -> None:
+    await reconcile.begin_hourly(context.database)
+
+
+async def reconcile_sources(context: Context) -> None:
+    """Page by page; several workers may each be at another source."""
+    database, keys, settings = context.database, context.keys, context.settings
+    while not context.stop.is_set() and await reconcile.go_on(database, keys, settings):
+        continue
+
+
 async def settle_inbox(context: Context) -> None:
     await inbox.run(context.database, context.stop)
 
@@ -163,12 +180,15 @@ LOOPS: Final = (
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
     Loop("inbox watch", 15, watch),
+    Loop("replays", 1, replay_ranges),
+    Loop("reconciliations", 2, reconcile_sources),
     Loop("salts", ROUND_S, tend_salts),
 )
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),
     Cron("retention", "37 * * * *", remove_clicks_past_retention),
     Cron("bodies", "47 * * * *", remove_bodies_past_retention),
+    Cron("reconciliation", "23 * * * *", begin_reconciliations),
     Cron("link changes", "17 3 * * *", prune_link_changes),
     Cron("idempotency keys", "47 * * * *", remove_idempotency_keys),
     Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),

@@ -1,60 +1,62 @@
 """`/v1/sources`: billing systems that post webhooks; their secrets go in and never come out."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field, StringConstraints
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, select, update
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
 from app.conversions.providers.registry import PROVIDERS
-from app.db.tables import Program, Source
-from app.db.tx import Read, Tx
-from app.errors import FieldError, InvalidRequest, NotFound
-from app.ids import encode, uuid7
+from app.conversions.source_changes import SourceCreate, SourceUpdate, change, create
+from app.db.tables import Source
+from app.db.tx import Read
+from app.errors import NotFound
+from app.ids import encode
 from app.openapi import documented
 from app.pages import Order, PageDep, page
 from app.secret_keys import SecretKeys
-from app.wire import In, Instant, Listed, Out, ProgramId, SourceId
+from app.wire import Instant, Listed, Out, ProgramId, SourceId
 from app.writing import Writes
 
 router: Final = APIRouter(prefix="/sources", tags=["Sources and events"], route_class=Writes)
 Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 _ORDER: Final = Order("src", Source.created_at, Source.id, Source.workspace_id)
 
-Secret = Annotated[str, StringConstraints(min_length=16, max_length=500)]
-
-
-class SourceCreate(In):
-    """signing_secrets: several while one is being rolled. program_ids: only these may earn."""
-
-    provider: Literal["stripe", "paddle", "chargebee", "shopify"]
-    signing_secrets: Annotated[list[Secret], Field(min_length=1, max_length=5)] = Field(
-        examples=[["whsec_…"]]
-    )
-    program_ids: Annotated[list[ProgramId], Field(max_length=100)] = []  # noqa: RUF012 (pydantic)
-
 
 class SourceOut(Out):
-    """webhook_url: where the provider posts. event_types: what to switch on there."""
+    """webhook_url: where the provider posts. event_types: what to switch on there.
+
+    signing_secrets: how many count. has_api_key: whether its events are listed each hour;
+    reconciled_to: up to when that was done.
+    """
 
     id: SourceId
     provider: str
     webhook_url: str
     event_types: list[str]
+    signing_secrets: int
     program_ids: list[ProgramId]
+    with_tax: bool
+    has_api_key: bool
+    reconciled_to: Instant | None
     created_at: Instant
 
     @classmethod
-    def of(cls, row: Row[Any], base_url: str) -> Self:
+    def of(cls, row: Row[Any], request: Request) -> Self:
+        keys: SecretKeys = request.app.state.secret_keys
+        base_url = request.app.state.settings.base_url
         return cls(
             id=row.id,
             provider=row.provider,
             webhook_url=f"{base_url}/v1/webhooks/{encode('src', row.id)}",
             event_types=list(PROVIDERS[row.provider].event_types),
+            signing_secrets=len(orjson.loads(keys.open(row.sealed_secrets, owner=row.id.bytes))),
             program_ids=row.program_ids,
+            with_tax=row.with_tax,
+            has_api_key=row.sealed_api_key is not None,
+            reconciled_to=row.reconciled_to,
             created_at=row.created_at,
         )
 
@@ -76,8 +78,7 @@ async def list_sources(
     rows, has_more = await page(
         read, _sources(caller), _ORDER, wanted, workspace=caller.workspace_id
     )
-    base_url = request.app.state.settings.base_url
-    return Listed(data=[SourceOut.of(row, base_url) for row in rows], has_more=has_more)
+    return Listed(data=[SourceOut.of(row, request) for row in rows], has_more=has_more)
 
 
 @router.get("/{source_id}")
@@ -86,6 +87,15 @@ async def get_source(
 ) -> SourceOut:
     """One source, without its secrets."""
     return await _shown(read, caller, source_id, request)
+
+
+@router.patch("/{source_id}", responses=documented(NotFound))
+async def change_source(
+    source_id: SourceId, body: SourceUpdate, caller: Admin, tx: TxDep, request: Request
+) -> SourceOut:
+    """Roll secrets, limit programs, count with tax; in force from the next webhook on."""
+    await change(tx, caller.workspace_id, source_id, body, request.app.state.secret_keys)
+    return await _shown(tx, caller, source_id, request)
 
 
 @router.delete("/{source_id}")
@@ -102,44 +112,8 @@ async def archive_source(
     return shown
 
 
-async def create(tx: Tx, workspace: UUID, new: SourceCreate, keys: SecretKeys) -> UUID:
-    """Store a source with its secrets sealed; InvalidRequest if a secret can't be one."""
-    provider = PROVIDERS[new.provider]
-    errors = [
-        FieldError(f"body/signing_secrets/{n}", "Not a signing secret", provider.secret_form)
-        for n, secret in enumerate(new.signing_secrets)
-        if not provider.is_secret(secret)
-    ]
-    if errors:
-        raise InvalidRequest(errors=errors)
-    await _refuse_unknown_programs(tx, workspace, new.program_ids)
-    source = uuid7()
-    await tx.execute(
-        insert(Source).values(
-            id=source,
-            workspace_id=workspace,
-            provider=new.provider,
-            sealed_secrets=keys.seal(orjson.dumps(new.signing_secrets), owner=source.bytes),
-            program_ids=new.program_ids,
-        )
-    )
-    return source
-
-
-async def _refuse_unknown_programs(tx: Tx, workspace: UUID, programs: list[UUID]) -> None:
-    found = await tx.all(
-        select(Program.id).where(Program.workspace_id == workspace, Program.id.in_(programs))
-    )
-    known = {row.id for row in found}
-    unknown = [n for n, program in enumerate(programs) if program not in known]
-    if unknown:
-        raise NotFound(
-            errors=[FieldError(f"body/program_ids/{n}", "No such program here") for n in unknown]
-        )
-
-
 def _sources(caller: Caller) -> Any:
-    return select(Source.id, Source.provider, Source.program_ids, Source.created_at).where(
+    return select(*Source.__table__.columns).where(
         Source.workspace_id == caller.workspace_id, Source.archived_at.is_(None)
     )
 
@@ -148,4 +122,4 @@ async def _shown(read: Read, caller: Caller, source: UUID, request: Request) -> 
     row = await read.first(_sources(caller).where(Source.id == source))
     if row is None:
         raise NotFound
-    return SourceOut.of(row, request.app.state.settings.base_url)
+    return SourceOut.of(row, request)

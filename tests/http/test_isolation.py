@@ -27,6 +27,7 @@ SALE = {
 }  # fmt: skip
 REFUND = {"invoice_id": "INV-1", "amount_refunded": 10_000, "currency": "usd"}
 SOURCE = {"provider": "stripe", "signing_secrets": ["whsec_0123456789abcdef0123456789abcdef"]}
+SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
 DEAL = {"program_id": "{program}", "partner_id": "{partner}", "company": "Acme"}
 
 
@@ -104,7 +105,14 @@ CASES: dict[str, Case] = {
     "POST /v1/sources": Case({**SOURCE, "program_ids": ["{program}"]}, status=404),
     "GET /v1/sources": Case(status=200),
     "GET /v1/sources/{source_id}": Case(),
+    "PATCH /v1/sources/{source_id}": Case({"with_tax": True}),
     "DELETE /v1/sources/{source_id}": Case(),
+    "POST /v1/sources/{source_id}/reconcile": Case(SPAN),
+    "GET /v1/sources/{source_id}/reconciliations": Case(),
+    "GET /v1/sources/{source_id}/reconciliations/{reconciliation_id}": Case(),
+    "POST /v1/events/replay": Case({**SPAN, "state": "applied"}, status=202),
+    "GET /v1/events/replays": Case(status=200),
+    "GET /v1/events/replays/{replay_id}": Case(),
     "GET /v1/events": Case(status=200, query="?source_id={source}"),
     "GET /v1/events/{event_id}": Case(),
     "POST /v1/events/{event_id}/replay": Case(),
@@ -154,8 +162,14 @@ async def owned(api: Api, database_url: str) -> dict[str, str]:
     domain = {"program_id": program["id"], "host": "links.example.com"}
     ids = {"program_id": program["id"], "partner_id": partner["id"]}
     (click,) = await write(database_url, partner["default_link"], [datetime.now(UTC)])
+    keyed = {**SOURCE, "api_key": "rk_live_0123456789abcdef"}
+    source = (await api.post("/sources", keyed))["id"]
+    reconciled = await api.post(f"/sources/{source}/reconcile", SPAN, status=202)
+    replayed = await api.post("/events/replay", {**SPAN, "state": "applied"}, status=202)
     return {
-        "source": (await api.post("/sources", SOURCE))["id"],
+        "source": source,
+        "reconciliation": reconciled["id"],
+        "replay": replayed["id"],
         "event": sold["event_id"],
         "customer": commission["customer_id"],
         "conversion": commission["conversion_id"],
@@ -238,6 +252,7 @@ async def seen_by_owner(api: Api) -> list[Any]:
         "/keys", "/programs", "/partners", "/domains", "/links", "/clicks", "/sources", "/events",
         "/customers",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
+        "/events/replays",
         "/deals", "/deals/conflicts",
     )  # fmt: skip
     return [await api.get(path) for path in lists]
