@@ -38,6 +38,7 @@ class WorkspaceOut(Out):
     mode: Literal["live", "test"]
     fallback: str | None
     click_retention_days: int
+    body_retention_days: int
     created_at: Instant
 
     @classmethod
@@ -48,6 +49,7 @@ class WorkspaceOut(Out):
             mode=row.mode,
             fallback=row.fallback,
             click_retention_days=row.click_retention_days,
+            body_retention_days=row.body_retention_days,
             created_at=row.created_at,
         )
 
@@ -67,6 +69,7 @@ class WorkspaceCreated(Out):
     mode: Literal["live", "test"]
     fallback: str | None
     click_retention_days: int
+    body_retention_days: int
     created_at: Instant
     admin_key: AdminKeyOut
 
@@ -86,6 +89,7 @@ async def create_workspace(body: WorkspaceCreate, caller: Admin, tx: TxDep) -> W
         mode=shown.mode,
         fallback=shown.fallback,
         click_retention_days=shown.click_retention_days,
+        body_retention_days=shown.body_retention_days,
         created_at=shown.created_at,
         admin_key=AdminKeyOut(id=made.key_id, key=made.key.key),
     )
