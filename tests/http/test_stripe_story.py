@@ -1,0 +1,165 @@
+"""A subscriber's life told by Stripe, through the real API: the same cents in every order."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.conversions import inbox
+from app.core.click_token import ClickToken, sign
+from app.db.engine import Database
+from app.ids import decode, uuid7
+from tests.contract import stripe_objects as objects
+from tests.contract.stripe_story import Subscriber
+from tests.http.client import Api
+from tests.http.selling import Selling, open_selling, signature, verified
+
+ORDERS = 24
+"""So many subscribers live the same story, each told in an order of its own."""
+SINCE = datetime.now(UTC).replace(microsecond=0) - timedelta(days=100)
+
+
+@pytest.fixture
+async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
+    made = await open_selling(api, database)
+    yield made
+    await verified(made)
+
+
+def subscriber(selling: Selling, number: int) -> Subscriber:
+    """Who clicked an hour before the trial."""
+    millis = int((SINCE - timedelta(hours=1)).timestamp() * 1000)
+    click = UUID(int=(millis << 80) | (uuid7().int & ((1 << 80) - 1)))
+    link = decode("link", selling.partner["default_link"]["id"])
+    keys = selling.api.app.state.secret_keys.click_keys
+    return Subscriber(number, sign(ClickToken(click, link, "human"), keys), SINCE)
+
+
+async def balance(selling: Selling) -> dict[str, int]:
+    """By role, what is not zero."""
+    found = await selling.api.get(f"/partners/{selling.partner['id']}/balance")
+    return {
+        role: amount
+        for row in found["data"]
+        for role, amount in row.items()
+        if role != "currency" and amount
+    }
+
+
+async def test_every_step_of_the_story_to_the_cent(selling: Selling) -> None:
+    for step in subscriber(selling, 0).story():
+        for event in step.events:
+            assert (await selling.webhook(event))["state"] in {"applied", "ignored"}, step.name
+        expected = {"pending": step.pending, "held": step.held}
+        assert await balance(selling) == {r: n for r, n in expected.items() if n}, step.name
+
+    upgrade, renewal, sale = (await selling.api.get("/commissions"))["data"]
+    shown = [
+        {name: one[name] for name in ("status", "amount", "reversed", "held", "base")}
+        for one in (sale, renewal, upgrade)
+    ]
+    assert shown == [
+        {"status": "pending", "amount": 20_00, "reversed": 2_00, "held": 0, "base": 100_00},
+        {"status": "pending", "amount": 20_00, "reversed": 5_04, "held": 0, "base": 100_00},
+        {"status": "void", "amount": 14_00, "reversed": 14_00, "held": 0, "base": 70_00},
+    ]
+    moves = (await selling.api.get(f"/commissions/{upgrade['id']}"))["adjustments"]
+    assert [(m["code"], m["amount"]) for m in moves] == [
+        ("award", 14_00),
+        ("held", 14_00),
+        ("reversal", 14_00),
+    ]
+    conversions = (await selling.api.get("/conversions"))["data"]
+    told = [(c["kind"], c["amount"], c["refunded"]) for c in reversed(conversions)]
+    assert told == [
+        ("sale", 100_00, 11_90),
+        ("renewal", 100_00, 30_00),
+        ("renewal", 70_00, 83_30),
+    ]
+
+
+async def test_what_is_held_says_so_over_http(selling: Selling) -> None:
+    for event in subscriber(selling, 0).events(until="second dispute"):
+        await selling.webhook(event)
+    held = (await selling.api.get("/commissions?status=held"))["data"]
+    # Of 18.00 that are left of the first sale, 8.40 are stopped.
+    assert [(c["amount"], c["reversed"], c["held"]) for c in held] == [
+        (14_00, 0, 14_00),
+        (20_00, 2_00, 8_40),
+    ]
+    conversion = await selling.api.get(f"/conversions/{held[1]['conversion_id']}")
+    assert [reason["text"] for reason in conversion["reasons"]][-2:] == [
+        "11.90 USD of 119.00 USD was refunded.",
+        "A dispute over 50.00 USD of 119.00 USD is open; what was earned on it is held.",
+    ]
+    accounts = (await selling.api.get("/ledger/accounts"))["data"]
+    assert {a["role"]: a["balance"] for a in accounts} == {
+        "expense": -46_96,
+        "pending": 24_56,
+        "held": 22_40,
+    }
+
+
+async def test_any_order_ends_in_the_same_cents(selling: Selling) -> None:
+    """One in two stories stops with both disputes open; some events come twice."""
+    people = [subscriber(selling, number) for number in range(ORDERS)]
+    told: list[Any] = []
+    for one in people:
+        events = one.events(until="" if one.number % 2 else "evidence")
+        chance = random.Random(one.number)
+        events += chance.sample(events, 3)
+        chance.shuffle(events)
+        told.append(events)
+    await _tell_in_turn(selling, told)
+
+    half = ORDERS // 2
+    assert await balance(selling) == {
+        "pending": half * (32_96 + 24_56),
+        "held": half * 22_40,
+    }
+    states = Counter(
+        {state: len(await _all(selling, f"/events?state={state}")) for state in ("parked", "dead")}
+    )
+    assert not +states
+    stand = Counter(
+        (c["status"], c["amount"], c["reversed"], c["held"])
+        for c in await _all(selling, "/commissions?")
+    )
+    assert stand == {
+        ("pending", 20_00, 2_00, 0): half,
+        ("pending", 20_00, 5_04, 0): 2 * half,
+        ("void", 14_00, 14_00, 0): half,
+        ("held", 20_00, 2_00, 8_40): half,
+        ("held", 14_00, 0, 14_00): half,
+    }
+
+
+async def _tell_in_turn(selling: Selling, stories: list[list[Any]]) -> None:
+    """The next few events of everybody at once, then what can be decided is."""
+    while any(stories):
+        now = [events.pop(0) for events in stories for _ in range(min(5, len(events)))]
+        await asyncio.gather(*(_post(selling, event) for event in now))
+        while await inbox.settle(selling.database, selling.workspace):
+            continue
+
+
+async def _post(selling: Selling, event: Any) -> None:
+    body = objects.encoded(event)
+    response = await selling.post(body, {"Stripe-Signature": signature(body)})
+    assert response.status_code == 200, response.text
+
+
+async def _all(selling: Selling, path: str) -> list[Any]:
+    found: list[Any] = []
+    after = ""
+    while True:
+        page = await selling.api.get(f"{path}&limit=100{after}")
+        found += page["data"]
+        if not page["has_more"]:
+            return found
+        after = f"&starting_after={found[-1]['id']}"
