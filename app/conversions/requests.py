@@ -40,7 +40,9 @@ class AliasIn(In):
         return Alias(self.namespace, self.external_id)
 
 
-class _Clicked(In):
+class Clicked(In):
+    """The clicks that may have brought a customer: one, or all that are known."""
+
     click_id: ClickIdText | None = None
     click_ids: Annotated[list[ClickIdText], Field(max_length=20)] = []  # noqa: RUF012 (pydantic)
 
@@ -55,7 +57,7 @@ class _Clicked(In):
         return self
 
 
-class LeadIn(_Clicked):
+class LeadIn(Clicked):
     """A sign-up or another step before money. Key: the customer and the event's name."""
 
     customer_external_id: ExternalId = Field(examples=["user-17"])
@@ -93,7 +95,7 @@ class LineIn(In):
     quantity: Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)] = 1
 
 
-class SaleIn(_Clicked):
+class SaleIn(Clicked):
     """A paid invoice. Key: the invoice. amount: what commissions are worked out on."""
 
     customer_external_id: ExternalId = Field(examples=["user-17"])
@@ -201,6 +203,7 @@ __all__ = [
     "MAX_AHEAD",
     "OWN",
     "AliasIn",
+    "Clicked",
     "Joining",
     "KnownAlias",
     "LeadIn",

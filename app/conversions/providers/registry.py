@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from app.conversions.providers import chargebee, paddle, shopify, stripe
+from app.conversions.providers import chargebee, paddle, shopify, standard, stripe
 from app.conversions.providers.mapping import NO_HEADERS, Meaning
 
 _HEADER: Final = re.compile(r"[ -~]{1,255}")
@@ -115,6 +115,14 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             is_secret=shopify.is_secret,
             secret_form="the app's client secret, or the key shown under Notifications, Webhooks",  # noqa: S106 (a description)
             headers=shopify.HEADERS,
+        ),
+        "standard": Provider(
+            verify=standard.verify,
+            read=standard.read,
+            event_types=standard.EVENT_TYPES,
+            is_secret=standard.is_secret,
+            secret_form="the sender's secret, `whsec_` and the base64 of 16 bytes or more",  # noqa: S106 (a description)
+            headers=standard.HEADERS,
         ),
     }
 )

@@ -81,7 +81,7 @@ def lead(track: TrackLead) -> Mapped:
         click_ids=_distinct(track.click_ids),
         country=track.customer_country,
         contact=Contact(
-            _aliases(track.customer_external_id, track.customer_aliases),
+            own_aliases(track.customer_external_id, track.customer_aliases),
             email=track.customer_email,
             name=track.customer_name,
         ),
@@ -96,7 +96,7 @@ def sale(track: TrackSale) -> Mapped:
     if not lines and track.product_id:
         lines = (Line(track.product_id, track.amount, track.quantity or 1),)
     quantity = track.quantity or sum(line.quantity for line in lines) or 1
-    subscription = f"{OWN}::subscription:{track.subscription_id}" if track.subscription_id else ""
+    subscription = subscription_key(track.subscription_id) if track.subscription_id else ""
     return Mapped(
         external_id=f"sale:{track.invoice_id}",
         kind="payment",
@@ -111,9 +111,9 @@ def sale(track: TrackSale) -> Mapped:
             subscription=subscription,
         ),
         click_ids=_distinct(track.click_ids),
-        payments=(_invoice_key(track.invoice_id),),
+        payments=(invoice_key(track.invoice_id),),
         country=track.customer_country,
-        contact=Contact(_aliases(track.customer_external_id, track.customer_aliases)),
+        contact=Contact(own_aliases(track.customer_external_id, track.customer_aliases)),
         program_ids=_programs(track.program_id),
         type="track.sale",
     )
@@ -132,7 +132,7 @@ def refund(track: TrackRefund) -> Mapped:
                 currency=track.currency,
                 counts=True,
             ),
-            payments=(_invoice_key(track.invoice_id),),
+            payments=(invoice_key(track.invoice_id),),
             type="track.refund",
         )
     said_at = track.occurred_at.astimezone(UTC).isoformat() if track.occurred_at else ""
@@ -145,16 +145,21 @@ def refund(track: TrackRefund) -> Mapped:
             currency=track.currency,
             dated=track.occurred_at is not None,
         ),
-        payments=(_invoice_key(track.invoice_id),),
+        payments=(invoice_key(track.invoice_id),),
         type="track.refund",
     )
 
 
-def _invoice_key(invoice_id: str) -> str:
+def subscription_key(subscription_id: str) -> str:
+    return f"{OWN}::subscription:{subscription_id}"
+
+
+def invoice_key(invoice_id: str) -> str:
     return f"{OWN}::invoice:{invoice_id}"
 
 
-def _aliases(external_id: str, others: tuple[Alias, ...]) -> tuple[Alias, ...]:
+def own_aliases(external_id: str, others: tuple[Alias, ...]) -> tuple[Alias, ...]:
+    """The client's own id of a customer first, then what else it is called."""
     return tuple(dict.fromkeys((Alias(OWN, external_id), *others)))
 
 
