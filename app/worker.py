@@ -27,6 +27,7 @@ from app import collector, logs, secret_keys
 from app.children import on_stop
 from app.conversions import inbox, reconcile, replays
 from app.conversions.bodies import remove_old_bodies
+from app.conversions.deal_links import find_customers, tell_deals
 from app.conversions.watch import watch_inbox
 from app.db.engine import Database
 from app.db.tables import Heartbeat
@@ -34,6 +35,7 @@ from app.db.where import database_url
 from app.health import HEARTBEAT_S
 from app.idempotency import remove_old
 from app.ledger.mature import mature_due
+from app.program.deals.stages import expire_due
 from app.redirect.drain import drain_orphans
 from app.redirect.partitions import keep_partitions
 from app.redirect.prune import prune_changes
@@ -174,6 +176,19 @@ async def settle_inbox(context: Context) -> None:
     await inbox.run(context.database, context.stop)
 
 
+async def tell_of_deals(context: Context) -> None:
+    """What people did to a deal reaches the attribution of its customer."""
+    await tell_deals(context.database)
+
+
+async def find_deals_customers(context: Context) -> None:
+    await find_customers(context.database)
+
+
+async def end_deals_locks(context: Context) -> None:
+    await expire_due(context.database)
+
+
 LOOPS: Final = (
     Loop("inbox", 1, settle_inbox),
     Loop("mature", 1, mature),
@@ -183,6 +198,8 @@ LOOPS: Final = (
     Loop("replays", 1, replay_ranges),
     Loop("reconciliations", 2, reconcile_sources),
     Loop("salts", ROUND_S, tend_salts),
+    Loop("deals", 1, tell_of_deals),
+    Loop("deals' customers", 10, find_deals_customers),
 )
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),
@@ -191,6 +208,7 @@ SCHEDULES: Final = (
     Cron("reconciliation", "23 * * * *", begin_reconciliations),
     Cron("link changes", "17 3 * * *", prune_link_changes),
     Cron("idempotency keys", "47 * * * *", remove_idempotency_keys),
+    Cron("deals' locks", "*/5 * * * *", end_deals_locks),
     Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),
 )
 AT_START: Final = (Once("partitions", make_partitions_ahead),)

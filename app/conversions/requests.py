@@ -5,6 +5,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from app.conversions.deal_links import TYPE as DEAL_LINKED
+from app.conversions.deal_links import DealLink
 from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.conversions.providers.track import (
     DEFAULT_EVENT_NAME,
@@ -189,12 +191,13 @@ class Joining(In):
         )
 
 
-TrackIn = LeadIn | SaleIn | RefundIn | Joining
+TrackIn = LeadIn | SaleIn | RefundIn | Joining | DealLink
 BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "track.lead": LeadIn,
     "track.sale": SaleIn,
     "track.refund": RefundIn,
     "customer.alias": Joining,
+    DEAL_LINKED: DealLink,
 }
 """How a stored body of ours is read again."""
 

@@ -1,5 +1,7 @@
 """Registered leads: who holds which prospect, its dated history, and who came too late"""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -28,7 +30,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _at(name: str) -> sa.Column[sa.DateTime]:
+def _at(name: str) -> sa.Column[datetime]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=False)
 
 
@@ -46,6 +48,8 @@ def _deals() -> None:
         _at("lock_until"),
         sa.Column("extensions", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("linked", sa.Boolean(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("told_number", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(f"stage IN ({STAGES})", name=op.f("ck_deals_stage")),
         sa.ForeignKeyConstraint(
@@ -64,6 +68,12 @@ def _deals() -> None:
         "deals",
         ["lock_until"],
         postgresql_where=sa.text("stage IN ('registered', 'accepted', 'qualified')"),
+    )
+    op.create_index(
+        "ix_deals_untold",
+        "deals",
+        ["workspace_id", "id"],
+        postgresql_where=sa.text("linked AND (told_number < number OR customer_id IS NULL)"),
     )
 
 

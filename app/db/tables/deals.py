@@ -24,6 +24,12 @@ class Deal(Base):
             "lock_until",
             postgresql_where=text("stage IN ('registered', 'accepted', 'qualified')"),
         ),
+        Index(
+            "ix_deals_untold",
+            "workspace_id",
+            "id",
+            postgresql_where=text("linked AND (told_number < number OR customer_id IS NULL)"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -41,6 +47,10 @@ class Deal(Base):
     extensions: Mapped[int]
     number: Mapped[int]
     """Of the latest entry of its history."""
+    linked: Mapped[bool]
+    """Whether it is known which customer the prospect became."""
+    customer_id: Mapped[UUID | None]
+    """That customer, once there is one."""
     told_number: Mapped[int]
     """The entry up to which its customer's attribution knows it."""
 

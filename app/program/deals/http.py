@@ -57,7 +57,8 @@ class Won(Because):
 class DealOut(Out):
     """company to note: empty if they were not told, or erased. lock_until: until then it is kept.
 
-    customer_external_id: whom the prospect became.
+    customer_external_id, customer_id: whom the prospect became, as you told it or as we found it
+    by the contact's address.
     """
 
     id: DealId
@@ -71,6 +72,7 @@ class DealOut(Out):
     product: str
     note: str
     customer_external_id: str | None
+    customer_id: CustomerId | None
     registered_at: Instant
     lock_until: Instant
     extensions_left: int
@@ -78,9 +80,9 @@ class DealOut(Out):
     @classmethod
     def of(cls, row: Row[Any], **more: Any) -> Self:
         told = ("company", "domain", "contact_name", "contact_email", "note")
-        kept = ("id", "program_id", "partner_id", "product", "registered_at", "lock_until")
+        kept = ("id", "program_id", "partner_id", "product", "registered_at")
         return cls(
-            **{name: getattr(row, name) for name in kept},
+            **{name: getattr(row, name) for name in (*kept, "lock_until", "customer_id")},
             **{name: getattr(row, name) or "" for name in told},
             stage=row.stage_now,
             customer_external_id=row.customer_external_id or None,

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, Select, func, insert, select
 
+from app.core.identity import person_name
 from app.db.tables import (
+    CustomerName,
     Deal,
     DealConflict,
     DealKey,
@@ -18,6 +20,7 @@ from app.db.tables import (
     Enrollment,
     EnrollmentState,
     Partner,
+    PartnerCustomer,
     Program,
 )
 from app.db.tx import Tx
@@ -52,7 +55,7 @@ CROSS JOIN LATERAL (
 
 
 class DealCreate(In):
-    """Who registers is a partner, or a customer by the caller's own id who is a partner too.
+    """Who registers: a partner, or a customer by your own id who is a partner too.
 
     lock_days: how long the prospect is kept for it.
     """
@@ -150,6 +153,7 @@ async def _write(
             lock_until=lock_until,
             extensions=0,
             number=1,
+            linked=False,
             told_number=0,
         )
     )
@@ -177,8 +181,8 @@ async def _registrant(tx: Tx, workspace: UUID, new: DealCreate) -> UUID:
     """Who would earn by the deal, active in the program now."""
     by_id = new.partner_id is not None
     wanted = Partner.id == new.partner_id
-    if not by_id:
-        wanted = Partner.external_id == new.customer_external_id
+    if new.customer_external_id is not None:
+        wanted = Partner.id.in_(_partners_who_are(workspace, new.customer_external_id))
     program = await tx.first(
         select(Program.id).where(
             Program.workspace_id == workspace,
@@ -198,15 +202,32 @@ async def _registrant(tx: Tx, workspace: UUID, new: DealCreate) -> UUID:
             Enrollment.workspace_id == workspace,
             Enrollment.program_id == new.program_id,
         )
+        .order_by(Enrollment.created_at, Partner.id)
+        .limit(1)
     )
     if partner is None:
-        raise _unknown(
-            "partner_id" if by_id else "customer_external_id",
-            f"No partner with this {'id' if by_id else 'external_id'} in the program",
-        )
+        field = "partner_id" if by_id else "customer_external_id"
+        who = "partner with this id" if by_id else "customer with this id who is a partner"
+        raise _unknown(field, f"No {who} in the program")
     await _refuse_suspended(tx, workspace, new.program_id, partner.id)
     found: UUID = partner.id
     return found
+
+
+def _partners_who_are(workspace: UUID, external_id: str) -> Select[Any]:
+    """A customer may be a partner too, and registers as that."""
+    return (
+        select(PartnerCustomer.partner_id)
+        .join(
+            CustomerName,
+            (CustomerName.workspace_id == PartnerCustomer.workspace_id)
+            & (CustomerName.customer_id == PartnerCustomer.customer_id),
+        )
+        .where(
+            CustomerName.workspace_id == workspace,
+            CustomerName.name == person_name("own", external_id),
+        )
+    )
 
 
 async def _refuse_suspended(tx: Tx, workspace: UUID, program: UUID, partner: UUID) -> None:

@@ -75,9 +75,13 @@ async def take(tx: Tx, workspace: UUID, deal_id: UUID, step: Step) -> None:
     names_customer = step.action == "win" and stage == "won" and step.customer_external_id
     if stage not in before and not names_customer:
         raise Conflict(f"The deal is {stage}, so this step does not lead on from there.")
-    if names_customer or step.customer_external_id:
+    if step.customer_external_id:
         await _name_customer(tx, workspace, deal_id, step.customer_external_id)
-    values: dict[str, Any] = {"stage": after or stage, "number": deal.number + 1}
+    values: dict[str, Any] = {
+        "stage": after or stage,
+        "number": deal.number + 1,
+        "linked": deal.linked or bool(step.customer_external_id),
+    }
     lock_until = deal.lock_until
     if step.action == "extend":
         if deal.extensions >= MAX_EXTENSIONS:
