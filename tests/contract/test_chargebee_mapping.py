@@ -96,7 +96,7 @@ def test_an_unpaid_invoice_is_nothing(status: str) -> None:
 def test_base_is_the_untaxed_part_of_what_was_paid(
     amount_paid: int, total: int, tax: int, base: int
 ) -> None:
-    fields = {"amount_paid": amount_paid, "total": total, "tax": tax}
+    fields: Any = {"amount_paid": amount_paid, "total": total, "tax": tax}
     got = paid(**fields)
     assert (got.gross, got.base) == (amount_paid, base)
     assert sum(part.amount for part in got.lines) == base

@@ -1,0 +1,196 @@
+"""A subscriber's life told by Paddle and by Chargebee, through the real API: the same cents.
+
+Both tell the same story, so both end in the same figures, in every order.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.conversions import inbox
+from app.core.click_token import ClickToken, sign
+from app.db.engine import Database
+from app.ids import decode, uuid7
+from tests.contract import chargebee_objects, paddle_objects
+from tests.contract.chargebee_story import ChargebeeSubscriber
+from tests.contract.paddle_story import PaddleSubscriber
+from tests.http.client import Api, read
+from tests.http.selling import Selling, open_selling, verified
+
+ORDERS = 6
+"""So many subscribers live the same story, each told in an order of its own."""
+SINCE = datetime.now(UTC).replace(microsecond=0) - timedelta(days=100)
+
+PADDLE_SECRET, CHARGEBEE_SECRET = "pdl_ntfset_0123456789", "chargebee:0123456789"
+
+
+@dataclass
+class Billing:
+    """A provider's side. headers: what it sends with a body."""
+
+    selling: Selling
+    provider: str
+    source: Any
+    subscriber: Callable[[int, str, datetime], PaddleSubscriber | ChargebeeSubscriber]
+    headers: Callable[[bytes], Mapping[str, str]]
+
+    def person(self, number: int) -> PaddleSubscriber | ChargebeeSubscriber:
+        """Who clicked an hour before the trial."""
+        millis = int((SINCE - timedelta(hours=1)).timestamp() * 1000)
+        click = UUID(int=(millis << 80) | (uuid7().int & ((1 << 80) - 1)))
+        link = decode("link", self.selling.partner["default_link"]["id"])
+        keys = self.selling.api.app.state.secret_keys.click_keys
+        return self.subscriber(number, sign(ClickToken(click, link, "human"), keys), SINCE)
+
+    async def post(self, event: Any) -> str:
+        """A webhook as it should be; the id of what was stored."""
+        body = paddle_objects.encoded(event)
+        response = await self.selling.post(body, self.headers(body), source=self.source["id"])
+        return str(read(response, 200)["event_id"])
+
+    async def settle(self) -> None:
+        while await inbox.settle(self.selling.database, self.selling.workspace):
+            continue
+
+    async def all(self, path: str) -> list[Any]:
+        found: list[Any] = []
+        after = ""
+        while True:
+            page = await self.selling.api.get(f"{path}limit=100{after}")
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            after = f"&starting_after={found[-1]['id']}"
+
+    async def balance(self) -> dict[str, int]:
+        """By role, what is not zero."""
+        partner = self.selling.partner["id"]
+        found = await self.selling.api.get(f"/partners/{partner}/balance")
+        rows = [row for row in found["data"] if row["currency"] == "usd"]
+        return {role: n for row in rows for role, n in row.items() if role != "currency" and n}
+
+
+def paddle_headers(body: bytes) -> dict[str, str]:
+    return {"Paddle-Signature": paddle_objects.signed(body, PADDLE_SECRET, at=datetime.now(UTC))}
+
+
+def chargebee_headers(_body: bytes) -> dict[str, str]:
+    return {"Authorization": chargebee_objects.authorized(CHARGEBEE_SECRET)}
+
+
+@pytest.fixture(params=["paddle", "chargebee"])
+async def billing(
+    request: pytest.FixtureRequest, api: Api, database: Database
+) -> AsyncIterator[Billing]:
+    selling = await open_selling(api, database)
+    paddle = request.param == "paddle"
+    secret = PADDLE_SECRET if paddle else CHARGEBEE_SECRET
+    source = {"provider": request.param, "signing_secrets": [secret]}
+    yield Billing(
+        selling=selling,
+        provider=request.param,
+        source=await api.post("/sources", source),
+        subscriber=PaddleSubscriber if paddle else ChargebeeSubscriber,
+        headers=paddle_headers if paddle else chargebee_headers,
+    )
+    await verified(selling)
+
+
+async def test_every_step_of_the_story_to_the_cent(billing: Billing) -> None:
+    api = billing.selling.api
+    for step in billing.person(0).story():
+        ids = [await billing.post(event) for event in step.events]
+        await billing.settle()
+        states = {(await api.get(f"/events/{one}"))["state"] for one in ids}
+        assert states <= {"applied", "ignored"}, step.name
+        assert await billing.balance() == ({"pending": step.pending} if step.pending else {}), (
+            step.name
+        )
+
+    upgrade, renewal, sale = (await api.get("/commissions"))["data"]
+    shown = [
+        {name: one[name] for name in ("status", "amount", "reversed", "base")}
+        for one in (sale, renewal, upgrade)
+    ]
+    assert shown == [
+        {"status": "pending", "amount": 20_00, "reversed": 0, "base": 100_00},
+        {"status": "pending", "amount": 20_00, "reversed": 5_04, "base": 100_00},
+        {"status": "void", "amount": 14_00, "reversed": 14_00, "base": 70_00},
+    ]
+    conversions = (await api.get("/conversions"))["data"]
+    told = [(c["kind"], c["amount"]) for c in reversed(conversions)]
+    assert told == [("sale", 100_00), ("renewal", 100_00), ("renewal", 70_00)]
+
+
+async def test_any_order_ends_in_the_same_cents(billing: Billing) -> None:
+    """Every event's order is drawn by a fixed seed, and five of them come twice."""
+    told: list[list[Any]] = []
+    for number in range(ORDERS):
+        events = [event for step in billing.person(number).story() for event in step.events]
+        chance = random.Random(number)
+        events += chance.sample(events, 5)
+        chance.shuffle(events)
+        told.append(events)
+    while any(told):
+        now = [events.pop(0) for events in told for _ in range(min(5, len(events)))]
+        await asyncio.gather(*(billing.post(event) for event in now))
+        await billing.settle()
+
+    assert await billing.balance() == {"pending": ORDERS * 34_96}
+    assert not await billing.all("/events?state=parked&")
+    assert not await billing.all("/events?state=dead&")
+    stand = Counter(
+        (c["status"], c["amount"], c["reversed"]) for c in await billing.all("/commissions?")
+    )
+    assert stand == {
+        ("pending", 20_00, 0): ORDERS,
+        ("pending", 20_00, 5_04): ORDERS,
+        ("void", 14_00, 14_00): ORDERS,
+    }
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Paddle-Signature": ""},
+        {"Paddle-Signature": "ts=1;h1=0"},
+        {"Paddle-Signature": f"ts={'9' * 400};h1={'0' * 64}"},
+        {b"Paddle-Signature": b"ts=\xff\xfe;h1=\xff"},
+        {"Authorization": "Basic"},
+        {"Authorization": "Basic e30="},
+        {"Authorization": chargebee_objects.authorized("chargebee:9876543210")},
+        {b"Authorization": b"Basic \xff\xfe"},
+        {"Authorization": f"Bearer {CHARGEBEE_SECRET}"},
+    ],
+)
+async def test_who_does_not_prove_himself_stores_nothing(billing: Billing, headers: Any) -> None:
+    body = paddle_objects.encoded(billing.person(0).story()[1].events[1])
+    selling = billing.selling
+    response = await selling.post(body, headers, source=billing.source["id"])
+    assert read(response, 401)["code"] == "signature_invalid"
+    assert (await selling.stored())["events"] == (await selling.stored())["event_bodies"] == 0
+
+
+async def test_what_is_senseless_is_kept_dead(billing: Billing) -> None:
+    event = billing.person(0).story()[1].events[-1]
+    event = {**event, "occurred_at": "2999-01-01T00:00:00Z"}
+    stored = await billing.post(event)
+    shown = await billing.selling.api.get(f"/events/{stored}")
+    assert shown["state"] == "dead"
+    assert shown["outcome"]["reasons"][0]["params"]["place"] == "occurred_at"
+
+
+async def test_a_secret_of_another_form_makes_no_source(billing: Billing) -> None:
+    for secret in ("no prefix nor colon", "whsec_0123456789abcdef"):
+        body = {"provider": billing.provider, "signing_secrets": [secret]}
+        problem = await billing.selling.api.post("/sources", body, status=422)
+        assert problem["errors"][0]["place"] == "body/signing_secrets/0"
+        assert problem["errors"][0]["remedy"]
