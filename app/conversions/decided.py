@@ -1,7 +1,7 @@
 """Decisions of a batch in memory: each customer's state after each step, and what it moved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -81,6 +81,12 @@ class Batch:
     decisions: list[DecisionRow] = field(default_factory=list)
     transfers: list[tuple[Transfer, datetime]] = field(default_factory=list)
     """Each with the time that it is about."""
+
+    def cut(self) -> "Batch":
+        """What was decided since the last cut, to be written; the counters grow on in both."""
+        part = replace(self)
+        self.orphans, self.decided, self.decisions, self.transfers = (), [], [], []
+        return part
 
 
 def decide_step(batch: Batch, decided: Decided, as_of: datetime, news: tuple[Event, ...]) -> None:

@@ -8,6 +8,7 @@ import asyncpg
 
 from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
+from app.conversions.facts import Counters
 from app.conversions.record_money import write_commissions, write_conversions
 from app.conversions.record_people import write_people
 from app.conversions.record_touches import write_touches
@@ -20,7 +21,7 @@ from app.ledger.post import Posting, post
 
 
 async def write(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
-    """Everything that a batch changed, the lane's counters last."""
+    """Everything that a batch, or a part of one, changed; the lane's counters apart."""
     await write_people(driver, batch)
     await _write_events(driver, batch)
     await _write_decisions(driver, batch)
@@ -30,13 +31,19 @@ async def write(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
     postings = [Posting(first + n, *moved) for n, moved in enumerate(batch.transfers)]
     await post(driver, batch.workspace, postings, recorded_at=batch.counters.now)
     batch.counters.transfer_no += len(postings)
+
+
+async def write_counters(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, counters: Counters
+) -> None:
+    """Where the lane stands after a batch."""
     await driver.execute(
         "UPDATE lanes SET decision_no = $2, transfer_no = $3, chain_hash = $4"
         " WHERE workspace_id = $1",
-        batch.workspace,
-        batch.counters.decision_no,
-        batch.counters.transfer_no,
-        batch.counters.chain_hash,
+        workspace,
+        counters.decision_no,
+        counters.transfer_no,
+        counters.chain_hash,
     )
 
 

@@ -1,12 +1,13 @@
 """Road 2: a batch of events, under the workspace's lane → decisions and the difference they make.
 
 One set of queries gathers facts for all events, the core folds customer by customer, one set of
-statements writes everything. One event is a batch of one.
+statements writes what is decided: half a batch while the other half is folded. One event is a
+batch of one.
 """
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -15,11 +16,15 @@ from app.conversions import facts, identities, surroundings
 from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
-from app.conversions.record import write
+from app.conversions.record import write, write_counters
 from app.conversions.surroundings import Everything, Wanted
 from app.core.events import Event
 from app.core.steps import next_step
+from app.db.behind import Behind
 from app.db.tx import Tx
+
+PART: Final = 50
+"""Customers whose decisions are written while the next ones are folded."""
 
 
 async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
@@ -59,11 +64,15 @@ async def _decide_together(
     if overtaken:
         return await _decide_together(driver, workspace, [*ids, *overtaken])
     batch = Batch(workspace, counters, sorted_out.orphans, news.contacts)
-    for person, known in zip(people, knowns, strict=True):
-        batch.decided.append(_decide_one(batch, person, known, world))
-        await asyncio.sleep(0)
-    await write(driver, batch)
-    settled = len(batch.orphans) + sum(len(person.news) for person in people)
+    async with Behind() as behind:
+        for n, (person, known) in enumerate(zip(people, knowns, strict=True)):
+            if n and n % PART == 0:
+                await behind.run(write(driver, batch.cut()))
+            batch.decided.append(_decide_one(batch, person, known, world))
+            await asyncio.sleep(0)
+        await behind.run(write(driver, batch.cut()))
+    await write_counters(driver, workspace, counters)
+    settled = len(sorted_out.orphans) + sum(len(person.news) for person in people)
     return settled, postponed
 
 
