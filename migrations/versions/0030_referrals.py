@@ -12,6 +12,12 @@ _AT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    _create_codes()
+    _create_states_and_provider_ids()
+    _create_referrals()
+
+
+def _create_codes() -> None:
     op.create_table(
         "codes",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -34,6 +40,9 @@ def upgrade() -> None:
         "ix_codes_workspace_id_created_at", "codes", ["workspace_id", "created_at", "id"]
     )
     op.create_index("ix_codes_workspace_id_partner_id", "codes", ["workspace_id", "partner_id"])
+
+
+def _create_states_and_provider_ids() -> None:
     op.create_table(
         "code_states",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -66,6 +75,9 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("until IS NULL"),
     )
+
+
+def _create_referrals() -> None:
     op.create_table(
         "partner_customers",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
