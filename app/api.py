@@ -35,6 +35,7 @@ from app.db.engine import Database
 from app.ledger.http import router as money_router
 from app.limits import Limits
 from app.outgoing import Outgoing
+from app.program.codes.http import router as codes_router
 from app.program.deals.http import router as deals_router
 from app.program.domains.http import router as domains_router
 from app.program.keys.http import router as keys_router
@@ -60,6 +61,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     partners_router,
     domains_router,
     links_router,
+    codes_router,
     deals_router,
     clicks_router,
     traffic_router,

@@ -93,7 +93,7 @@ class KeyReused(Problem):
 
 
 class CodeTaken(Problem):
-    status, code, title = 409, "code_taken", "Another link has this code"
+    status, code, title = 409, "code_taken", "The code is taken"
 
 
 class DealConflict(Problem):

@@ -28,7 +28,10 @@ BODY_TIMEOUT_S: Final = 20.0
 MAX_DEPTH: Final = 32
 MAX_BULK_BYTES: Final = 1_000_000
 WEBHOOKS: Final = "/v1/webhooks/"
-_LIMITS: Final[Mapping[str, int]] = {"/v1/links/bulk": MAX_BULK_BYTES}
+_LIMITS: Final[Mapping[str, int]] = {
+    "/v1/links/bulk": MAX_BULK_BYTES,
+    "/v1/codes/bulk": MAX_BULK_BYTES,
+}
 _BODYLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_PLACE: Final = 200
 _JSON_TYPES: Final = ("", "application/json")

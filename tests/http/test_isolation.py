@@ -28,6 +28,7 @@ SALE = {
 REFUND = {"invoice_id": "INV-1", "amount_refunded": 10_000, "currency": "usd"}
 SOURCE = {"provider": "stripe", "signing_secrets": ["whsec_0123456789abcdef0123456789abcdef"]}
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
+CODE = {"program_id": "{program}", "partner_id": "{partner}", "code": "SPRING"}
 DEAL = {"program_id": "{program}", "partner_id": "{partner}", "company": "Acme"}
 
 
@@ -83,6 +84,12 @@ CASES: dict[str, Case] = {
     "DELETE /v1/links/{link_id}": Case(),
     "GET /v1/links/{link_id}/qr": Case(),
     "GET /v1/links/{link_id}/share": Case(),
+    "POST /v1/codes": Case(CODE),
+    "POST /v1/codes/bulk": Case({"codes": [CODE]}, status=422),
+    "GET /v1/codes": Case(status=200, query="?partner_id={partner}"),
+    "GET /v1/codes/{code_id}": Case(),
+    "PATCH /v1/codes/{code_id}": Case({"provider_ids": ["stripe:promo_1"]}),
+    "DELETE /v1/codes/{code_id}": Case(),
     "GET /v1/links/{link_id}/traffic": Case(),
     "GET /v1/links/{link_id}/subs": Case(),
     "GET /v1/partners/{partner_id}/traffic": Case(),
@@ -181,6 +188,7 @@ async def owned(api: Api, database_url: str) -> dict[str, str]:
         "partner": partner["id"],
         "link": partner["default_link"]["id"],
         "click": click,
+        "code": (await api.post("/codes", {**ids, "code": "FIRST"}))["id"],
         "deal": (await api.post("/deals", {**ids, "company": "First Ltd"}))["id"],
         "domain": (await api.post("/domains", domain))["id"],
     }
@@ -250,7 +258,7 @@ async def seen_by_owner(api: Api) -> list[Any]:
     """All that lists show; what a request of somebody else must not change."""
     lists = (
         "/keys", "/programs", "/partners", "/domains", "/links", "/clicks", "/sources", "/events",
-        "/customers",
+        "/customers", "/codes",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
         "/events/replays",
         "/deals", "/deals/conflicts",

@@ -1,0 +1,1 @@
+"""Referral codes: made one by one or many at once, changed, archived."""
