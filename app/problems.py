@@ -62,6 +62,7 @@ CONSTRAINTS: Final[Mapping[str, tuple[type[Problem], str]]] = {
         errors.Conflict,
         "Another partner of this workspace has this external_id.",
     ),
+    "pk_deal_keys": (errors.DealConflict, "A prospect like this one was registered just now."),
 }
 """Name of a database constraint → the problem of whoever ran into it. Others are bugs."""
 
