@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from bench.__main__ import machine
-from faults import clock, disk, kills, order, postgres
+from faults import clock, disk, intake, kills, order, postgres
 from faults.stage import Figures
 
 FAULTS: dict[str, Callable[[int], Figures]] = {
@@ -28,6 +28,7 @@ FAULTS: dict[str, Callable[[int], Figures]] = {
     "late": clock.late,
     "order": order.order,
     "cut": order.cut,
+    "workers": intake.workers,
 }
 
 

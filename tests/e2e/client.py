@@ -145,7 +145,13 @@ def open_shop(
     """A workspace in test mode with a program that pays 20 % of every sale."""
     first = Shop(urls, ADMIN_KEY, http)
     made = first.post("/workspaces", {"name": "Shop", "mode": "test"}, 201)
-    shop = Shop(urls, made["admin_key"]["key"], http)
+    return set_up(
+        Shop(urls, made["admin_key"]["key"], http), hold_days=hold_days, late_days=late_days
+    )
+
+
+def set_up(shop: Shop, *, hold_days: int = 14, late_days: int = 1) -> Shop:
+    """A program that pays 20 % of every sale, and a source of Stripe's, in an empty workspace."""
     program = {
         "name": "Friends",
         "currency": "usd",
