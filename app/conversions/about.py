@@ -5,7 +5,7 @@ its raw bytes only, which are searched for the person's addresses and ids.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -129,6 +129,29 @@ async def undecided(
         found.events |= {row["id"] for row in told}
         names, sought = await _news(driver, workspace, told, found)
     return found.events
+
+
+async def contradictions(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, someone: Person, events: Collection[UUID]
+) -> set[UUID]:
+    """What came under the keys of events about the customer, or under others' and names it."""
+    rows = await driver.fetch(
+        """
+        SELECT c.id FROM event_conflicts c
+        LEFT JOIN event_bodies b ON b.workspace_id = c.workspace_id AND b.event_id = c.id
+        WHERE c.workspace_id = $1 AND (
+          c.event_id = ANY($2) OR c.mapped->'people' ?| $3 OR c.mapped->'payments' ?| $3
+          OR EXISTS (
+            SELECT FROM unnest($4::bytea[]) AS n (needle) WHERE position(n.needle IN b.body) > 0
+          )
+        )
+        """,
+        workspace,
+        list(events),
+        sorted(someone.names),
+        sorted(someone.needles),
+    )
+    return {row["id"] for row in rows}
 
 
 def needles(external_ids: Sequence[str], emails: Sequence[str]) -> set[bytes]:

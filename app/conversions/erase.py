@@ -52,6 +52,7 @@ async def erase_customer(tx: Tx, workspace: UUID, searched: Searched, *, key: UU
         *await about.undecided(driver, workspace, someone, since=since),
         *await about.decided(driver, workspace, someone),
     }
+    found |= await about.contradictions(driver, workspace, someone, found)
     return await _erase(tx, workspace, someone, found, key)
 
 

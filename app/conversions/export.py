@@ -31,6 +31,17 @@ MOST: Final = 1_000
 MAX_BODY_BYTES: Final = 4_000_000
 """Of raw messages on one page; the first one is always there, whatever its size."""
 
+_MESSAGES: Final = """
+SELECT id, workspace_id, source, type, external_id, state, occurred_at, received_at, mapped
+FROM events WHERE workspace_id = $1 AND id = ANY($2)
+UNION ALL
+SELECT c.id, c.workspace_id, e.source, e.type, e.external_id, 'conflicting', NULL, c.first_at,
+  c.mapped
+FROM event_conflicts c JOIN events e ON e.workspace_id = c.workspace_id AND e.id = c.event_id
+WHERE c.workspace_id = $1 AND c.id = ANY($2)
+"""
+"""Events, and what contradicts them."""
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -93,7 +104,8 @@ class BoughtOut(Out):
 class ReceivedOut(Out):
     """A message about the customer. understood: what it meant to us; none if nothing.
 
-    body: as it was received; none once it is erased. encoding: of the body in this document.
+    state: of the event, or `conflicting` if its key is taken by another message. body: as it was
+    received; none once it is erased or past its retention. encoding: of the body in this document.
     """
 
     id: EventId
@@ -151,6 +163,7 @@ async def export_customer(
     bought, more_bought = await _conversions(driver, workspace, someone)
     events = await about.decided(driver, workspace, someone)
     events |= await about.undecided(driver, workspace, someone)
+    events |= await about.contradictions(driver, workspace, someone, events)
     received, has_more = await _events(driver, workspace, events, wanted)
     return CustomerExport(
         customer=await _identity(driver, workspace, someone),
@@ -236,8 +249,8 @@ async def _events(
 ) -> tuple[Rows, bool]:
     """One page, by as many as are wanted and fit; and whether more follow."""
     rows = await driver.fetch(
-        """
-        SELECT e.id, coalesce(octet_length(b.body), 0) AS bytes FROM events e
+        f"""
+        SELECT e.id, coalesce(octet_length(b.body), 0) AS bytes FROM ({_MESSAGES}) e
         LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
         WHERE e.workspace_id = $1 AND e.id = ANY($2) ORDER BY e.received_at DESC, e.id DESC
         """,
@@ -252,10 +265,10 @@ async def _events(
             break
         taken.append(row["id"])
     whole = await driver.fetch(
-        """
+        f"""
         SELECT e.id, e.source, e.type, e.external_id, e.state, e.occurred_at, e.received_at,
           e.mapped, b.body
-        FROM events e
+        FROM ({_MESSAGES}) e
         LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
         WHERE e.workspace_id = $1 AND e.id = ANY($2) ORDER BY e.received_at DESC, e.id DESC
         """,
