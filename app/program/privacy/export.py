@@ -48,7 +48,7 @@ class PlaceOut(Out):
 
 
 class EarnedOut(Out):
-    """A commission without the customer who brought it. paid, reversed: of the amount."""
+    """A commission without the customer who brought it. paid, reversed, held: of the amount."""
 
     id: CommissionId
     program_id: ProgramId
@@ -57,6 +57,7 @@ class EarnedOut(Out):
     base: Amount
     amount: Amount
     reversed: Amount
+    held: Amount
     paid: Amount
     currency: str
     occurred_at: Instant
@@ -194,7 +195,7 @@ def _links(workspace: UUID, partner: UUID) -> Select[Any]:
 def _commissions(workspace: UUID, partner: UUID) -> Select[Any]:
     columns: Sequence[Any] = (
         Commission.id, Commission.program_id, Commission.status, Commission.rule_id.label("rule"),
-        Commission.base, Commission.amount, Commission.reversed, Commission.paid,
+        Commission.base, Commission.amount, Commission.reversed, Commission.held, Commission.paid,
         Commission.currency, Commission.occurred_at, Commission.hold_until,
     )  # fmt: skip
     return (
