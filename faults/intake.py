@@ -7,7 +7,7 @@ memory says, to the cent and on every account, and `verify` finds nothing.
 import random
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -60,31 +60,34 @@ class _Selling:
 
 def workers(seed: int, *, events: int = EVENTS, kills: int = 20, servers: int = 3) -> Figures:
     """`kill -9` of one of two workers 20 times, and of Postgres' postmaster three times."""
+    with stage(owned=True) as here, here.service() as service:
+        return under_kills(here, service, seed, events=events, kills=(kills, servers))
+
+
+def under_kills(
+    here: Stage, service: Service, seed: int, *, events: int, kills: tuple[int, int]
+) -> Figures:
+    """kills: of workers, and of Postgres where it is the service's own."""
     dice = random.Random(seed)
-    with stage(owned=True) as here, ExitStack() as ending:
-        service = ending.enter_context(here.service())
-        second = ending.enter_context(
-            serve(
-                here.folder / "second" / "data",
-                "--role",
-                "worker",
-                environment=GIVEN | {"DATABASE_URL": here.url},
-            )
-        )
-        http = ending.enter_context(httpx.Client(timeout=30))
+    other = here.folder / "other" / "data"
+    environment = GIVEN | {"DATABASE_URL": here.url}
+    with (
+        serve(other, "--role", "worker", environment=environment) as second,
+        httpx.Client(timeout=30) as http,
+    ):
         selling = _open(here, service, http)
         told = histories(dice, selling.links, events)
         began = time.monotonic()
         with sending(selling.webhooks, _shuffled(told, dice)) as sent:
-            _kill([service, second], sent, dice, kills, servers)
+            _kill([service, second], sent, dice, kills)
         sent_s = time.monotonic() - began
         settled_s = service.until(lambda: not _rows(here, _WAITING), SETTLED_S)
         figures = account(here, selling, told, sent)
-        status, printed = command(service, "verify")
+        status, printed = command(service, "verify", DATABASE_URL=here.url)
         promise(status == 0, printed)
     return {
-        "kills": kills,
-        "of_postgres": servers,
+        "kills": kills[0],
+        "of_postgres": kills[1],
         "sent_s": round(sent_s),
         "settled_s": round(settled_s, 1),
         "refused": dict(sent.refused),
@@ -185,11 +188,12 @@ def _shuffled(told: Histories, dice: random.Random) -> list[Json]:
 
 
 def _kill(
-    services: Sequence[Service], sent: Sent, dice: random.Random, kills: int, servers: int
+    services: Sequence[Service], sent: Sent, dice: random.Random, kills: tuple[int, int]
 ) -> None:
     """A worker after the other at random moments, Postgres now and then, while events come."""
-    postgres = set(dice.sample(range(kills), servers))
-    for number in range(kills):
+    of_workers, of_postgres = kills
+    postgres = set(dice.sample(range(of_workers), of_postgres))
+    for number in range(of_workers):
         time.sleep(dice.uniform(0.3, 1.5))
         promise(not sent.over, f"all was sent before kill {number}: send more events")
         if number in postgres:

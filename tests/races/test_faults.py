@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults.disk import without_sync
+from faults.intake import under_kills
 from faults.order import drained_after_cuts, recorded, synced_first
 from faults.stage import Stage, make_links
 
@@ -37,3 +38,12 @@ def test_a_302_leaves_after_the_fsync_and_a_power_cut_loses_nothing_answered(
 def test_visitors_are_sent_on_while_fsync_fails(here: Stage, seed: int) -> None:
     figures = without_sync(here, seed, phase_s=0.5)
     assert figures["missing"] <= figures["unrecorded"]
+
+
+def test_events_thrice_and_shuffled_are_decided_once_while_workers_are_killed(
+    here: Stage, seed: int
+) -> None:
+    with here.service() as service:
+        figures = under_kills(here, service, seed, events=400, kills=(2, 0))
+    assert figures["events"] >= 400
+    assert figures["commissions"] > 20
