@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Self
+from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -21,13 +22,17 @@ from app.conversions.providers.track import (
 from app.core.events import Line, Named
 from app.core.identity import person_name
 from app.core.money import MAX_AMOUNT
-from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant, ProgramId
+from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant, PartnerId, ProgramId
 
 MAX_AHEAD: Final = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 
 ClickIdText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 """A click token as the visitor brought it; one that is none of ours is told, not refused."""
+CodeText = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), Field(examples=["ANA10"])
+]
+"""A referral code as the buyer typed it; one that is unknown or has ended is told, not refused."""
 Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Metadata = Annotated[dict[str, str | int | bool | None], Field(max_length=50)]
 
@@ -59,11 +64,30 @@ class Clicked(In):
         return self
 
 
+class ReferrerIn(In):
+    """Who referred the customer: a partner, or another customer by your own id of it."""
+
+    partner_id: PartnerId | None = None
+    customer_external_id: ExternalId | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.partner_id is None) == (self.customer_external_id is None):
+            raise ValueError("send partner_id or customer_external_id")
+        return self
+
+    @property
+    def named(self) -> UUID | Alias:
+        return self.partner_id or Alias(OWN, self.customer_external_id or "")
+
+
 class LeadIn(Clicked):
     """A sign-up or another step before money. Key: the customer and the event's name."""
 
     customer_external_id: ExternalId = Field(examples=["user-17"])
     customer_aliases: Annotated[list[AliasIn], Field(max_length=20)] = []  # noqa: RUF012
+    code: CodeText | None = None
+    referrer: ReferrerIn | None = None
     event_name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = DEFAULT_EVENT_NAME
     customer_email: Email | None = None
     customer_name: Annotated[str, StringConstraints(max_length=200)] = ""
@@ -79,6 +103,8 @@ class LeadIn(Clicked):
                 received_at=received_at,
                 customer_aliases=tuple(a.alias() for a in self.customer_aliases),
                 click_ids=self.tokens,
+                code=self.code or "",
+                referrer=self.referrer.named if self.referrer else None,
                 event_name=self.event_name,
                 customer_email=self.customer_email or "",
                 customer_name=self.customer_name,
@@ -105,6 +131,7 @@ class SaleIn(Clicked):
     amount: Annotated[Amount, Field(ge=1)]
     currency: Currency
     invoice_id: ExternalId = Field(examples=["INV-2026-0001"])
+    code: CodeText | None = None
     product_id: ExternalId | None = None
     quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] | None = None
     lines: Annotated[list[LineIn], Field(max_length=100)] = []  # noqa: RUF012 (pydantic)
@@ -132,6 +159,7 @@ class SaleIn(Clicked):
                 received_at=received_at,
                 customer_aliases=tuple(a.alias() for a in self.customer_aliases),
                 click_ids=self.tokens,
+                code=self.code or "",
                 product_id=self.product_id or "",
                 quantity=self.quantity,
                 lines=tuple(Line(x.product_id, x.amount, x.quantity) for x in self.lines),

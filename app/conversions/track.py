@@ -17,7 +17,7 @@ from app.conversions.outcomes import OutcomeOut, outcomes
 from app.conversions.providers.mapping import Mapped
 from app.conversions.requests import MAX_AHEAD, LeadIn, RefundIn, SaleIn
 from app.db.engine import Database
-from app.db.tables import Program
+from app.db.tables import Partner, Program
 from app.db.tx import Tx
 from app.errors import ConflictingEvent, FieldError, InvalidRequest, LaneBusy, NotFound, Problem
 from app.idempotency import Answer, Claim, Found, keep, take
@@ -165,18 +165,32 @@ async def _tell(
                 )
             ]
         )
-    program = getattr(body, "program_id", None)
-    if program is not None:
-        await _refuse_unknown_program(get_database(request), caller.workspace_id, program)
+    await _refuse_unknown(get_database(request), caller.workspace_id, body)
     return await tracker.tell(
         caller.workspace_id, body.mapped(now), await request.body(), claim_of(request)
     )
 
 
-async def _refuse_unknown_program(database: Database, workspace: UUID, program: UUID) -> None:
+async def _refuse_unknown(
+    database: Database, workspace: UUID, body: LeadIn | SaleIn | RefundIn
+) -> None:
+    """A program or a partner that the body names must be of the workspace."""
+    program = None if isinstance(body, RefundIn) else body.program_id
+    referrer = body.referrer if isinstance(body, LeadIn) else None
+    named: tuple[tuple[type[Program | Partner], UUID | None, str, str], ...] = (
+        (Program, program, "body/program_id", "No such program here"),
+        (
+            Partner,
+            referrer.partner_id if referrer else None,
+            "body/referrer/partner_id",
+            "No such partner here",
+        ),
+    )
+    if not any(wanted for _, wanted, _, _ in named):
+        return
     async with database.read() as read:
-        found = await read.scalar(
-            select(Program.id).where(Program.workspace_id == workspace, Program.id == program)
-        )
-    if found is None:
-        raise NotFound(errors=[FieldError("body/program_id", "No such program here")])
+        for table, wanted, place, problem in named:
+            if wanted is not None and not await read.scalar(
+                select(table.id).where(table.workspace_id == workspace, table.id == wanted)
+            ):
+                raise NotFound(errors=[FieldError(place, problem)])

@@ -6,13 +6,14 @@ An invoice id is the client's own, so a sale's key is its invoice, as with a pro
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.core.events import Lead, Line, Payment, Refund, RefundTotal
 from app.core.identity import person_name
 
+T = TypeVar("T")
 OWN: Final = "own"
 DEFAULT_EVENT_NAME: Final = "lead"
 _INVOICE_AUTHORITY: Final = 3
@@ -20,12 +21,17 @@ _INVOICE_AUTHORITY: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackLead:
-    """`POST /v1/track/lead`. received_at stands in for a missing occurred_at."""
+    """`POST /v1/track/lead`. received_at stands in for a missing occurred_at.
+
+    code: as the buyer typed it. referrer: a partner, or a customer by a name of its own.
+    """
 
     customer_external_id: str
     received_at: datetime
     customer_aliases: tuple[Alias, ...] = ()
     click_ids: tuple[str, ...] = ()
+    code: str = ""
+    referrer: UUID | Alias | None = None
     event_name: str = DEFAULT_EVENT_NAME
     customer_email: str = ""
     customer_name: str = ""
@@ -49,6 +55,7 @@ class TrackSale:
     received_at: datetime
     customer_aliases: tuple[Alias, ...] = ()
     click_ids: tuple[str, ...] = ()
+    code: str = ""
     product_id: str = ""
     quantity: int | None = None
     lines: tuple[Line, ...] = ()
@@ -79,13 +86,15 @@ def lead(track: TrackLead) -> Mapped:
         occurred_at=track.occurred_at or track.received_at,
         body=Lead(event_name=track.event_name),
         click_ids=_distinct(track.click_ids),
+        codes=_given(track.code),
+        referrers=_given(track.referrer),
         country=track.customer_country,
         contact=Contact(
             own_aliases(track.customer_external_id, track.customer_aliases),
             email=track.customer_email,
             name=track.customer_name,
         ),
-        program_ids=_programs(track.program_id),
+        program_ids=_given(track.program_id),
         type="track.lead",
     )
 
@@ -111,10 +120,11 @@ def sale(track: TrackSale) -> Mapped:
             subscription=subscription,
         ),
         click_ids=_distinct(track.click_ids),
+        codes=_given(track.code),
         payments=(invoice_key(track.invoice_id),),
         country=track.customer_country,
         contact=Contact(own_aliases(track.customer_external_id, track.customer_aliases)),
-        program_ids=_programs(track.program_id),
+        program_ids=_given(track.program_id),
         type="track.sale",
     )
 
@@ -163,8 +173,9 @@ def own_aliases(external_id: str, others: tuple[Alias, ...]) -> tuple[Alias, ...
     return tuple(dict.fromkeys((Alias(OWN, external_id), *others)))
 
 
-def _programs(program_id: UUID | None) -> tuple[UUID, ...]:
-    return (program_id,) if program_id else ()
+def _given(value: T | None) -> tuple[T, ...]:
+    """What was given, if it was: an empty text is nothing."""
+    return (value,) if value else ()
 
 
 def _distinct(click_ids: Iterable[str]) -> tuple[str, ...]:
