@@ -119,7 +119,7 @@ async def _get(url: str, key: str, params: Mapping[str, str | int]) -> dict[str,
         parsed = json.loads(body)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise ListingError("It did not answer.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ListingError("It did not answer with JSON.") from error
     if not isinstance(parsed, dict):
         raise ListingError("It did not answer with a JSON object.")

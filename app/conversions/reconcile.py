@@ -50,6 +50,10 @@ WHERE s.sealed_api_key IS NOT NULL AND s.archived_at IS NULL AND NOT EXISTS (
   WHERE r.workspace_id = s.workspace_id AND r.source_id = s.id AND r.finished_at IS NULL
 )
 """)
+_FORGET: Final = text("""
+DELETE FROM reconciliations
+WHERE hourly AND filled = 0 AND finished_at < clock_timestamp() - interval '30 days'
+""")
 _LEASE: Final = text("""
 UPDATE reconciliations SET next_at = clock_timestamp() + make_interval(secs => :lease)
 FROM (
@@ -97,6 +101,7 @@ class _Page:
 async def begin_hourly(database: Database) -> None:
     """Ask for the time since the last round, of each source that has a key."""
     async with database.tx() as tx:
+        await tx.execute(_FORGET)
         await tx.execute(_DUE, {"overlap": OVERLAP})
 
 

@@ -4,15 +4,14 @@ import asyncio
 
 import pytest
 
-from app.conversions import events
 from app.conversions.providers.mapping import Alias
+from app.conversions.put_back import put_back
 from app.db.engine import Database
 from app.errors import NotFound
 from app.explain import explained
 from app.ids import encode, uuid7
-from app.secret_keys import SecretKeys
 from tests.erasing import EMAIL, NAME, Erasing, nowhere, open_erasing, signup
-from tests.making import ago, lead, refund, sale
+from tests.making import CLICK_KEYS, ago, lead, refund, sale
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ async def test_a_dead_event_is_replayed_from_what_it_meant(erasing: Erasing) -> 
     await erasing.erase((await erasing.customer()).id)
     assert await erasing.bodies() == 0
     async with shop.database.tx() as tx:
-        await events.replay(tx, shop.workspace, dead, SecretKeys(["-" * 32]))
+        assert await put_back(tx, shop.workspace, [dead], CLICK_KEYS) == 1
     await shop.settle()
     assert await shop.balance("ana") == {"pending": 20_00}
     await erasing.whole()

@@ -25,6 +25,8 @@ async def erasing(fresh_database: Database) -> Erasing:
          "DELETE FROM event_bodies"],
         ["SELECT set_config('finderfee.erasing', id::text, true) FROM erasures",
          "DELETE FROM event_bodies"],
+        ["SELECT set_config('finderfee.body_retention', 'on', true)",
+         "DELETE FROM event_bodies"],
         ["UPDATE event_bodies SET body = 'x'"],
         ["UPDATE event_bodies SET event_id = gen_random_uuid()"],
         ["TRUNCATE event_bodies"],
