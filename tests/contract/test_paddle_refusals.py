@@ -1,19 +1,17 @@
 """What Paddle signed but nobody documents: never a crash, always a place and a problem."""
 
-from pathlib import Path
-
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.conversions.providers import paddle
-from app.conversions.providers.mapping import Mapped, Meaning, Senseless, body_digest
+from app.conversions.providers.mapping import Mapped, Senseless, body_digest
 from tests.contract import paddle_objects as objects
 from tests.contract.oddities import JUNK, MISSING, ODD, changed, places, sound
 from tests.contract.paddle_objects import NOW, Json, notification
+from tests.contract.paddle_reading import means
 
-FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "paddle"
 TOKEN = "AQ" * 30
 CUSTOM = {"click_id": TOKEN, "finderfee_customer_id": "u-1"}
 SALE = notification(
@@ -28,10 +26,6 @@ SAMPLES = (
     notification("subscription.created", objects.subscription(custom_data=CUSTOM)),
     notification("subscription.canceled", objects.subscription(canceled_at=NOW)),
 )
-
-
-def means(payload: Json) -> Meaning:
-    return paddle.read(objects.encoded(payload), live=True, received_at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -140,10 +134,3 @@ def test_any_mutation_is_survived(sample: Json, data: st.DataObject) -> None:
 @settings(deadline=None)
 def test_any_bytes_are_survived(body: bytes) -> None:
     assert sound(paddle.read(body, live=False, received_at=NOW), NOW)
-
-
-@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the published fixtures are not here")
-def test_published_entities_are_survived_under_every_type() -> None:
-    for path in FIXTURES.glob("*.json"):
-        for kind in paddle.EVENT_TYPES:
-            assert sound(means(notification(kind, orjson.loads(path.read_bytes()))), NOW)

@@ -1,10 +1,7 @@
 """Chargebee: which events to ask for, whether a request is theirs, and what its body means.
 
-Chargebee signs nothing: it sends a user and a password (HTTP basic authentication), so neither the
-bytes nor the time of a request are proven, and an event's id is what stops a repetition.
-A test site is another site than the live one, with webhooks of its own. Where an event tells that
-it is of a test site (a site named `…-test`, an id with `__test__`), a live workspace ignores it;
-most tell nothing, and then the source's workspace says which it is.
+A test site is another site than the live one, with webhooks of its own; most events don't say
+which it is, so a test site's webhook belongs to a source of a test workspace.
 Source: apidocs.chargebee.com, events (API version 2), and Chargebee's Python library.
 """
 
@@ -67,7 +64,11 @@ def verify(
     *,
     now: datetime,  # noqa: ARG001 - as above
 ) -> bool:
-    """Whether the request brings the user and password of one of the secrets, in UTF-8."""
+    """Whether the request brings the user and password of one of the secrets, in UTF-8.
+
+    Chargebee signs nothing (this is HTTP basic authentication), so neither bytes nor time of a
+    request are proven; the event's id is what stops a repetition.
+    """
     header = next((text for name, text in headers.items() if name.lower() == _HEADER), "")
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != _SCHEME:
@@ -83,8 +84,8 @@ def verify(
 def read(body: bytes, *, live: bool, received_at: datetime, with_tax: bool = False) -> Meaning:
     """What a stored body means. Never raises: what is not Chargebee's is Senseless.
 
-    live: the workspace's mode; see above for what tells the other one. with_tax: whether
-    commissions are worked out on amounts with their tax.
+    live: the workspace's mode; what tells of a test site is ignored in a live one. with_tax:
+    whether commissions are worked out on amounts with their tax.
     """
     try:
         message = root(body)
@@ -130,6 +131,7 @@ def _read_event(
 
 
 def _of_test_site(message: Node, external_id: str) -> bool:
+    """A site named `…-test`, or an id as test sites make them: sure signs, but often absent."""
     sites = (message.fields.get(name) for name in ("site", "site_id", "site_name"))
     named = any(isinstance(site, str) and site.endswith("-test") for site in sites)
     return named or "__test__" in external_id

@@ -1,9 +1,7 @@
 """Chargebee's credit notes: what went back of an invoice.
 
 A refundable note says in `amount_refunded` how much was paid out of it; what is kept as credit
-lowers a later invoice's `amount_paid` instead. Notes that adjust an unpaid invoice move no money. A
-note with reason `chargeback` is a dispute that the bank decided: Chargebee refunds it by itself.
-(Its dispute resource has no events.) Voided, the money is ours again.
+lowers a later invoice's `amount_paid` instead. Notes that adjust an unpaid invoice move no money.
 Source: apidocs.chargebee.com, credit notes; enumerations of Chargebee's Python library.
 """
 
@@ -41,6 +39,10 @@ def _refund(thing: Node) -> Refund:
 
 
 def _chargeback(thing: Node) -> Dispute:
+    """Lost, as Chargebee makes the note when the bank took the money; voided, it is ours again.
+
+    (Chargebee's own disputes have no events.)
+    """
     currency = thing.currency("currency_code")
     return Dispute(
         dispute_id=scoped("credit_note", needed(thing, "id")),

@@ -1,8 +1,5 @@
 """Paddle's adjustments: what happened to a transaction after it was billed, by `action`.
 
-A refund counts once it is approved. A chargeback is made when the customer has already got the
-money back, so it is a lost dispute; its reverse, an adjustment of its own that names nothing but
-the transaction, wins it back. Therefore a transaction has one dispute, in its newest state.
 A credit moves no money: it lowers the grand total of this transaction while it is unpaid, or of a
 later one. A warning may become a chargeback, and then comes again as one.
 Source: Paddle's documents of the adjustment entity and of credit balances.
@@ -44,6 +41,7 @@ def _about(event: Notification, body: Refund | Dispute) -> Mapped:
 
 
 def _refund(event: Notification) -> Refund:
+    """It counts once it is approved; most of them wait for Paddle's review."""
     thing = event.thing
     return Refund(
         refund_id=scoped("adjustment", thing.needed_id("id")),
@@ -54,6 +52,10 @@ def _refund(event: Notification) -> Refund:
 
 
 def _dispute(event: Notification, state: State) -> Dispute:
+    """A reverse is an adjustment of its own that names nothing but the transaction.
+
+    Therefore a transaction has one dispute, in its newest state.
+    """
     thing = event.thing
     return Dispute(
         dispute_id=scoped("dispute", thing.needed_id("transaction_id")),
@@ -64,6 +66,7 @@ def _dispute(event: Notification, state: State) -> Dispute:
 
 
 def _chargeback_state(event: Notification) -> State:
+    """Approved is lost: Paddle makes a chargeback when the customer has got the money back."""
     match event.thing.text("status"):
         case "pending_approval":
             return "open"

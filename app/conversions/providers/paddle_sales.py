@@ -2,9 +2,7 @@
 
 `totals` is what was billed and never changes; refunds come as adjustments. `total` is after
 discounts and with tax, `grand_total` what is left of it after `credit`: money of an earlier
-transaction, or an unpaid amount that was waived. So gross is the grand total, and base is its
-untaxed part, `grand_total` × (`total` − `tax`) ÷ `total`. (Paddle's own `grand_total_tax` says the
-same, but on older transactions it is the tax of the whole.)
+transaction, or an unpaid amount that was waived.
 Sources: Paddle's documents of the transaction entity and changelog of 8 January 2026.
 """
 
@@ -51,6 +49,10 @@ def _transaction(event: Notification, authority: int) -> Mapped:
 
 
 def _sale(event: Notification, authority: int) -> Payment | None:
+    """Gross is the grand total, base its untaxed part: × (`total` − `tax`) ÷ `total`.
+
+    Paddle's `grand_total_tax` says the same, but on older transactions it is the whole's tax.
+    """
     thing = event.thing
     details = thing.node("details")
     totals = details.node("totals")
