@@ -13,6 +13,7 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,12 +26,27 @@ _WAIT_S = 10
 _PARAMETER = b"click_id="
 
 
+def token_of(connection: socket.socket) -> str:
+    """The click token in the next answer, which has no body; SystemExit if it is no redirect."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        more = connection.recv(4_096)
+        if not more:
+            raise SystemExit(f"the connection was closed after {head!r}")
+        head += more
+    if not head.startswith(b"HTTP/1.1 302"):
+        raise SystemExit(f"not a redirect: {head!r}")
+    return head.partition(_PARAMETER)[2][:LENGTH].decode()
+
+
 @dataclass(slots=True)
 class Load:
     """One run: idle connections, requests under way, and what came of those that are done."""
 
     port: int
     most_connections: int = 500
+    read: Callable[[socket.socket], str] = token_of
+    """Reads an answer and gives what is kept of it as its token."""
     idle: list[socket.socket] = field(default_factory=list)
     due_at: dict[socket.socket, float] = field(default_factory=dict)
     latencies_ms: list[tuple[float, float]] = field(default_factory=list)
@@ -65,23 +81,10 @@ class Load:
         while (left := until - time.monotonic()) > 0 and not (all_there and not self.due_at):
             # `select` waits to the microsecond, where epoll and uvloop round to milliseconds.
             for connection in select.select(list(self.due_at), (), (), left)[0]:
-                self.tokens.append(token_of(connection))
+                self.tokens.append(self.read(connection))
                 due = self.due_at.pop(connection)
                 self.latencies_ms.append((due, (time.monotonic() - due) * 1_000))
                 self.idle.append(connection)
-
-
-def token_of(connection: socket.socket) -> str:
-    """The click token in the next answer, which has no body; SystemExit if it is no redirect."""
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        more = connection.recv(4_096)
-        if not more:
-            raise SystemExit(f"the connection was closed after {head!r}")
-        head += more
-    if not head.startswith(b"HTTP/1.1 302"):
-        raise SystemExit(f"not a redirect: {head!r}")
-    return head.partition(_PARAMETER)[2][:LENGTH].decode()
 
 
 def _connect(port: int) -> socket.socket:

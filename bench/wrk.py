@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONNECTIONS = 64
-_SCRIPT = Path(__file__).with_name("redirects.lua")
+REDIRECTS = Path(__file__).with_name("redirects.lua")
+WEBHOOKS = REDIRECTS.with_name("webhooks.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,13 @@ def installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def load(port: int, folder: Path, *, seconds: int, seed: int) -> Round:
+def load(port: int, folder: Path, *, seconds: int, seed: int, script: Path = REDIRECTS) -> Round:
     """folder: with the requests. The same seed draws the same requests in the same order."""
     # The time-out is only for what hangs: slow answers belong into the latencies.
     options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--timeout", "30s", "--latency"]
     address = f"http://127.0.0.1:{port}"
     done = subprocess.run(
-        ["wrk", *options, "-s", str(_SCRIPT), address, "--", str(folder), str(seed)],
+        ["wrk", *options, "-s", str(script), address, "--", str(folder), str(seed)],
         check=False,
         capture_output=True,
         text=True,
