@@ -14,6 +14,7 @@ from app.conversions import inbox
 from app.core.click_token import ClickToken, sign
 from app.db.engine import Database
 from app.ids import decode, uuid7
+from tests.contract import stripe_invoices as bills
 from tests.contract import stripe_objects as objects
 from tests.contract.stripe_story import Subscriber
 from tests.http.client import Api
@@ -163,3 +164,33 @@ async def _all(selling: Selling, path: str) -> list[Any]:
         if not page["has_more"]:
             return found
         after = f"&starting_after={found[-1]['id']}"
+
+
+@pytest.mark.parametrize("session_first", [True, False])
+async def test_a_promotion_code_earns_without_a_click(
+    selling: Selling, *, session_first: bool
+) -> None:
+    """Only the session tells the code, and only the invoice tells the sale."""
+    made = {
+        "program_id": selling.program["id"],
+        "partner_id": selling.partner["id"],
+        "code": "FALL20",
+        "provider_ids": ["stripe:promo_1"],
+    }
+    await selling.api.post("/codes", made)
+    # A code is somebody's from when it is made.
+    now = int(datetime.now(UTC).timestamp()) + 1
+    session = objects.checkout_session(
+        mode="subscription", payment_intent=None, invoice="in_1", subscription="sub_1", created=now
+    )
+    session["discounts"] = [{"coupon": "Z4OV52SU", "promotion_code": "promo_1"}]
+    told = [
+        objects.event("checkout.session.completed", session, created=now, livemode=True),
+        objects.event("invoice.paid", bills.invoice(paid_at=now), created=now, livemode=True),
+    ]
+    for event in told if session_first else reversed(told):
+        assert (await selling.webhook(event))["state"] == "applied"
+    (commission,) = (await selling.api.get("/commissions"))["data"]
+    assert (commission["amount"], commission["status"]) == (20_00, "pending")
+    whole = await selling.api.get(f"/commissions/{commission['id']}")
+    assert "FALL20" in whole["explanation"][0]["text"]
