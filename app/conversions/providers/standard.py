@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from app.conversions.providers.mapping import (
     NO_HEADERS,
@@ -105,7 +106,7 @@ def _signed_with(
         at = datetime.fromtimestamp(stamp, UTC)
         made = Webhook(secret).sign(message, at, body.decode()).encode()
         return any(hmac.compare_digest(made, one.encode()) for one in signatures)
-    except Exception:  # noqa: BLE001 - secrets and bodies that are none raise many kinds
+    except (ValueError, EmptyWebhookSecretError):
         return False
 
 
