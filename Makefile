@@ -7,7 +7,7 @@ DEMO := $(if $(DATABASE_URL)$(FINDERFEE_DATABASE_URL),,--demo)
 # The sites' script is tested in a real browser, where there is one.
 BROWSER := $(and $(shell command -v chromium),$(shell command -v chromedriver))
 
-.PHONY: help run test check bench faults lock openapi clean
+.PHONY: help run test fuzz check bench faults lock openapi clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -19,6 +19,10 @@ run: .venv/.stamp ## serve on PORT (8000) with an embedded Postgres and demo dat
 test: .venv/.stamp ## all tests, on an embedded Postgres or on TEST_DATABASE_URL
 	$(PYTEST) -n 2 $(if $(BROWSER),,--ignore=tests/browser)
 	@$(if $(BROWSER),:,echo "LEFT OUT: tests/browser, which need chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
+
+fuzz: .venv/.stamp ## the API file for FUZZ_SECONDS (600), with another FUZZ_SEED each time
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) FUZZ_SEED=$(or $(FUZZ_SEED),$(shell date +%s)) \
+		$(PYTEST) -s tests/contract/test_fuzz.py
 
 check: .venv/.stamp ## format, lint, types, import contracts, house rules, openapi.yaml, migrations
 	$(BIN)/ruff format --check .
