@@ -27,6 +27,7 @@ from app.conversions.http import router as webhooks_router
 from app.conversions.privacy import router as customer_privacy_router
 from app.conversions.read import router as conversions_router
 from app.conversions.reconciliations import router as reconciliations_router
+from app.conversions.referring import router as referring_router
 from app.conversions.replays import router as replays_router
 from app.conversions.sources import router as sources_router
 from app.conversions.track import Tracker
@@ -72,6 +73,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     replays_router,
     events_router,
     customers_router,
+    referring_router,
     conversions_router,
     money_router,
     customer_privacy_router,

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app import add_partners
+from app.add_partners import PartnerCreate
 from app.conversions import source_changes
 from app.conversions.source_changes import SourceCreate
 from app.db.tables import Link
 from app.db.tx import Tx
 from app.ids import encode
-from app.program.partners import create as partners
-from app.program.partners.create import PartnerCreate
 from app.program.programs import create as programs
 from app.program.programs.create import ProgramCreate
 from app.secret_keys import SecretKeys
@@ -49,7 +49,7 @@ async def make(tx: Tx, workspace: UUID, keys: SecretKeys) -> Demo:
             plan=_PLAN,
         ),
     )
-    partner = await partners.create(
+    partner = await add_partners.create(
         tx,
         workspace,
         PartnerCreate(program_id=program.id, name="Ana", email="ana@example.com", country="DE"),

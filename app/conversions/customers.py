@@ -11,22 +11,14 @@ from sqlalchemy import select
 from app.auth import Caller, ReadDep, Scope, in_lane, needs
 from app.conversions.read import ConversionOut, CreditOut, conversions
 from app.conversions.requests import OWN, AliasIn, Joining, KnownAlias
+from app.conversions.touches import TouchOut, touches_of
 from app.conversions.track import TrackerDep
 from app.db.tables import Customer
 from app.db.tx import Read, Tx
 from app.errors import Conflict, ConflictingEvent, LaneBusy, NotFound
 from app.openapi import documented
 from app.pages import Order, PageDep, page
-from app.wire import (
-    ClickId,
-    CustomerId,
-    Instant,
-    LinkId,
-    Listed,
-    Out,
-    PartnerId,
-    ProgramId,
-)
+from app.wire import CustomerId, Instant, Listed, Out, ProgramId
 from app.writing import Writes
 
 router: Final = APIRouter(prefix="/customers", tags=["Customers"], route_class=Writes)
@@ -42,17 +34,6 @@ class AliasOut(Out):
 
     namespace: str = Field(examples=["own"])
     external_id: str = Field(examples=["user-17"])
-
-
-class TouchOut(Out):
-    """A click that an event claimed for the customer. partner_id: none if the link is not ours."""
-
-    click_id: ClickId
-    link_id: LinkId
-    partner_id: PartnerId | None
-    program_id: ProgramId | None
-    traffic_class: str
-    at: Instant
 
 
 class BindingOut(Out):
@@ -117,7 +98,7 @@ async def add_alias(
     customer_id: CustomerId, body: AliasIn, caller: Writer, tx: Lane, tracker: TrackerDep
 ) -> CustomerWhole:
     """Give a customer another name. If somebody has it, the two are one from now on, for good."""
-    customer = await _survivor(tx, caller.workspace_id, customer_id)
+    customer = await survivor(tx, caller.workspace_id, customer_id)
     known = await _a_name(tx, caller.workspace_id, customer)
     joining = Joining(known=known, alias=body)
     await tracker.tell_alone(
@@ -129,7 +110,7 @@ async def add_alias(
     return await _whole(tx, caller.workspace_id, customer_id)
 
 
-async def _survivor(read: Read, workspace: UUID, customer: UUID) -> UUID:
+async def survivor(read: Read, workspace: UUID, customer: UUID) -> UUID:
     """The customer itself, or the one that it was joined to; NotFound."""
     row = await read.first(
         select(Customer.id, Customer.merged_into).where(
@@ -151,7 +132,7 @@ async def _a_name(read: Read, workspace: UUID, customer: UUID) -> KnownAlias:
 
 
 async def _whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhole:
-    customer = await _survivor(read, workspace, customer_id)
+    customer = await survivor(read, workspace, customer_id)
     driver = await read.driver()
     row = await driver.fetchrow(
         "SELECT id, email, name, created_at, erased_at FROM customers"
@@ -170,7 +151,7 @@ async def _whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhol
     return CustomerWhole(
         **dict(row),
         aliases=await _aliases(read, workspace, customer),
-        touches=await _touches(driver, workspace, customer),
+        touches=await touches_of(driver, workspace, customer, most=_MOST),
         conversions=await conversions(read, workspace, [r["id"] for r in ids]),
         binding=await _binding(driver, workspace, customer),
     )
@@ -188,24 +169,6 @@ async def _aliases(read: Read, workspace: UUID, customer: UUID) -> list[AliasOut
         _MOST,
     )
     return [AliasOut(**row) for row in rows]
-
-
-async def _touches(driver: Any, workspace: UUID, customer: UUID) -> list[TouchOut]:
-    rows = await driver.fetch(
-        """
-        SELECT DISTINCT ON (t.at, t.click_id) t.click_id, t.link_id, t.traffic_class, t.at,
-          l.partner_id, l.program_id
-        FROM touches t
-        JOIN events e ON e.workspace_id = t.workspace_id AND e.id = t.event_id
-        LEFT JOIN links l ON l.workspace_id = t.workspace_id AND l.id = t.link_id
-        WHERE t.workspace_id = $1 AND e.customer_id = $2
-        ORDER BY t.at DESC, t.click_id LIMIT $3
-        """,
-        workspace,
-        customer,
-        _MOST,
-    )
-    return [TouchOut(**row) for row in rows]
 
 
 async def _binding(driver: Any, workspace: UUID, customer: UUID) -> BindingOut | None:

@@ -30,7 +30,7 @@ class Raw:
 
 
 def read_again(raw: Raw) -> Json | None:
-    """The canonical event without its touches, which only the keys of that day verify."""
+    """The canonical event without its clicks, whose tokens only the keys of that day verify."""
     if raw.provider == "api":
         try:
             # A request without a time of its own was given that of its arrival.
@@ -49,5 +49,10 @@ def read_again(raw: Raw) -> Json | None:
             return None
         meaning = reading
     again = mapped_json(meaning, (), raw.program_ids)
-    del again["touches"]
-    return again
+    return without_clicks(again)
+
+
+def without_clicks(event: Json) -> Json:
+    """An event in canonical form, with what was told of whom it came from."""
+    told = [t for t in event["touches"] if "click_id" not in t and "invalid" not in t]
+    return {**event, "touches": told}

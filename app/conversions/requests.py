@@ -219,12 +219,33 @@ class Joining(In):
         )
 
 
-TrackIn = LeadIn | SaleIn | RefundIn | Joining | DealLink
+class Referring(In):
+    """As stored: who is named as the referrer of a customer became a partner of a program."""
+
+    known: KnownAlias
+    partner_id: PartnerId
+    program_id: ProgramId
+
+    def mapped(self, received_at: datetime) -> Mapped:
+        known = Alias(self.known.namespace, self.known.external_id)
+        who = person_name(known.namespace, known.external_id)
+        return Mapped(
+            external_id=f"referrer:{self.partner_id}:{self.program_id}:{who}",
+            kind="named",
+            occurred_at=received_at,
+            body=Named(),
+            contact=Contact((known,)),
+            type="customer.referrer",
+        )
+
+
+TrackIn = LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink
 BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "track.lead": LeadIn,
     "track.sale": SaleIn,
     "track.refund": RefundIn,
     "customer.alias": Joining,
+    "customer.referrer": Referring,
     DEAL_LINKED: DealLink,
 }
 """How a stored body of ours is read again."""
@@ -238,6 +259,7 @@ __all__ = [
     "Joining",
     "KnownAlias",
     "LeadIn",
+    "Referring",
     "RefundIn",
     "SaleIn",
     "TrackIn",

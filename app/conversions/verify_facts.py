@@ -8,7 +8,7 @@ import asyncpg
 
 from app.conversions.canon import dumps, event_json
 from app.conversions.finding import Finding
-from app.conversions.raw import Raw, read_again
+from app.conversions.raw import Raw, read_again, without_clicks
 from app.conversions.replay import Replay
 from app.core.events import Event
 from app.ids import encode
@@ -69,7 +69,6 @@ def _event(event: Event, row: Mapping[str, Any]) -> list[Finding]:
     )
     if again is None:
         return [Finding(place, "its raw bytes no longer mean an event")]
-    without_touches = {k: v for k, v in row["mapped"].items() if k != "touches"}
-    if dumps(again) != dumps(without_touches):
+    if dumps(again) != dumps(without_clicks(row["mapped"])):
         return [Finding(place, "its raw bytes mean another fact than is stored")]
     return []

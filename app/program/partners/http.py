@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from app.add_partners import EnrollmentCreate, PartnerCreate, create, enroll
 from app.auth import Caller, ReadDep, Scope, TxDep, in_lane, needs
 from app.db.tables import Enrollment, EnrollmentState, Link, Partner, PartnerMember
 from app.db.tx import Read, Tx
@@ -15,7 +16,6 @@ from app.errors import Conflict, NotFound
 from app.openapi import documented
 from app.pages import Order, PageDep, page
 from app.program.partners.change import PartnerUpdate, archive, change
-from app.program.partners.create import EnrollmentCreate, PartnerCreate, create, enroll
 from app.tracking_links import BaseUrl, LinkOut, select_links
 from app.wire import Instant, Listed, Out, PartnerId, ProgramId
 from app.writing import Writes
