@@ -11,6 +11,7 @@ import asyncpg
 from app.conversions import about
 from app.conversions.about import Person
 from app.conversions.cut_clicks import cut_clicks
+from app.conversions.deals_about import forget_deals
 from app.db.engine import Database
 from app.db.tx import Tx
 from app.erasures import ErasureOut, latest, record
@@ -61,6 +62,7 @@ async def _erase(
 ) -> ErasureOut:
     driver = await tx.driver()
     counts = {
+        "deals": await forget_deals(driver, workspace, someone),
         "contacts": await _blank_contacts(driver, workspace, someone),
         "aliases": await _blank_aliases(driver, workspace, someone),
         **await cut_clicks(driver, workspace, events),

@@ -1,8 +1,7 @@
 """Everything that is held about a customer, as one document that a person can be handed."""
 
-from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, Literal, Self
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +9,8 @@ from pydantic import Field
 
 from app.conversions import about
 from app.conversions.about import Person
+from app.conversions.deals_about import RegisteredOut, deals_about
+from app.conversions.received import ReceivedOut
 from app.db.tx import Read
 from app.errors import FieldError, InvalidRequest
 from app.ids import MalformedIdError, decode
@@ -19,11 +20,9 @@ from app.wire import (
     ClickId,
     ConversionId,
     CustomerId,
-    EventId,
     Instant,
     LinkId,
     Out,
-    SourceId,
 )
 
 MOST: Final = 1_000
@@ -101,37 +100,6 @@ class BoughtOut(Out):
     recorded_at: Instant
 
 
-class ReceivedOut(Out):
-    """A message about the customer. understood: what it meant to us; none if nothing.
-
-    state: of the event, or `conflicting` if its key is taken by another message. body: as it was
-    received; none once it is erased or past its retention. encoding: of the body in this document.
-    """
-
-    id: EventId
-    source_id: SourceId | None
-    type: str
-    external_id: str
-    state: str
-    occurred_at: Instant | None
-    received_at: Instant
-    understood: dict[str, Any] | None
-    encoding: Literal["utf-8", "base64"] | None
-    body: str | None
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
-        encoding, body = _shown(row["body"])
-        plain = ("id", "type", "external_id", "state", "occurred_at", "received_at")
-        return cls(
-            **{name: row[name] for name in plain},
-            source_id=None if row["source"] == "api" else UUID(row["source"]),
-            understood=row["mapped"],
-            encoding=encoding,
-            body=body,
-        )
-
-
 class LeftOut(Out):
     """How many older ones are not in the document."""
 
@@ -148,6 +116,7 @@ class CustomerExport(Out):
     touches: list[TouchedOut]
     conversions: list[BoughtOut]
     left_out: LeftOut = Field(description="Over the limit of 1,000 each.")
+    deals: list[RegisteredOut]
     events: list[ReceivedOut]
     has_more: bool
 
@@ -171,6 +140,7 @@ async def export_customer(
         touches=[TouchedOut(**row) for row in touches],
         conversions=[BoughtOut(**row) for row in bought],
         left_out=LeftOut(aliases=more_aliases, touches=more_touches, conversions=more_bought),
+        deals=await deals_about(driver, workspace, someone),
         events=[ReceivedOut.of(row) for row in received],
         has_more=has_more,
     )
@@ -289,12 +259,3 @@ def _first(rows: Rows, wanted: Page) -> int:
         remedy = "Send the last event's id of the page before."
         place = FieldError("query/starting_after", "Not a message about this customer", remedy)
         raise InvalidRequest(errors=[place]) from error
-
-
-def _shown(body: bytes | None) -> tuple[Literal["utf-8", "base64"] | None, str | None]:
-    if body is None:
-        return None, None
-    try:
-        return "utf-8", body.decode()
-    except UnicodeDecodeError:
-        return "base64", b64encode(body).decode()

@@ -22,6 +22,7 @@ def upgrade() -> None:
     for column in PERSONAL:
         # The planner's statistics are copies of values, which outlive the rows.
         op.execute(f"ALTER TABLE deal_prospects ALTER COLUMN {column} SET STATISTICS 0")
+    op.execute("ALTER TABLE deals ALTER COLUMN product SET STATISTICS 0")
     op.execute("ALTER TABLE deal_states ALTER COLUMN reason SET STATISTICS 0")
 
 

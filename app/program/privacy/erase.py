@@ -2,9 +2,18 @@
 
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 
-from app.db.tables import Link, Partner, PartnerMember, Program
+from app.db.tables import (
+    Deal,
+    DealKey,
+    DealProspect,
+    DealState,
+    Link,
+    Partner,
+    PartnerMember,
+    Program,
+)
 from app.db.tx import Tx
 from app.enrollments import retire
 from app.erasures import ErasureOut, latest, record
@@ -28,6 +37,7 @@ async def erase_partner(tx: Tx, workspace: UUID, partner_id: UUID, *, key: UUID)
         "external_ids": await _blank_external_id(tx, partner_id),
         "archived_links": await retire(tx, workspace, partner_id),
         "links": await _blank_links(tx, workspace, partner_id),
+        "deals": await _forget_prospects(tx, workspace, partner_id),
     }
     before = await latest(tx, workspace, partner_id)
     if before is not None and not any(counts.values()):
@@ -83,3 +93,27 @@ async def _blank_links(tx: Tx, workspace: UUID, partner: UUID) -> int:
         .values(subs={}, utm={}, asset_id=None, destination=home.scalar_subquery())
     )
     return int(blanked.rowcount)
+
+
+async def _forget_prospects(tx: Tx, workspace: UUID, partner: UUID) -> int:
+    """Whom its deals name, and what was written beside them: told by the partner, for its sake.
+
+    It can earn by none of them any more, so their locks end now.
+    """
+    own = select(Deal.id).where(Deal.workspace_id == workspace, Deal.partner_id == partner)
+    gone = await tx.execute(
+        delete(DealProspect).where(
+            DealProspect.workspace_id == workspace, DealProspect.deal_id.in_(own)
+        )
+    )
+    await tx.execute(
+        delete(DealKey).where(DealKey.workspace_id == workspace, DealKey.deal_id.in_(own))
+    )
+    await tx.execute(
+        update(DealState)
+        .where(DealState.workspace_id == workspace, DealState.deal_id.in_(own))
+        .values(reason="")
+    )
+    ended = func.least(Deal.lock_until, func.clock_timestamp())
+    await tx.execute(update(Deal).where(Deal.id.in_(own)).values(product="", lock_until=ended))
+    return int(gone.rowcount)

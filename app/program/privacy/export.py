@@ -9,6 +9,8 @@ from sqlalchemy import Executable, Row, Select, func, select
 from app.db.tables import (
     Account,
     Commission,
+    Deal,
+    DealProspect,
     EnrollmentState,
     Link,
     Partner,
@@ -81,6 +83,19 @@ class LinksLeftOut(Out):
     commissions: int
 
 
+class DealOut(Out):
+    """A prospect that the partner registered. stage: as written last."""
+
+    company: str
+    domain: str
+    contact_name: str
+    contact_email: str
+    product: str
+    note: str
+    stage: str
+    registered_at: Instant
+
+
 class PartnerExport(Out):
     """clicks on the links are counted; who made them is the visitors' data and not in it."""
 
@@ -94,6 +109,7 @@ class PartnerExport(Out):
     enrollments: list[PlaceOut]
     links: list[LinkOut]
     commissions: list[EarnedOut]
+    deals: list[DealOut]
     outstanding: list[OwedOut]
     left_out: LinksLeftOut
 
@@ -119,6 +135,7 @@ async def export_partner(
         enrollments=[PlaceOut(**row) for row in await read.dicts(_places(workspace, partner_id))],
         links=[LinkOut.of(row, base_url) for row in links],
         commissions=[EarnedOut(**row._mapping) for row in earned],  # noqa: SLF001 (public)
+        deals=[DealOut(**row) for row in await read.dicts(_deals(workspace, partner_id))],
         outstanding=await outstanding(read, workspace, partner_id),
         left_out=LinksLeftOut(links=more_links, commissions=more_earned),
     )
@@ -202,4 +219,18 @@ def _commissions(workspace: UUID, partner: UUID) -> Select[Any]:
         select(*columns)
         .where(Commission.workspace_id == workspace, Commission.partner_id == partner)
         .order_by(Commission.recorded_at.desc(), Commission.id.desc())
+    )
+
+
+def _deals(workspace: UUID, partner: UUID) -> Executable:
+    told: Sequence[Any] = (
+        DealProspect.company, DealProspect.domain, DealProspect.contact_name,
+        DealProspect.contact_email, DealProspect.note,
+    )  # fmt: skip
+    return (
+        select(*told, Deal.product, Deal.stage, Deal.registered_at)
+        .join(Deal, Deal.id == DealProspect.deal_id)
+        .where(DealProspect.workspace_id == workspace, Deal.partner_id == partner)
+        .order_by(Deal.registered_at.desc(), Deal.id.desc())
+        .limit(MOST)
     )
