@@ -38,9 +38,10 @@ bench: .venv/.stamp ## redirects and decisions per second, beside plain rivals; 
 faults: .venv/.stamp ## what holds when processes, Postgres, disks and clocks fail; Linux, root, gcc, strace
 	$(BIN)/python -m faults $(FAULTS)
 
-openapi: .venv/.stamp ## write openapi.yaml from the code
+openapi: .venv/.stamp ## write openapi.yaml and the schema of own events from the code
 	$(BIN)/python -m app openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
+	$(BIN)/python -m app.conversions.providers.standard_schema > docs/standard-webhooks.schema.json
 
 lock: .venv/.stamp ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

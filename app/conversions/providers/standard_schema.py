@@ -16,7 +16,15 @@ from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter
 from app.conversions.providers.mapping import Contact, Mapped
 from app.conversions.providers.shapes import distinct
 from app.conversions.providers.track import OWN, invoice_key, own_aliases, subscription_key
-from app.conversions.requests import AliasIn, Clicked, LeadIn, RefundIn, SaleIn
+from app.conversions.requests import (
+    AliasIn,
+    Clicked,
+    CodeText,
+    LeadIn,
+    ReferrerIn,
+    RefundIn,
+    SaleIn,
+)
 from app.core.events import Churn, Dispute, Named
 from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant
 
@@ -76,10 +84,12 @@ class CancellationIn(In):
 
 
 class CustomerIn(Clicked):
-    """What became known of a customer: names, clicks, a country. Nothing was bought."""
+    """What became known of a customer: names, clicks, a code, a country. Nothing was bought."""
 
     customer_external_id: ExternalId = Field(examples=["user-17"])
     customer_aliases: Annotated[list[AliasIn], Field(max_length=20)] = []  # noqa: RUF012
+    code: CodeText | None = None
+    referrer: ReferrerIn | None = None
     customer_email: Email | None = None
     customer_name: Annotated[str, StringConstraints(max_length=200)] = ""
     customer_country: Country | None = None
@@ -93,6 +103,8 @@ class CustomerIn(Clicked):
             occurred_at=self.occurred_at or sent_at,
             body=Named(),
             click_ids=distinct(self.tokens),
+            codes=(self.code,) if self.code else (),
+            referrers=(self.referrer.named,) if self.referrer else (),
             country=self.customer_country or "",
             contact=Contact(
                 own_aliases(self.customer_external_id, others),
