@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.db.engine import Database
 from tests.contract import stripe_invoices as invoices
 from tests.contract import stripe_objects as objects
+from tests.contract import stripe_reversals as reversals
 from tests.http.client import new_workspace
 from tests.http.selling import Selling, open_selling, verified
 
@@ -54,6 +55,10 @@ STRIPE: dict[str, Callable[[], dict[str, Any]]] = {
     "charge.succeeded": objects.charge,
     "charge.refunded": lambda: objects.charge(amount_refunded=1_000),
     "refund.created": objects.refund,
+    "charge.dispute.created": reversals.dispute,
+    "charge.dispute.closed": lambda: reversals.dispute(status="lost"),
+    "credit_note.created": reversals.credit_note,
+    "customer.discount.created": reversals.discount,
 }
 LEAVES = (
     st.none()
