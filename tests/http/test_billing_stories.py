@@ -194,3 +194,30 @@ async def test_a_secret_of_another_form_makes_no_source(billing: Billing) -> Non
         problem = await billing.selling.api.post("/sources", body, status=422)
         assert problem["errors"][0]["place"] == "body/signing_secrets/0"
         assert problem["errors"][0]["remedy"]
+
+
+async def test_a_discount_earns_without_a_click(billing: Billing) -> None:
+    """Paddle tells the discount's id, Chargebee the coupon that was typed."""
+    made = {
+        "program_id": billing.selling.program["id"],
+        "partner_id": billing.selling.partner["id"],
+        "code": "FALL20",
+        "provider_ids": ["paddle:dsc_fall"],
+    }
+    await billing.selling.api.post("/codes", made)
+    # A code is somebody's from when it is made.
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    at = int(now.timestamp()) + 1
+    if billing.provider == "paddle":
+        thing = paddle_objects.transaction(discount="dsc_fall", at=now)
+        event = paddle_objects.notification("transaction.completed", thing, at=now)
+    else:
+        discounts = [chargebee_objects.coupon("Fall20")]
+        thing = chargebee_objects.invoice(discounts=discounts, paid_at=at)
+        event = chargebee_objects.event("payment_succeeded", invoice=thing, at=at)
+    await billing.post(event)
+    await billing.settle()
+    (commission,) = (await billing.selling.api.get("/commissions"))["data"]
+    assert (commission["amount"], commission["status"]) == (20_00, "pending")
+    whole = await billing.selling.api.get(f"/commissions/{commission['id']}")
+    assert [reason for reason in whole["explanation"] if "FALL20" in reason["text"]]

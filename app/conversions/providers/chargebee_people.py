@@ -49,6 +49,6 @@ def _coupons(thing: Node) -> tuple[str, ...]:
     return distinct(
         code
         for coupon, typed in named
-        for code in (f"chargebee:{coupon}" if coupon else "", typed or coupon)
+        for code in (typed or coupon, f"chargebee:{coupon}" if coupon else "")
         if code
     )

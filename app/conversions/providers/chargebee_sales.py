@@ -101,15 +101,15 @@ def _subscription(thing: Node) -> str:
 
 
 def _coupons(thing: Node) -> tuple[str, ...]:
-    """Discounts by coupon: the coupon's id, and what the buyer typed.
+    """Discounts by coupon: what the buyer typed, and the coupon's id.
 
-    That is a code of the coupon's set, or the coupon's id itself.
+    The first is a code of the coupon's set, or the coupon's id itself.
     """
     coupons = [row for row in thing.nodes("discounts") if row.text("entity_type") in _COUPONS]
     named = [(row.text("entity_id"), row.text("coupon_set_code")) for row in coupons]
     return distinct(
         code
         for coupon, typed in named
-        for code in (f"chargebee:{coupon}" if coupon else "", typed or coupon)
+        for code in (typed or coupon, f"chargebee:{coupon}" if coupon else "")
         if code
     )
