@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from app.core.plans import Plan, parse
-from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
+from app.core.world import CodeFact, Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
 
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)
 HEARD = START + timedelta(days=100)
@@ -24,6 +24,14 @@ LINKS = {
     for q, partner in enumerate(PARTNERS)
 }
 UNKNOWN_LINK = UUID(int=0xCF)
+CODES = {
+    UUID(int=0xE0): ("SPRING", PROGRAMS[0], PARTNERS[1]),
+    UUID(int=0xE1): ("WINTER", PROGRAMS[1], PARTNERS[2]),
+}
+CODE_NAMES = ("SPRING", "WINTER", "stripe:promo_1")
+"""The last one is SPRING for a while."""
+REFERRERS = {"a:ben": PARTNERS[0], "a:dan": PARTNERS[2]}
+"""Customers who are partners."""
 CURRENCIES = ("eur", "jpy", "kwd")
 """Two, no and three decimals."""
 
@@ -33,6 +41,7 @@ RULES: dict[str, dict[str, Any]] = {
     "flat": {"pay": {"flat": {"amount": 777, "currency": "jpy"}}, "match": {"countries": ["DE"]}},
     "lead": {"match": {"kind": "lead"}, "pay": {"flat": {"amount": 200, "currency": "eur"}}},
     "clicked": {"when": 'touch.kind == "click"', "pay": {"percent_bps": 1_700}},
+    "coded": {"when": 'touch.code == "SPRING"', "pay": {"percent_bps": 1_900}},
     "base": {"pay": {"percent_bps": 1_111, "months": 3}},
     "fifth": {"pay": {"percent_bps": 2_000}},
 }
@@ -58,7 +67,14 @@ def worlds(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> World:
         for program in PROGRAMS
         for partner in PARTNERS
     }
-    return World({i: LinkFact(i, *whose) for i, whose in LINKS.items()}, programs, enrollments)
+    return World(
+        links={i: LinkFact(i, *whose) for i, whose in LINKS.items()},
+        programs=programs,
+        enrollments=enrollments,
+        codes={i: CodeFact(i, *whose, draw(_validity())) for i, whose in CODES.items()},
+        code_names=_code_names(),
+        referrers=REFERRERS,
+    )
 
 
 def world_of(*plans: Plan) -> World:
@@ -107,7 +123,7 @@ def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
                 (
                     ("base",),
                     ("new", "lead", "early"),
-                    ("flat", "clicked"),
+                    ("flat", "clicked", "coded"),
                     ("lead", "clicked", "base"),
                     ("new", "base", "early"),
                 )
@@ -128,6 +144,18 @@ def _states() -> st.SearchStrategy[tuple[Dated, ...]]:
         Dated(START + timedelta(days=40), "active"),
     )
     return st.sampled_from((always, always, always, always, interrupted))
+
+
+def _validity() -> st.SearchStrategy[tuple[Dated, ...]]:
+    always = (Dated(LONG_AGO, "active"),)
+    return st.sampled_from((always, (*always, Dated(START + timedelta(days=20), "ended"))))
+
+
+def _code_names() -> dict[str, tuple[Dated, ...]]:
+    names = {code: (Dated(LONG_AGO, str(i)),) for i, (code, _, _) in CODES.items()}
+    spring = next(iter(CODES))
+    promo = (Dated(LONG_AGO, str(spring)), Dated(START + timedelta(days=40), ""))
+    return {**names, "stripe:promo_1": promo}
 
 
 def _countries() -> st.SearchStrategy[tuple[Dated, ...]]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.core.events import (
     Body,
     ClickTouch,
+    CodeTouch,
     Dispute,
     Event,
     InvalidToken,
@@ -22,6 +23,7 @@ from app.core.events import (
     Line,
     Named,
     Payment,
+    ReferrerTouch,
     Refund,
     RefundTotal,
     Tie,
@@ -29,9 +31,11 @@ from app.core.events import (
 )
 from app.core.world import World
 from tests.core.made_worlds import (
+    CODE_NAMES,
     CURRENCIES,
     HEARD,
     LINKS,
+    PARTNERS,
     PROGRAMS,
     START,
     UNKNOWN_LINK,
@@ -55,16 +59,25 @@ def brief(event: Event) -> str:
     body = ", ".join(
         f"{f.name}={getattr(event.body, f.name)!r}" for f in fields(event.body) if f.name != "lines"
     )
-    touches = [
-        f"{_days(t.at)} {t.traffic_class} {t.link_id.int:x}" if isinstance(t, ClickTouch) else "?"
-        for t in event.touches
-    ]
+    touches = [_brief_touch(touch) for touch in event.touches]
     names = " ".join((*event.people, *event.payments))
     programs = [f"{program.int:x}" for program in event.program_ids]
     return (
         f"  {_days(event.occurred_at)} {event.kind} {event.source}/{event.external_id} [{names}]"
         f" {body} {touches or ''} {event.country} {programs or ''}"
     )
+
+
+def _brief_touch(touch: Touch) -> str:
+    match touch:
+        case ClickTouch():
+            return f"{_days(touch.at)} {touch.traffic_class} {touch.link_id.int:x}"
+        case CodeTouch(code, _):
+            return code
+        case ReferrerTouch(partner, person, _):
+            return f"by {partner.int:x}" if partner else f"by {person}"
+        case _:
+            return "?"
 
 
 def _days(at: datetime) -> str:
@@ -113,14 +126,20 @@ class _Teller:
         taken = {external_id for _, external_id in self.events}
         free = [x for n in range(100) if (x := f"x{n:02}") not in taken]
         external_id = more.pop("external_id", None) or self.draw(st.sampled_from(free))
+        at = more.pop("at", None) or self.at()
+        touches = tuple(
+            replace(t, at=at) if isinstance(t, CodeTouch | ReferrerTouch) else t
+            for t in more.pop("touches", ())
+        )
         event = Event(
             id=UUID(int=0),
             source=source,
             external_id=external_id,
             kind=kind,  # type: ignore[arg-type]
-            occurred_at=more.pop("at", None) or self.at(),
+            occurred_at=at,
             received_at=HEARD,
             body=body,
+            touches=touches,
             **more,
         )
         return self.events.setdefault((source, external_id), event)
@@ -137,8 +156,15 @@ class _Teller:
         return tuple(self.touch() for _ in range(self.draw(st.sampled_from((0, 0, 1, 1, 2)))))
 
     def touch(self) -> Touch:
-        if self.draw(st.integers(0, 11)) == 0:
+        which = self.draw(st.integers(0, 11))
+        if which == 0:
             return InvalidToken(0)
+        if which in {1, 2}:
+            return CodeTouch(self.draw(st.sampled_from((*CODE_NAMES, "NOBODYS"))), START)
+        if which == 3:
+            partner = self.draw(st.sampled_from((None, *PARTNERS)))
+            person = "" if partner else self.draw(st.sampled_from(("a:ann", "a:ben", "a:dan")))
+            return ReferrerTouch(partner, person, START)
         link = self.draw(st.sampled_from((*LINKS, *LINKS, UNKNOWN_LINK)))
         days = self.draw(st.sampled_from((-30, -30, -3, -1, -1, 0, 1, 31)))
         seconds = self.draw(st.sampled_from((0, 0, 5, 6)))
