@@ -33,6 +33,9 @@ REFUSED = {
     "POST /v1/plans/{plan_id}/publish": 409,
     "POST /v1/partners/{partner_id}/enrollments": 409,
     "POST /v1/domains/{domain_id}/verify": 409,
+    "POST /v1/customers/{customer_id}/partner": 422,
+    "POST /v1/deals/{deal_id}/qualify": 409,
+    "POST /v1/deals/{deal_id}/win": 409,
 }
 """What the owner may not do with what it has; each is done another way below."""
 WRITES = sorted(route for route in CASES.keys() - WITHOUT if route.split()[0] in METHODS)
@@ -67,10 +70,15 @@ async def test_what_is_refused_above_takes_a_key_too(
     draft = await api.post(f"/programs/{owned['program']}/plans", {"plan": PLAN})
     other = await make_program(api, name="Other")
     place = {"program_id": other["id"]}
+    person = {"program_id": other["id"], "name": "C", "email": "c@example.com"}
     assert await _twice(first, "POST", "/workspaces", {"name": "W", "mode": "test"}) == 201
     assert await _twice(api, "DELETE", f"/keys/{key['id']}", None) == 200
     assert await _twice(api, "POST", f"/plans/{draft['id']}/publish", {}) == 200
     assert await _twice(api, "POST", f"/partners/{owned['partner']}/enrollments", place) == 201
+    assert await _twice(api, "POST", f"/customers/{owned['customer']}/partner", person) == 201
+    await api.post(f"/deals/{owned['deal']}/accept", {}, status=200)
+    for step in ("qualify", "win"):
+        assert await _twice(api, "POST", f"/deals/{owned['deal']}/{step}", {}) == 200
 
 
 async def _twice(api: Api, method: str, path: str, body: Any) -> int:
