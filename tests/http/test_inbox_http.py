@@ -250,3 +250,48 @@ async def test_what_an_older_reader_ignored_is_taken_up_when_it_comes_again(
 async def test_a_wrong_range_is_refused(selling: Selling, wrong: dict[str, Any]) -> None:
     problem = await selling.api.post("/events/replay", {**SPAN, "state": "dead", **wrong}, 422)
     assert problem["errors"][0]["place"].startswith("body")
+
+
+HOSTILE = [
+    (b'"amount":3000', b'"amount":1,"amount":3000'),
+    (b'"amount":3000', b'"amount":' + b"9" * 4_000),
+    (b'"amount":3000', b'"amount":18446744073709551617'),
+    (b'"amount":3000', b'"amount":3e3'),
+    (b'"amount":3000', b'"amount":1e999'),
+    (b'"amount":3000', b'"amount":NaN'),
+    (b'"metadata":{}', b'"metadata":{"a":"\\u0000"}'),
+    (b'"metadata":{}', b'"metadata":{"a":"\\ud800"}'),
+    (b'"metadata":{}', b'"metadata":' + b'{"a":' * 900 + b"1" + b"}" * 900),
+    (b'"metadata":{}', b'"metadata":' + b"[" * 100_000 + b"]" * 100_000),
+    (b'"metadata":{}', b'"metadata":[{}]'),
+    (b'"type":"refund.created"', b'"type":"' + b"x" * 1_900_000 + b'"'),
+    (b'"type":"refund.created"', b'"type":"\\u0000"'),
+    (b'{"id":"evt_', b'\xef\xbb\xbf{"id":"evt_'),
+    (b'{"id":"evt_', b'{"id":"' + "é".encode() * 10_000),
+    (b'{"id":"evt_', b'{"id":[],"id":"evt_'),
+]
+
+
+@pytest.mark.parametrize(("plain", "hostile"), HOSTILE)
+async def test_signed_bytes_of_any_kind_are_kept_and_harmless(
+    selling: Selling, plain: bytes, hostile: bytes
+) -> None:
+    thing = refund(created=at())
+    body = objects.encoded(objects.event("refund.created", thing, livemode=True, created=at()))
+    assert plain in body
+    spoiled = body.replace(plain, hostile, 1)
+    event = await selling.webhook(spoiled)
+    assert event["state"] in {"dead", "ignored", "parked"}
+    assert event["outcome"]["reasons"]
+    async with selling.database.read() as read:
+        kept = await read.scalar(
+            text("SELECT body FROM event_bodies WHERE workspace_id = :workspace").bindparams(
+                workspace=selling.workspace
+            )
+        )
+    assert kept == spoiled
+    again = await selling.webhook(spoiled)
+    assert (again["id"], again["conflicts"]) == (event["id"], 0)
+    await selling.api.post(f"/events/{event['id']}/replay", status=202)
+    await settled(selling)
+    assert (await selling.stored())["events"] == 1
