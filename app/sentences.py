@@ -110,8 +110,8 @@ def wire_params(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def sentence(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of a code. params: as `wire_params` gives them; what is missing reads `?`."""
-    words = _Words({name: _in_words(name, value, params) for name, value in params.items()})
-    words |= _touch_words(params)
+    told = {name: _in_words(name, value, params) for name, value in params.items()}
+    words = _Words({**_touch_words(params), **told})
     if code == "rule_paid":
         words["how"] = _how(params, words)
     return SENTENCES[code].format_map(words)
