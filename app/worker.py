@@ -199,7 +199,7 @@ LOOPS: Final = (
     Loop("reconciliations", 2, reconcile_sources),
     Loop("salts", ROUND_S, tend_salts),
     Loop("deals", 1, tell_of_deals),
-    Loop("deals' customers", 10, find_deals_customers),
+    Loop("deals' customers", 5, find_deals_customers),
 )
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", make_partitions_ahead),
