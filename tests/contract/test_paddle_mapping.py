@@ -176,6 +176,15 @@ def test_an_adjustment_means_what_its_action_and_status_say(
         assert adjusted(kind, action=action, status=status) == body
 
 
+def test_a_refund_of_tax_alone_takes_nothing_back_unless_tax_earns() -> None:
+    thing = objects.adjustment(total=2_000)
+    thing["totals"] |= {"subtotal": "0", "tax": "2000"}
+    told = notification("adjustment.created", thing)
+    assert isinstance(means(told), Ignored)
+    body = mapped(told, with_tax=True).body
+    assert body == replace(REFUND, amount=2_000)
+
+
 def test_refunds_are_dated_by_their_event() -> None:
     told = notification("adjustment.updated", objects.adjustment(), at=NOW - timedelta(hours=1))
     assert mapped(told).occurred_at == NOW - timedelta(hours=1)

@@ -17,7 +17,7 @@ State = Literal["open", "won", "lost"]
 def adjustment(event: Notification) -> Mapped | Ignored:
     """One adjustment in one state."""
     match event.thing.text("action"):
-        case "refund":
+        case "refund" if event.with_tax or not _of_tax_alone(event):
             return _about(event, _refund(event))
         case "chargeback":
             return _about(event, _dispute(event, _chargeback_state(event)))
@@ -49,6 +49,12 @@ def _refund(event: Notification) -> Refund:
         currency=thing.currency("currency_code"),
         counts=thing.text("status") == "approved",
     )
+
+
+def _of_tax_alone(event: Notification) -> bool:
+    """Buyers who tell their VAT number later get the tax back, of which nobody earned anything."""
+    totals = event.thing.node("totals")
+    return "subtotal" in totals and totals.needed_digits("subtotal") == 0
 
 
 def _dispute(event: Notification, state: State) -> Dispute:
