@@ -18,8 +18,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "touch_counted": "{touch}{place} of {partner_id} at {at} counts.",
     "touch_not_chosen": "{touch} of {partner_id} was eligible, but {model} picks another one.",
     "outranked": "{touch} of {partner_id} was eligible, but a {winner} goes before it.",
-    "code_unknown": "The code `{code}` is none of this workspace.",
-    "code_not_valid": "The code `{code}` was not valid at {at}.",
+    "code_unknown": "No code of this workspace is {code}.",
+    "code_not_valid": "The code {code} was not valid at {at}.",
     "referrer_unknown": "The one who is named as the referrer is no partner yet.",
     "self_referral": "The customer is the one who referred, and nobody earns on oneself.",
     "token_invalid": "Click id number {position} is none of ours, so it counts nothing.",
@@ -166,6 +166,8 @@ def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
         return str(value).upper()
     if name == "age_s" and isinstance(value, int):
         return _duration(value)
+    if name == "code":
+        return f"`{value}`" if value else "like what was typed"
     if isinstance(value, list | tuple):
         return ", ".join(str(part) for part in value) or "none"
     return str(value) if value != "" else "none"
