@@ -8,9 +8,9 @@ import pytest
 from app.conversions.providers import stripe
 from app.conversions.providers.mapping import Ignored, Mapped, Meaning
 from app.core.events import Payment, Refund
+from tests.contract.oddities import sound
 from tests.contract.stripe_objects import Json, encoded, event
 from tests.contract.stripe_reading import NOW, mapped, means
-from tests.contract.test_stripe_refusals import sound
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "stripe"
 pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the published fixtures are not here")
@@ -87,7 +87,7 @@ def test_any_object_under_any_type_is_survived() -> None:
     things = [published(path.stem) for path in FIXTURES.glob("*.json")]
     for kind in (*stripe.EVENT_TYPES, "invoice.payment_succeeded"):
         for thing in things:
-            assert sound(means(event(kind, thing)))
+            assert sound(means(event(kind, thing)), NOW)
 
 
 def test_published_invoice_is_a_sale_once_paid() -> None:

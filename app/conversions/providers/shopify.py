@@ -13,8 +13,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-import orjson
-
 from app.conversions.providers import shopify_orders, shopify_people
 from app.conversions.providers.mapping import (
     NO_HEADERS,
@@ -24,7 +22,7 @@ from app.conversions.providers.mapping import (
     Senseless,
     body_digest,
 )
-from app.conversions.providers.shapes import Node, ShapeError
+from app.conversions.providers.shapes import Node, ShapeError, root
 from app.conversions.providers.shopify_shapes import (
     DELIVERY_ID,
     EVENT_ID,
@@ -101,7 +99,7 @@ def read(
     if reader is None:
         return Ignored(external_id, because("event_ignored", type=known), known)
     try:
-        thing = Node(_object(body), "")
+        thing = root(body)
         if (tested := _is_test(thing, headers)) is not None and tested == live:
             return Ignored(external_id, because("other_mode", livemode=not tested), known)
         return reader(
@@ -146,13 +144,3 @@ def _signed_with(secret: str, sent: str, body: bytes) -> bool:
 def _senseless(external_id: str, wrong: ShapeError, topic: str = "") -> Senseless:
     reason = because("senseless", place=wrong.place, problem=wrong.problem)
     return Senseless(external_id, reason, topic)
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ShapeError("body", "not JSON") from None
-    if not isinstance(parsed, dict):
-        raise ShapeError("body", "not a JSON object")
-    return parsed

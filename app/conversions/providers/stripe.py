@@ -5,7 +5,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-import orjson
 from stripe import WebhookSignature
 
 from app.conversions.providers import (
@@ -16,7 +15,7 @@ from app.conversions.providers import (
     stripe_ties,
 )
 from app.conversions.providers.mapping import Ignored, Mapped, Meaning, Senseless, body_digest
-from app.conversions.providers.shapes import Node, ShapeError
+from app.conversions.providers.shapes import Node, ShapeError, root
 from app.conversions.providers.stripe_shapes import Envelope
 from app.core.reasons import because
 
@@ -78,14 +77,16 @@ def read(body: bytes, *, live: bool, received_at: datetime, with_tax: bool = Fal
     are worked out on amounts with their tax.
     """
     try:
-        root = Node(_object(body), "")
-        external_id = root.needed_id("id")
+        message = root(body)
+        external_id = message.needed_id("id")
     except ShapeError as wrong:
         return _senseless(body_digest(body), wrong)
     try:
-        return _read_event(root, external_id, live=live, received_at=received_at, with_tax=with_tax)
+        return _read_event(
+            message, external_id, live=live, received_at=received_at, with_tax=with_tax
+        )
     except ShapeError as wrong:
-        named = root.fields.get("type")
+        named = message.fields.get("type")
         known = named if isinstance(named, str) and named in _READERS else ""
         return _senseless(external_id, wrong, known)
 
@@ -111,36 +112,26 @@ def _signed_with(secret: str, header: str, body: bytes) -> bool:
         return False
 
 
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ShapeError("body", "not JSON") from None
-    if not isinstance(parsed, dict):
-        raise ShapeError("body", "not a JSON object")
-    return parsed
-
-
 def _read_event(
-    root: Node, external_id: str, *, live: bool, received_at: datetime, with_tax: bool
+    message: Node, external_id: str, *, live: bool, received_at: datetime, with_tax: bool
 ) -> Meaning:
-    event_type = root.needed_id("type")
-    if (livemode := root.flag("livemode")) != live:
+    event_type = message.needed_id("type")
+    if (livemode := message.flag("livemode")) != live:
         return Ignored(external_id, because("other_mode", livemode=livemode), event_type)
     reader = _READERS.get(event_type)
     if reader is None:
         return Ignored(external_id, because("event_ignored", type=event_type), event_type)
-    created_at = root.instant("created")
+    created_at = message.instant("created")
     if created_at is None:
-        raise root.wrong("created", "missing")
-    holder = root.node("data")
+        raise message.wrong("created", "missing")
+    holder = message.node("data")
     if "object" not in holder:
         raise holder.wrong("object", "missing")
     return reader(
         Envelope(
             external_id=external_id,
             type=event_type,
-            account=root.id("account"),
+            account=message.id("account"),
             created_at=created_at,
             received_at=received_at,
             thing=holder.node("object"),
