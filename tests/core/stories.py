@@ -26,6 +26,7 @@ from app.core.events import (
     ReferrerTouch,
     Refund,
     RefundTotal,
+    Subscribed,
     Tie,
     Touch,
 )
@@ -220,7 +221,9 @@ class _Teller:
             )
         for _ in range(draw(st.sampled_from((0, 1, 1, 2)))):
             other = keys if draw(st.integers(0, 7)) else _keys((n + 1) % 3)
-            self.tell(Tie(), payments=self.named((draw(st.sampled_from(keys)),), other))
+            subscribed = draw(st.integers(0, 2)) == 0
+            body = Subscribed("s::subscription:1") if subscribed else Tie()
+            self.tell(body, payments=self.named((draw(st.sampled_from(keys)),), other))
         for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
             self.refund(n, gross, currency)
         for _ in range(draw(st.sampled_from((0, 0, 0, 1, 2)))):
@@ -269,6 +272,7 @@ _KINDS: dict[type, str] = {
     Lead: "lead",
     Payment: "payment",
     Tie: "tie",
+    Subscribed: "subscribed",
     Refund: "refund",
     RefundTotal: "refund_total",
     Dispute: "dispute",

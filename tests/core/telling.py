@@ -16,6 +16,7 @@ from app.core.events import (
     Payment,
     Refund,
     RefundTotal,
+    Subscribed,
     Tie,
     Touch,
 )
@@ -65,6 +66,12 @@ def named(*touches: Touch, days: float = 0, people: tuple[str, ...] = ("a:ann",)
 def tie(*keys: str) -> Event:
     """`tie("session:1", "invoice:1")`: they are one payment."""
     return _event("tie", Tie(), 0, payments=tuple(f"src::{key}" for key in keys))
+
+
+def subscribed(invoice: str, subscription: str, *, days: float = 0) -> Event:
+    """A contract or a billing attempt that names what it billed, and nobody."""
+    body = Subscribed(subscription)
+    return _event("subscribed", body, days, payments=(f"src::invoice:{invoice}",))
 
 
 def refund(invoice: str, amount: int, *, days: float = 0, **more: Any) -> Event:
