@@ -115,10 +115,6 @@ async def empty_orphans(context: Context) -> None:
     await drain_orphans(context.settings.data_dir, context.database)
 
 
-async def make_partitions_ahead(context: Context) -> None:
-    await keep_partitions(context.database)
-
-
 async def tend_salts(context: Context) -> None:
     """The web processes do it too; here it is done while none lives."""
     await tend(
@@ -129,25 +125,9 @@ async def tend_salts(context: Context) -> None:
     )
 
 
-async def remove_clicks_past_retention(context: Context) -> None:
-    await remove_old_clicks(context.database)
-
-
-async def prune_link_changes(context: Context) -> None:
-    await prune_changes(context.database)
-
-
-async def remove_idempotency_keys(context: Context) -> None:
-    await remove_old(context.database)
-
-
 async def recover_missing_clicks(context: Context) -> None:
     async with context.database.tx() as tx:
         await recover_clicks(tx)
-
-
-async def remove_bodies_past_retention(context: Context) -> None:
-    await remove_old_bodies(context.database)
 
 
 async def watch(context: Context) -> None:
@@ -176,17 +156,13 @@ async def settle_inbox(context: Context) -> None:
     await inbox.run(context.database, context.stop)
 
 
-async def tell_of_deals(context: Context) -> None:
-    """What people did to a deal reaches the attribution of its customer."""
-    await tell_deals(context.database)
+def in_database(run: Callable[[Database], Awaitable[object]]) -> Run:
+    """A job that needs the database alone."""
 
+    async def on(context: Context) -> None:
+        await run(context.database)
 
-async def find_deals_customers(context: Context) -> None:
-    await find_customers(context.database)
-
-
-async def end_deals_locks(context: Context) -> None:
-    await expire_due(context.database)
+    return on
 
 
 LOOPS: Final = (
@@ -198,20 +174,20 @@ LOOPS: Final = (
     Loop("replays", 1, replay_ranges),
     Loop("reconciliations", 2, reconcile_sources),
     Loop("salts", ROUND_S, tend_salts),
-    Loop("deals", 1, tell_of_deals),
-    Loop("deals' customers", 5, find_deals_customers),
+    Loop("deals", 1, in_database(tell_deals)),
+    Loop("deals' customers", 5, in_database(find_customers)),
 )
 SCHEDULES: Final = (
-    Cron("partitions", "7 * * * *", make_partitions_ahead),
-    Cron("retention", "37 * * * *", remove_clicks_past_retention),
-    Cron("bodies", "47 * * * *", remove_bodies_past_retention),
+    Cron("partitions", "7 * * * *", in_database(keep_partitions)),
+    Cron("retention", "37 * * * *", in_database(remove_old_clicks)),
+    Cron("bodies", "47 * * * *", in_database(remove_old_bodies)),
     Cron("reconciliation", "23 * * * *", begin_reconciliations),
-    Cron("link changes", "17 3 * * *", prune_link_changes),
-    Cron("idempotency keys", "47 * * * *", remove_idempotency_keys),
-    Cron("deals' locks", "*/5 * * * *", end_deals_locks),
+    Cron("link changes", "17 3 * * *", in_database(prune_changes)),
+    Cron("idempotency keys", "47 * * * *", in_database(remove_old)),
+    Cron("deals' locks", "*/5 * * * *", in_database(expire_due)),
     Cron("recovered clicks", "*/10 * * * *", recover_missing_clicks),
 )
-AT_START: Final = (Once("partitions", make_partitions_ahead),)
+AT_START: Final = (Once("partitions", in_database(keep_partitions)),)
 
 
 async def work(settings: Settings) -> None:

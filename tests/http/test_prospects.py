@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import InvalidRequest
-from app.program.deals.prospects import (
+from app.prospects import (
     Prospect,
     address_spans,
     domains_of,

@@ -14,10 +14,19 @@ from app.errors import Conflict, LaneBusy, NotFound
 from app.errors import DealConflict as Late
 from app.openapi import documented
 from app.pages import Order, PageDep, page
-from app.program.deals.change import DealUpdate, change
-from app.program.deals.prospects import Match
-from app.program.deals.register import DealCreate, First, Words, register
-from app.program.deals.stages import MAX_EXTENSIONS, OPEN, Action, Stage, Step, take
+from app.program.deals.register import DealCreate, First, register
+from app.program.deals.stages import (
+    MAX_EXTENSIONS,
+    OPEN,
+    Action,
+    DealUpdate,
+    Stage,
+    Step,
+    Words,
+    change,
+    take,
+)
+from app.prospects import Match
 from app.wire import (
     CustomerId,
     DealConflictId,

@@ -27,14 +27,12 @@ from app.db.tx import Tx
 from app.errors import Conflict, FieldError, NotFound
 from app.errors import DealConflict as Late
 from app.ids import uuid7
-from app.program.deals.prospects import Match, Prospect, address_spans, keys_of
-from app.program.deals.stages import expire
+from app.program.deals.stages import Note, Words, expire
+from app.prospects import Match, Prospect, address_spans, keys_of
 from app.wire import Email, ExternalId, In, Name, PartnerId, ProgramId
 
 LOCK_DAYS: Final = 90
 MAX_LOCK_DAYS: Final = 365
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 
 _ORDER: Final[Sequence[Match]] = ("email", "domain", "company")
 _REMEDIES: Final[Mapping[Match, str]] = {

@@ -1,4 +1,4 @@
-"""A deal's way from stage to stage, each step kept with who and when; locks that end by themselves.
+"""A deal's way from stage to stage, each step kept with who and when, and what else changes in it.
 
 registered → accepted → qualified → won | lost, or rejected; expired when the lock ends first.
 """
@@ -6,18 +6,23 @@ registered → accepted → qualified → won | lost, or rejected; expired when 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
+from pydantic import StringConstraints
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from app.db.engine import Database
 from app.db.tables import Deal, DealKey, DealProspect, DealState
 from app.db.tx import Tx
 from app.errors import Conflict, NotFound
+from app.prospects import email_key
+from app.wire import In
 
 Stage = Literal["registered", "accepted", "qualified", "won", "lost", "rejected", "expired"]
 Action = Literal["accept", "reject", "qualify", "win", "lose", "extend"]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 OPEN: Final = frozenset({"registered", "accepted", "qualified"})
 MAX_EXTENSIONS: Final = 2
 """Of a lock, each by as many days as it had."""
@@ -66,6 +71,17 @@ class Step:
     customer_external_id: str = ""
 
 
+class DealUpdate(In):
+    """What is absent stays. contact_name, contact_email: `null` forgets them; another contact is
+    another deal.
+    """
+
+    note: Note | None = None
+    product: Words | None = None
+    contact_name: None = None
+    contact_email: None = None
+
+
 async def take(tx: Tx, workspace: UUID, deal_id: UUID, step: Step) -> None:
     """NotFound; Conflict for a step that does not lead on from where the deal is."""
     deal = await locked(tx, workspace, deal_id)
@@ -103,6 +119,17 @@ async def take(tx: Tx, workspace: UUID, deal_id: UUID, step: Step) -> None:
     )
     if values["stage"] in {"rejected", "lost"}:
         await _release(tx, workspace, deal_id)
+
+
+async def change(tx: Tx, workspace: UUID, deal_id: UUID, wanted: DealUpdate) -> None:
+    """NotFound; Conflict if the prospect was erased and there is nothing left to change."""
+    await locked(tx, workspace, deal_id)
+    told = {name: value or "" for name, value in wanted.model_dump(exclude_unset=True).items()}
+    if "product" in told:
+        product = told.pop("product")
+        await tx.execute(update(Deal).where(Deal.id == deal_id).values(product=product))
+    if told:
+        await _change_prospect(tx, workspace, deal_id, told)
 
 
 async def locked(tx: Tx, workspace: UUID, deal_id: UUID) -> Row[Any]:
@@ -155,3 +182,19 @@ async def _name_customer(tx: Tx, workspace: UUID, deal_id: UUID, external_id: st
     )
     if named.rowcount == 0:
         raise Conflict("The deal was won with another customer, or its prospect was erased.")
+
+
+async def _change_prospect(tx: Tx, workspace: UUID, deal_id: UUID, told: dict[str, Any]) -> None:
+    own = (DealProspect.workspace_id == workspace, DealProspect.deal_id == deal_id)
+    email = await tx.scalar(select(DealProspect.contact_email).where(*own))
+    if email is None:
+        raise Conflict("Whom this deal was about is erased.")
+    await tx.execute(update(DealProspect).where(*own).values(**told))
+    if "contact_email" in told and email:
+        await tx.execute(
+            delete(DealKey).where(
+                DealKey.workspace_id == workspace,
+                DealKey.deal_id == deal_id,
+                DealKey.name == email_key(email),
+            )
+        )
