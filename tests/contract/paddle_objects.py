@@ -60,9 +60,19 @@ def line(
         "id": f"txnitm_{product}",
         "price_id": f"pri_{product}",
         "quantity": quantity,
-        "product": {"id": product, "name": "Team", "custom_data": None, "status": "active"},
+        "product": {
+            "id": product,
+            "name": "Team",
+            "type": "standard",
+            "tax_category": "saas",
+            "custom_data": None,
+            "status": "active",
+            "created_at": stamp(NOW),
+            "updated_at": stamp(NOW),
+        },
         "proration": None,
         "tax_rate": "0.2",
+        "unit_totals": {"subtotal": "1", "discount": "0", "tax": "0", "total": "1"},
         "totals": {
             "subtotal": str(total - tax + discount),
             "discount": str(discount),
@@ -90,12 +100,16 @@ def transaction(
 ) -> Json:
     """total: after discounts, with tax; credit: what earlier money pays of it."""
     grand_total = total - credit
+    card = {"type": "visa", "last4": "3184", "expiry_month": 1, "expiry_year": 2030}
     captured = {
         "amount": str(grand_total),
         "status": "captured",
+        "payment_attempt_id": "937640dd",
+        "payment_method_id": "paymtd_1",
+        "stored_payment_method_id": "281ff2ca",
         "created_at": stamp(at - timedelta(seconds=14)),
         "captured_at": stamp(at),
-        "method_details": {"type": "card", "card": {"type": "visa", "last4": "3184"}},
+        "method_details": {"type": "card", "card": card},
     }
     declined = {**captured, "status": "error", "captured_at": None, "error_code": "declined"}
     return {
@@ -194,6 +208,8 @@ def address(country: str | None = "DE") -> Json:
         "country_code": country,
         "status": "active",
         "custom_data": None,
+        "created_at": stamp(NOW),
+        "updated_at": stamp(NOW),
     }
 
 
@@ -214,6 +230,7 @@ def subscription(
         "items": [],
         "discount": discount and {"id": discount, "starts_at": None, "ends_at": None},
         "custom_data": custom_data,
+        "billing_cycle": {"interval": "month", "frequency": 1},
         "started_at": stamp(NOW),
         "canceled_at": canceled_at and stamp(canceled_at),
         "collection_mode": "automatic",
