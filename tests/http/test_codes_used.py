@@ -55,11 +55,20 @@ async def test_a_code_goes_before_a_click_whatever_comes_first(selling: Selling)
     assert "outranked" in codes(sold)
 
 
-async def test_a_code_that_means_nothing_is_told_and_refuses_nothing(selling: Selling) -> None:
+async def test_a_code_that_means_nothing_is_told_and_refuses_nothing(
+    selling: Selling, stranger: Api
+) -> None:
+    foreign = await open_selling(stranger, selling.database)
+    await code_of(foreign, foreign.partner, "THEIRS")
     ended = await code_of(selling, selling.partner, "WINTER")
     await selling.api.delete(f"/codes/{ended['id']}")
     for n, (text, reason) in enumerate(
-        (("NOBODYS", "code_unknown"), ("no code!", "code_unknown"), ("winter", "code_not_valid"))
+        (
+            ("NOBODYS", "code_unknown"),
+            ("THEIRS", "code_unknown"),
+            ("no code!", "code_unknown"),
+            ("winter", "code_not_valid"),
+        )
     ):
         who = {"customer_external_id": f"user-{n}", "invoice_id": f"INV-{n}"}
         sold = await tell(selling, "sale", **selling.sale(**who, code=text))
