@@ -1,0 +1,281 @@
+"""Whatever is told, in whatever order and however often: Postgres and a pure fold agree.
+
+A state machine drives the real inbox, lane and ledger, and the same road on dictionaries beside
+them. After each step every account holds the same; at the end `verify` finds nothing. Customers
+share partners and turn out to be one, payments get several ids, events tie in time, refunds fail,
+disputes are won after a refund, clicks come last; one program closes its sales at once, so that
+much of it comes behind a close.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from app.conversions import incoming, surroundings, verify
+from app.conversions.canon import received_event
+from app.conversions.incoming import Incoming
+from app.conversions.providers.mapping import Alias, Contact, Mapped
+from app.core.events import (
+    Body,
+    Churn,
+    Dispute,
+    Event,
+    Kind,
+    Lead,
+    Named,
+    Payment,
+    Refund,
+    RefundTotal,
+    Tie,
+)
+from app.db.engine import Database
+from app.ledger import mature
+from tests.core.pure_road import PureRoad
+from tests.making import CLICK_KEYS, Shop, add_program, make_shop, percent
+
+T = TypeVar("T")
+STATES: tuple[Literal["open", "won", "lost"], ...] = ("open", "won", "lost")
+STARTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
+AGES_D = (0, 0, 1, 3)
+"""Days before STARTED at which things happen: few, so that many happen at once."""
+CUSTOMERS, PAYMENTS, OBJECTS = 3, 4, 3
+PARTNERS = ("ana", "bo", "quick/ana", "quick/cy")
+numbers = st.integers(1, OBJECTS)
+amounts = st.sampled_from((1, 999, 5_000, 10_000))
+times = st.sampled_from([STARTED - timedelta(days=d) for d in AGES_D])
+messages = Bundle[Mapped]("messages")
+
+
+def payment_keys(number: int, *kinds: str) -> tuple[str, ...]:
+    return tuple(f"stripe::{kind}:{kind}_{number}" for kind in kinds)
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> tuple[Kind, Body, tuple[str, ...]]:
+    """What a message says, and which payments it names."""
+    number, amount = draw(st.integers(1, PAYMENTS)), draw(amounts)
+    kind = draw(st.sampled_from(_KINDS))
+    charge = payment_keys(number, draw(st.sampled_from(("payment_intent", "charge"))))
+    counts = draw(st.booleans())
+    match kind:
+        case "payment":
+            paid = Payment(
+                authority=draw(st.sampled_from((2, 3))),
+                gross=amount,
+                base=amount - draw(st.sampled_from((0, amount // 6))),
+                currency="usd",
+                subscription=draw(st.sampled_from(("", "stripe::subscription:sub_1"))),
+            )
+            return kind, paid, payment_keys(number, "invoice")
+        case "tie":
+            return kind, Tie(), payment_keys(number, "invoice", "payment_intent", "charge")
+        case "refund":
+            refund = Refund(f"re_{draw(numbers)}", amount // 2 or 1, "usd", counts=counts)
+            return kind, refund, charge
+        case "refund_total":
+            return kind, RefundTotal(amount // 3, "usd", dated=True), charge
+        case "dispute":
+            state = draw(st.sampled_from(STATES))
+            return kind, Dispute(f"dp_{draw(numbers)}", amount, "usd", state), charge
+        case "lead":
+            return kind, Lead("signup"), ()
+        case "churn":
+            return kind, Churn("stripe::subscription:sub_1"), ()
+        case _:
+            return "named", Named(), ()
+
+
+_KINDS: tuple[Kind, ...] = (
+    "payment", "payment", "tie", "refund", "refund_total", "dispute", "lead", "churn", "named",
+)  # fmt: skip
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Every example is a workspace of its own, in one database."""
+
+    runner: asyncio.Runner
+    database: Database
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = 0
+
+    @initialize()
+    def open(self) -> None:
+        self.shop = self._run(self._open())
+        self.source = "0" * 8
+        ages = (timedelta(minutes=5), timedelta(days=2), timedelta(days=40))
+        self.clicks = [self.shop.click(p, STARTED - age) for p in PARTNERS for age in ages]
+        self.pure = PureRoad(self._run(self._world()), self.shop.workspace)
+
+    @rule(target=messages, said=bodies(), at=times, data=st.data())
+    def hear(self, said: Any, at: datetime, data: st.DataObject) -> Mapped:
+        kind, body, payments = said
+        self.told += 1
+        people = data.draw(_people(needed=not payments or kind == "payment"))
+        message = Mapped(
+            external_id=f"evt_{self.told}",
+            kind=kind,
+            occurred_at=at,
+            body=body,
+            click_ids=tuple(data.draw(st.lists(st.sampled_from(self.clicks), max_size=2))),
+            payments=payments,
+            contact=Contact(people),
+            type=kind,
+        )
+        self._run(self._store(message))
+        return message
+
+    @rule(message=messages)
+    def hear_again(self, message: Mapped) -> None:
+        stored = self._run(self._store(message))
+        assert stored.duplicate
+        assert not stored.conflicting
+
+    @precondition(lambda self: self.told)
+    @rule()
+    def settle(self) -> None:
+        """What waits is one batch, here and there; what each close cut off is told by receipt."""
+        waiting, now = self._run(self._settle())
+        if waiting:
+            self.pure.receive(*waiting, now=now)
+        self._compare()
+
+    @precondition(lambda self: self.told)
+    @rule()
+    def mature(self) -> None:
+        self.settle()
+        now = self._run(self._mature())
+        self.pure.mature(now)
+        self._compare()
+
+    def teardown(self) -> None:
+        if self.told:
+            self.mature()
+            assert self._run(self._verify()) == []
+
+    def _compare(self) -> None:
+        expected = {ref.id: amount for ref, amount in self.pure.balances.items()}
+        assert self._run(self._balances()) == expected
+        assert self._run(self._parked()) == {event.external_id for event in self.pure.parked}
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    async def _open(self) -> Shop:
+        shop = await make_shop(self.database)
+        async with self.database.tx() as tx:
+            terms = percent(1_500, hold_days=0, late_days=0, model="first_click")
+            await add_program(tx, shop, "quick", terms, ("ana", "cy"))
+        return shop
+
+    async def _world(self) -> Any:
+        async with self.database.read() as read:
+            wanted = surroundings.Wanted(links=set(self.shop.links.values()))
+            gathered = await surroundings.gather(await read.driver(), self.shop.workspace, wanted)
+            return gathered.world
+
+    async def _store(self, message: Mapped) -> incoming.Stored:
+        async with self.database.tx() as tx:
+            one = Incoming(self.shop.workspace, "stripe", message, b"{}")
+            (stored,) = await incoming.store(tx, [one], CLICK_KEYS)
+            return stored
+
+    async def _settle(self) -> tuple[list[Event], datetime]:
+        rows = await self.shop.rows(
+            "SELECT id, source, external_id, received_at, mapped FROM events"
+            " WHERE workspace_id = :workspace AND state = 'received'"
+        )
+        waiting = [
+            received_event(
+                row.mapped,
+                event_id=row.id,
+                source=row.source,
+                external_id=row.external_id,
+                received_at=row.received_at,
+            )
+            for row in rows
+        ]
+        await self.shop.settle()
+        (decided,) = await self.shop.rows(
+            "SELECT coalesce(max(decided_at), now()) AS at FROM decisions"
+            " WHERE workspace_id = :workspace"
+        )
+        return waiting, decided.at
+
+    async def _mature(self) -> datetime:
+        await mature.mature_workspace(self.database, self.shop.workspace)
+        (row,) = await self.shop.rows("SELECT clock_timestamp() AS at, :workspace AS w")
+        at: datetime = row.at
+        return at
+
+    async def _balances(self) -> dict[UUID, int]:
+        rows = await self.shop.rows(
+            "SELECT id, credits - debits AS amount FROM accounts"
+            " WHERE workspace_id = :workspace AND credits <> debits"
+        )
+        return {row.id: int(row.amount) for row in rows}
+
+    async def _parked(self) -> set[str]:
+        rows = await self.shop.rows(
+            "SELECT external_id FROM events WHERE workspace_id = :workspace AND state = 'parked'"
+            " AND customer_id IS NULL"
+        )
+        return {row.external_id for row in rows}
+
+    async def _verify(self) -> list[Any]:
+        async with self.database.snapshot() as snapshot:
+            driver = await snapshot.driver()
+            found = [one async for one in verify._workspace(driver, self.shop.workspace)]
+            return [one for one in found if one.problem != _MADE_UP]
+
+
+_MADE_UP = "its raw bytes no longer mean an event"
+"""The events here have no bytes but `{}`."""
+
+
+@st.composite
+def _people(draw: st.DrawFn, *, needed: bool) -> tuple[Alias, ...]:
+    """One customer; now and then with another name of theirs, which joins them."""
+    if not needed and draw(st.booleans()):
+        return ()
+    customer = Alias("stripe:", f"cus_{draw(st.integers(1, CUSTOMERS))}")
+    if draw(st.integers(0, 4)):
+        return (customer,)
+    return (customer, Alias("own", f"user-{draw(st.integers(1, 2))}"))
+
+
+def test_postgres_and_a_pure_fold_agree_on_any_history(
+    fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mature, "GRACE_S", 0)
+    with asyncio.Runner() as runner:
+        database = Database(fresh_database_url)
+        machine = type("Machine", (AnyHistory,), {"runner": runner, "database": database})
+        try:
+            run_state_machine_as_test(
+                machine,
+                settings=settings(
+                    max_examples=30,
+                    stateful_step_count=25,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+                ),
+            )
+        finally:
+            runner.run(database.close())
