@@ -118,3 +118,36 @@ async def test_a_customer_can_be_told_after_the_win(dealing: Dealing) -> None:
     await dealing.step(deal, "win", customer_external_id="acme-2", status=409)
     await dealing.work()
     assert await earned(dealing) == {"ana": 2_000}
+    events = (await dealing.api.get("/events"))["data"]
+    (linked,) = [one for one in events if one["type"] == "deal.linked"]
+    await dealing.api.post(f"/events/{linked['id']}/replay", status=202)
+    await dealing.work()
+    assert await earned(dealing) == {"ana": 2_000}
+    await provable(dealing)
+
+
+async def test_a_customer_who_is_a_partner_registers_and_earns_but_not_on_itself(
+    dealing: Dealing,
+) -> None:
+    api, program = dealing.api, dealing.program["id"]
+    known = {"customer_external_id": "user-1", "customer_email": "cy@friends.example"}
+    await api.post("/track/lead", known, status=200)
+    (customer,) = (await api.get("/customers"))["data"]
+    as_partner = {"program_id": program, "name": "Cy"}
+    made = await api.post(f"/customers/{customer['id']}/partner", as_partner)
+    body = {"program_id": program, "customer_external_id": "user-1", "company": "Acme"}
+    deal = await api.post("/deals", body)
+    assert deal["partner_id"] == made["partner_id"]
+    await dealing.step(deal, "accept")
+    await dealing.step(deal, "win", customer_external_id="user-1")
+    await dealing.work()
+    sold = await api.post("/track/sale", {**SALE, "customer_external_id": "user-1"}, status=200)
+    assert "self_referral" in [one["code"] for one in sold["outcome"]["reasons"]]
+    other = await api.post("/deals", {**body, "company": "Other"})
+    await dealing.step(other, "accept")
+    await dealing.step(other, "win", customer_external_id="acme-1")
+    await dealing.work()
+    sold = await api.post("/track/sale", {**SALE, "invoice_id": "INV-2"}, status=200)
+    (commission,) = sold["outcome"]["commissions"]
+    assert (commission["partner_id"], commission["amount"]) == (made["partner_id"], 2_000)
+    await provable(dealing)
