@@ -1,10 +1,8 @@
 """One journal on disk: group commits end to end, each a write and an fsync.
 
-    journal-000001.log = head, then records, then zeros up to the end of the file
-
-A record is a group commit of clicks with a checksum, and says up to where Postgres has the clicks
-before it. Space is written with zeros ahead, since an fsync of a file that grows has to wait for
-the file system's own journal too. A full file is left for the next one; the drain removes it.
+The file is a head, then records, then zeros. A record is a commit of clicks with a checksum, and
+says up to where Postgres has those before it. Zeros are written ahead, since an fsync of a file
+that grows waits for the file system's journal too. A full file is left to the drain.
 """
 
 import os
