@@ -157,6 +157,12 @@ def test_a_paid_order_is_a_sale() -> None:
     assert (contact.email, contact.name) == ("bob@example.com", "Bob Norman")
 
 
+def test_a_code_counts_when_it_was_used_not_when_the_order_was_refunded() -> None:
+    coded = objects.order(discount_codes=[{"code": "ANA"}], note_attributes=NOTED)
+    told = mapped("orders/updated", {**coded, "refunds": [objects.refund()]})
+    assert (told.codes, told.click_ids) == ((), (TOKEN,))
+
+
 def test_a_guest_is_known_by_the_order_alone() -> None:
     guest = mapped("orders/paid", objects.order(customer=None, email="", contact_email=None))
     assert guest.contact.aliases == (Alias(SPACE, "order-450789469"),)

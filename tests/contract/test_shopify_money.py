@@ -71,6 +71,16 @@ def test_lines_share_the_base(
     assert payment.quantity == max(1, sum(row["quantity"] for row in rows if amounts))
 
 
+def test_with_tax_a_line_weighs_what_was_paid_for_it() -> None:
+    """119.00 and 100.00 of 219.00, whether prices contain the 19.00 or not."""
+    for inside, price in ((True, "119.00"), (False, "100.00")):
+        rows = [line(1, price, tax_lines=[{"price": "19.00"}]), line(2, "100.00")]
+        order = objects.order(line_items=rows, taxes_included=inside, total_price="219.00")
+        body = mapped("orders/paid", order, with_tax=True).body
+        assert isinstance(body, Payment)
+        assert [one.amount for one in body.lines] == [119_00, 100_00]
+
+
 def test_a_product_without_an_id_is_a_line_all_the_same() -> None:
     assert paid(line_items=[line(None)]).lines == (Line("", 100_00, 1),)
 
