@@ -25,6 +25,7 @@ from app.conversions.events import router as events_router
 from app.conversions.http import Receiver
 from app.conversions.http import router as webhooks_router
 from app.conversions.privacy import router as customer_privacy_router
+from app.conversions.quick import Quick
 from app.conversions.read import router as conversions_router
 from app.conversions.reconciliations import router as reconciliations_router
 from app.conversions.referring import router as referring_router
@@ -122,6 +123,7 @@ def build(
     app.state.receiver = Receiver(database, keys)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown)])
+    app.add_middleware(Quick, receiver=app.state.receiver)
     app.add_middleware(Limits)
     app.add_middleware(_Gate, ready=ready)
     app.add_middleware(CrossOrigin)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from app.conversions.batching import Batches
 from app.conversions.incoming import Incoming, Stored
@@ -25,6 +25,9 @@ from app.wire import EventId, Out, SourceId
 router: Final = APIRouter(prefix="/webhooks", tags=["Sources and events"])
 BATCH: Final = 50
 """Concurrent webhooks stored by one commit."""
+STREAMS: Final = 2
+"""Commits under way at once; an external id has its own, so that none waits for another's rows."""
+_KEPT_OPEN: Final = 1_000
 
 
 class Acknowledged(Out):
@@ -36,6 +39,9 @@ class Acknowledged(Out):
 
 @dataclass(frozen=True, slots=True)
 class _OpenSource:
+    """A source as its row is. version: another one with every change of the row."""
+
+    version: int
     workspace_id: UUID
     live: bool
     provider: str
@@ -43,46 +49,73 @@ class _OpenSource:
     program_ids: tuple[UUID, ...]
     with_tax: bool
 
+    def signed(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+        return PROVIDERS[self.provider].verify(headers, body, self.secrets, now=now)
+
 
 class Receiver:
-    """Takes webhooks in, many by one commit."""
+    """Takes webhooks in, many by one commit.
+
+    Sources are kept open; that none has been changed since is asked where the webhooks are stored.
+    """
 
     def __init__(self, database: Database, keys: SecretKeys) -> None:
         self._database = database
         self._keys = keys
         self._batches = Batches(self._store, limit=BATCH)
+        self._opened: dict[UUID, _OpenSource] = {}
 
     async def receive(self, source: UUID, headers: Mapping[str, str], body: bytes) -> Acknowledged:
         """Store one webhook; NotFound or SignatureInvalid, and nothing stored, if it is not one."""
+        now = datetime.now(UTC)
+        opened = self._opened.get(source)
+        if opened is None or not opened.signed(headers, body, now):
+            opened = await self._open_signed(source, headers, body, now)
+        stored = None
+        while stored is None:
+            message = _message(source, opened, headers, body, now)
+            stream = hash(message.meaning.external_id) % STREAMS
+            stored = await self._batches.submit(stream, (opened.version, message))
+            if stored is None:
+                opened = await self._open_signed(source, headers, body, now)
+        return Acknowledged(event_id=stored.event_id, duplicate=stored.duplicate)
+
+    async def _store(
+        self, _stream: int, messages: Sequence[tuple[int, Incoming]]
+    ) -> list[Stored | None]:
+        """None for a message whose source is not what it was when it was opened."""
+        async with self._database.tx() as tx:
+            driver = await tx.driver()
+            rows = await driver.fetch(
+                "SELECT id::text, xmin::text::bigint AS version FROM sources"
+                " WHERE id = ANY($1::text[]::uuid[]) AND archived_at IS NULL",
+                list({message.source for _, message in messages}),
+            )
+            versions = {row["id"]: row["version"] for row in rows}
+            current = [m for version, m in messages if versions.get(m.source) == version]
+            taken = await take_in(tx, current, self._keys.click_keys) if current else []
+        stored = dict(zip([message.id for message in current], taken, strict=True))
+        return [stored.get(message.id) for _, message in messages]
+
+    async def _open_signed(
+        self, source: UUID, headers: Mapping[str, str], body: bytes, now: datetime
+    ) -> _OpenSource:
+        """The source as it is now, if it signed this; NotFound or SignatureInvalid if not."""
         opened = await self._open(source)
-        provider, now = PROVIDERS[opened.provider], datetime.now(UTC)
-        if not provider.verify(headers, body, opened.secrets, now=now):
+        if not opened.signed(headers, body, now):
             raise SignatureInvalid(
                 "Check the source's signing secret, that the body came unchanged, and both clocks."
             )
-        kept = provider.kept(headers)
-        read = partial(provider.read, body, live=opened.live, received_at=now, headers=kept)
-        message = Incoming(
-            workspace_id=opened.workspace_id,
-            source=str(source),
-            meaning=read(with_tax=opened.with_tax),
-            body=body,
-            program_ids=opened.program_ids,
-            headers=kept,
-            with_tax=opened.with_tax,
-            otherwise=partial(read, with_tax=not opened.with_tax),
-        )
-        stored = await self._batches.submit(None, message)
-        return Acknowledged(event_id=stored.event_id, duplicate=stored.duplicate)
-
-    async def _store(self, _all: None, messages: Sequence[Incoming]) -> list[Stored]:
-        async with self._database.tx() as tx:
-            return await take_in(tx, messages, self._keys.click_keys)
+        if len(self._opened) >= _KEPT_OPEN:
+            self._opened.clear()
+        self._opened[source] = opened
+        return opened
 
     async def _open(self, source: UUID) -> _OpenSource:
         async with self._database.read() as read:
             row = await read.first(
                 select(
+                    literal_column("sources.xmin::text::bigint").label("version"),
                     Source.workspace_id,
                     Source.provider,
                     Source.sealed_secrets,
@@ -96,6 +129,7 @@ class Receiver:
         if row is None:
             raise NotFound
         return _OpenSource(
+            version=row.version,
             workspace_id=row.workspace_id,
             live=row.mode == "live",
             provider=row.provider,
@@ -103,6 +137,24 @@ class Receiver:
             program_ids=tuple(row.program_ids),
             with_tax=row.with_tax,
         )
+
+
+def _message(
+    source: UUID, opened: _OpenSource, headers: Mapping[str, str], body: bytes, now: datetime
+) -> Incoming:
+    provider = PROVIDERS[opened.provider]
+    kept = provider.kept(headers)
+    read = partial(provider.read, body, live=opened.live, received_at=now, headers=kept)
+    return Incoming(
+        workspace_id=opened.workspace_id,
+        source=str(source),
+        meaning=read(with_tax=opened.with_tax),
+        body=body,
+        program_ids=opened.program_ids,
+        headers=kept,
+        with_tax=opened.with_tax,
+        otherwise=partial(read, with_tax=not opened.with_tax),
+    )
 
 
 def get_receiver(request: Request) -> Receiver:
