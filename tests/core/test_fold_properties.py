@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.conversions import Conversion
@@ -20,6 +20,7 @@ CLOSED = HEARD + timedelta(days=200)
 """After everything that was heard by HEARD has closed."""
 
 
+@settings(max_examples=500)
 @given(stories(), st.data())
 def test_any_order_and_repetition_in_the_window_ends_equal(
     story: Story, data: st.DataObject
