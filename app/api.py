@@ -30,6 +30,7 @@ from app.conversions.read import router as conversions_router
 from app.conversions.reconciliations import router as reconciliations_router
 from app.conversions.referring import router as referring_router
 from app.conversions.replays import router as replays_router
+from app.conversions.resolve import router as verdicts_router
 from app.conversions.sources import router as sources_router
 from app.conversions.track import Tracker
 from app.conversions.track import router as track_router
@@ -76,6 +77,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customers_router,
     referring_router,
     conversions_router,
+    verdicts_router,
     money_router,
     customer_privacy_router,
     privacy_router,

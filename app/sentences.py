@@ -55,6 +55,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "dispute_open": "A dispute over {disputed} of {gross} is open; what was earned on it is held.",
     "dispute_won": "A dispute over {disputed} of {gross} was won; it takes nothing back.",
     "dispute_lost": "A dispute over {disputed} of {gross} was lost.",
+    "possible_duplicate_sale": "Another source told of {gross} by this customer within a day: {by}."
+    " What was earned is held until somebody decides whether the two are one.",
+    "duplicate_sale": "Somebody decided that this is another sale told again.",
+    "not_duplicate_sale": "Somebody decided that this is a sale of its own.",
     "superseded": "This turned out to be the same as {by}.",
     "closed_duplicate": "{key} names the same sale as {other}, which had closed already.",
     "lines_incomplete": "Not all lines of the invoice came along; the total decided.",

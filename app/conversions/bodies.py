@@ -2,10 +2,6 @@
 
 Beside erasing this is the one way to take a body away. The guard of `event_bodies` opens it by
 `finderfee.body_retention`, and looks for itself whether a body is old enough and settled.
-
-Ids are UUIDv7s of the receipt, so what is due is the beginning of the primary key's range of a
-workspace: no index of its own, and no partitions, which could be dropped only once nobody keeps
-anything of a day (parked events, longer retentions).
 """
 
 from datetime import datetime, timedelta
@@ -25,7 +21,8 @@ _KEPT: Final = text(
     "SELECT id, body_retention_days AS days, clock_timestamp() AS now FROM workspaces ORDER BY id"
 )
 _OPEN: Final = text("SELECT set_config('finderfee.body_retention', 'on', true)")
-# A conflict's body has no event of its id.
+# Ids are UUIDv7s of the receipt: what is due begins the workspace's range of the primary key. A
+# conflict's body has no event of its id.
 _DELETE: Final = text("""
 WITH due AS (
   SELECT b.event_id FROM event_bodies b

@@ -1,7 +1,7 @@
 """Bodies of `/v1/track/*` and of the alias route, strict, and what they say in our words."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
@@ -19,9 +19,10 @@ from app.conversions.providers.track import (
     refund,
     sale,
 )
-from app.core.events import Line, Named
+from app.core.events import Dispute, Line, Named
 from app.core.identity import person_name
 from app.core.money import MAX_AMOUNT
+from app.core.sales import DUPLICATE
 from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant, PartnerId, ProgramId
 
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -239,7 +240,28 @@ class Referring(In):
         )
 
 
-TrackIn = LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink
+class Verdict(In):
+    """As stored: whether a sale is another one told again. number: of the verdicts on it."""
+
+    key: str
+    gross: int
+    currency: str
+    duplicate: bool
+    number: int
+
+    def mapped(self, received_at: datetime) -> Mapped:
+        state: Literal["won", "lost"] = "lost" if self.duplicate else "won"
+        return Mapped(
+            external_id=f"verdict:{self.number}:{self.key}",
+            kind="dispute",
+            occurred_at=received_at,
+            body=Dispute(DUPLICATE, self.gross, self.currency, state),
+            payments=(self.key,),
+            type="conversion.verdict",
+        )
+
+
+TrackIn = LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink | Verdict
 BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "track.lead": LeadIn,
     "track.sale": SaleIn,
@@ -247,6 +269,7 @@ BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "customer.alias": Joining,
     "customer.referrer": Referring,
     DEAL_LINKED: DealLink,
+    "conversion.verdict": Verdict,
 }
 """How a stored body of ours is read again."""
 
@@ -263,4 +286,5 @@ __all__ = [
     "RefundIn",
     "SaleIn",
     "TrackIn",
+    "Verdict",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-from app.core import attribution, identity, occasions, sales
+from app.core import attribution, duplicates, identity, occasions, sales
 from app.core.awards import Buyer, awards_for
 from app.core.conversions import Conversion
 from app.core.drafts import Draft, History, leads_among, sales_among
@@ -26,8 +26,9 @@ ENGINE: Final = 1
 class Folded:
     """conversions: what should stand, in deciding order. superseded: prior ones that should not,
     with the one each turned out to be. waiting: events about a payment that no sale names yet.
-    told: the conversion that each event is about. disputed: by conversion, gross under an open
-    dispute and not refunded; only those with some.
+    told: the conversion that each event is about. disputed: by conversion, gross that is not
+    refunded and under an open dispute, or suspected of being another sale told again; only those
+    with some.
     """
 
     conversions: tuple[Conversion, ...]
@@ -44,6 +45,8 @@ def fold(history: History, world: World) -> Folded:
     drafts = [*leads_among(events, history), *sales_among(groups, history)]
     drafts.sort(key=lambda draft: draft.order)
     conversions = _decide(drafts, events, history, world)
+    suspected = _suspected(drafts, conversions)
+    conversions = _flagged(conversions, suspected)
     return Folded(
         conversions=conversions,
         superseded=_superseded(drafts, conversions, history),
@@ -51,7 +54,7 @@ def fold(history: History, world: World) -> Folded:
             event.id for group in groups if not group.payments for event in group.messages
         ),
         told=_told(drafts, conversions),
-        disputed=_disputed(drafts, conversions),
+        disputed=_disputed(drafts, conversions, suspected),
     )
 
 
@@ -144,7 +147,7 @@ def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
     gross, currency = conversion.gross, conversion.currency
     returned = sales.refunded(sale, gross=gross, currency=currency)
     disputed = sales.disputed(sale, currency=currency)
-    refunded = min(gross, returned + disputed.lost)
+    refunded = gross if sales.is_duplicate(sale) else min(gross, returned + disputed.lost)
     reasons = [r for r in conversion.reasons if r.code not in _MOVING_REASONS]
     return replace(
         conversion,
@@ -168,6 +171,9 @@ def _why_it_moved(
         yield because("dispute_won", disputed=disputed.won, gross=gross, currency=currency)
     if disputed.lost:
         yield because("dispute_lost", disputed=disputed.lost, gross=gross, currency=currency)
+    verdict = sales.is_duplicate(sale)
+    if verdict is not None:
+        yield because("duplicate_sale" if verdict else "not_duplicate_sale")
     foreign = {r.currency for _, r in sale.refunds} | {t.currency for _, t in sale.totals}
     for other in sorted(foreign - {currency}):
         yield because("refund_currency_differs", currency=other, sale_currency=currency)
@@ -175,6 +181,7 @@ def _why_it_moved(
         yield because("dispute_currency_differs", currency=other, sale_currency=currency)
 
 
+_SUSPECTED: Final = "possible_duplicate_sale"
 _MOVING_REASONS: Final = frozenset(
     {
         "refunded",
@@ -183,6 +190,8 @@ _MOVING_REASONS: Final = frozenset(
         "dispute_won",
         "dispute_lost",
         "dispute_currency_differs",
+        "duplicate_sale",
+        "not_duplicate_sale",
     }
 )
 
@@ -208,11 +217,42 @@ def _superseded(
     return {old.id: by_key[old.key] for old in history.prior if old.id not in standing}
 
 
-def _disputed(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> dict[UUID, int]:
-    """Gross that open disputes are about, of what was not refunded anyway."""
+def _suspected(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> dict[UUID, UUID]:
+    """Sales that may be others told again, with those, unless a person has decided it."""
+    decided = {
+        conversion.id
+        for draft, conversion in zip(drafts, conversions, strict=True)
+        if draft.sale is not None and sales.is_duplicate(draft.sale) is not None
+    }
+    found = duplicates.suspected(conversions)
+    return {suspect: first for suspect, first in found.items() if suspect not in decided}
+
+
+def _flagged(
+    conversions: Sequence[Conversion], suspected: Mapping[UUID, UUID]
+) -> tuple[Conversion, ...]:
+    """The conversions, each with the reason that it is suspected, if it is."""
+    flagged: list[Conversion] = []
+    for conversion in conversions:
+        reasons = tuple(r for r in conversion.reasons if r.code != _SUSPECTED)
+        if first := suspected.get(conversion.id):
+            gross, currency = conversion.gross, conversion.currency
+            reasons += (because(_SUSPECTED, by=first, gross=gross, currency=currency),)
+        same = reasons == conversion.reasons
+        flagged.append(conversion if same else replace(conversion, reasons=reasons))
+    return tuple(flagged)
+
+
+def _disputed(
+    drafts: Sequence[Draft], conversions: Sequence[Conversion], suspected: Mapping[UUID, UUID]
+) -> dict[UUID, int]:
+    """Gross that is held, of what was not refunded anyway."""
     found: dict[UUID, int] = {}
     for draft, conversion in zip(drafts, conversions, strict=True):
-        if draft.sale is not None and draft.sale.disputes:
+        if conversion.id in suspected:
+            if left := conversion.gross - conversion.refunded:
+                found[conversion.id] = left
+        elif draft.sale is not None and draft.sale.disputes:
             disputed = sales.disputed(draft.sale, currency=conversion.currency)
             left = conversion.gross - conversion.refunded
             if stopped := min(left, disputed.open):

@@ -54,6 +54,9 @@ CODES: Final = frozenset(
         "dispute_open",  # disputed, gross, currency
         "dispute_won",  # disputed, gross, currency
         "dispute_lost",  # disputed, gross, currency
+        "possible_duplicate_sale",  # by, gross, currency
+        "duplicate_sale",
+        "not_duplicate_sale",
         "superseded",  # by
         "closed_duplicate",  # key, other
         "lines_incomplete",

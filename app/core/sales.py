@@ -10,6 +10,8 @@ from app.core.events import Dispute, Event, Payment, Refund, RefundTotal, Subscr
 
 _RANK: Final = {"invoice": 0, "payment_intent": 1, "charge": 2, "session": 3}
 _FINALITY: Final = {"open": 0, "won": 1, "lost": 2}
+DUPLICATE: Final = "duplicate_sale"
+"""A dispute of this id is a person's word on whether the sale is another one told again."""
 _OF_ONE_CHARGE: Final = frozenset({"payment_intent", "charge"})
 
 
@@ -82,14 +84,17 @@ class Disputed:
 
 def disputed(sale: Sale, *, currency: str) -> Disputed:
     """Sums over the sale's disputes, each in its newest state. Another currency counts nothing."""
-    newest: dict[str, Dispute] = {}
-    for _, dispute in sorted(sale.disputes, key=_observed):
-        newest[dispute.dispute_id] = dispute
     sums = dict.fromkeys(_FINALITY, 0)
-    for dispute in newest.values():
-        if dispute.currency == currency:
+    for dispute in _newest(sale).values():
+        if dispute.currency == currency and dispute.dispute_id != DUPLICATE:
             sums[dispute.state] += dispute.amount
     return Disputed(**sums)
+
+
+def is_duplicate(sale: Sale) -> bool | None:
+    """What a person said last: it is another sale told again, or it is not; None: nothing."""
+    verdict = _newest(sale).get(DUPLICATE)
+    return None if verdict is None else verdict.state == "lost"
 
 
 def key_rank(key: str) -> tuple[int, str]:
@@ -131,6 +136,12 @@ def _observed(told: tuple[Event, Dispute]) -> tuple[datetime, int, int, str]:
     """Later states behind earlier ones. Of one instant a final state is the later."""
     event, dispute = told
     return (event.occurred_at, _FINALITY[dispute.state], dispute.amount, dispute.currency)
+
+
+def _newest(sale: Sale) -> dict[str, Dispute]:
+    """The sale's disputes by their ids, each in its newest state."""
+    ordered = sorted(sale.disputes, key=_observed)
+    return {dispute.dispute_id: dispute for _, dispute in ordered}
 
 
 def _charge_ids(keys: tuple[str, ...]) -> tuple[str, ...]:

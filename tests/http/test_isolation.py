@@ -133,6 +133,8 @@ CASES: dict[str, Case] = {
     "POST /v1/customers/{customer_id}/erase": Case(),
     "GET /v1/conversions": Case(status=200, query="?customer_id={customer}"),
     "GET /v1/conversions/{conversion_id}": Case(),
+    "POST /v1/conversions/{conversion_id}/release": Case(),
+    "POST /v1/conversions/{conversion_id}/duplicate": Case(),
     "GET /v1/commissions": Case(status=200, query="?partner_id={partner}"),
     "GET /v1/commissions/{commission_id}": Case(),
     "GET /v1/partners/{partner_id}/balance": Case(),
