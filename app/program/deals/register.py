@@ -43,13 +43,17 @@ _REMEDIES: Final[Mapping[Match, str]] = {
 _CUSTOMERS: Final = """
 SELECT c.id, c.created_at, s.n FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS s (lo, hi, n)
 CROSS JOIN LATERAL (
-  SELECT id, created_at FROM customers
-  WHERE workspace_id = $1 AND merged_into IS NULL AND email <> ''
-    AND reverse(lower(email)) COLLATE "C" >= s.lo AND reverse(lower(email)) COLLATE "C" < s.hi
-  ORDER BY created_at, id LIMIT 1
+  WITH found AS MATERIALIZED (
+    SELECT id, created_at FROM customers
+    WHERE workspace_id = $1 AND merged_into IS NULL AND email <> ''
+      AND reverse(lower(email)) COLLATE "C" >= s.lo AND reverse(lower(email)) COLLATE "C" < s.hi
+  )
+  SELECT id, created_at FROM found ORDER BY created_at, id LIMIT 1
 ) c ORDER BY s.n LIMIT 1
 """
-"""Addresses backwards, so that those of one domain stand together in the index."""
+"""Addresses backwards, so that those of one domain stand together in the index. Materialized, or
+all customers of the workspace would be read in the order of their age.
+"""
 
 
 class DealCreate(In):

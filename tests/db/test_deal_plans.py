@@ -1,0 +1,40 @@
+"""Looking for a prospect among customers reads those of its address or domain, and no others."""
+
+from uuid import UUID
+
+import pytest
+
+from app.conversions.deal_links import _FIND
+from app.db.engine import Database
+from app.ids import uuid7
+from app.program.deals.register import _CUSTOMERS
+
+SPAN = (["elpmaxe.4d@"], ["elpmaxe.4dA"])
+
+
+@pytest.mark.parametrize("sought", ["when one registers", "when a customer may have come"])
+async def test_customers_are_found_by_the_index_of_addresses(
+    fresh_database: Database, sought: str
+) -> None:
+    workspace = uuid7()
+    async with fresh_database.tx() as tx:
+        driver = await tx.driver()
+        await driver.execute(
+            "INSERT INTO workspaces (id, name, mode, first) VALUES ($1, 'w', 'test', false)",
+            workspace,
+        )
+        await driver.execute(
+            "INSERT INTO customers (workspace_id, id, email, name)"
+            " SELECT $1, gen_random_uuid(), 'u' || i || '@d' || i % 900 || '.example', ''"
+            " FROM generate_series(1, 20000) i",
+            workspace,
+        )
+        await driver.execute("ANALYZE customers")
+        parameters: tuple[UUID | list[str] | int, ...] = (workspace, *SPAN)
+        statement = _CUSTOMERS
+        if sought != "when one registers":
+            statement, parameters = _FIND, (10,)
+        plan = await driver.fetch(f"EXPLAIN {statement}", *parameters)
+    scans = [row[0] for row in plan if "on customers" in row[0]]
+    assert len(scans) == 1
+    assert "ix_customers_email_backwards" in scans[0]
