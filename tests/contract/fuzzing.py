@@ -20,6 +20,7 @@ CHECKS = (
     "status_code_conformance",
     "content_type_conformance",
     "response_schema_conformance",
+    "ignored_auth",
 )
 KNOWN = 0.8
 """How often an id is that of an object that is there."""
