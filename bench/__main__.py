@@ -1,6 +1,6 @@
 """`make bench`: on a durable embedded Postgres, made for it and thrown away.
 
-`python -m bench redirects|steady|decisions|storage|directory` runs one part. BENCH_DATABASE_URL
+`python -m bench redirects` runs one part: PARTS lists them. BENCH_DATABASE_URL
 takes another server's place; its user has to be able to create databases.
 """
 
@@ -22,12 +22,24 @@ from sqlalchemy import make_url
 
 from app.db import embedded
 from app.db.migrate import upgrade
-from bench import decisions, directory, million, redirects, steady, storage, wrk
+from bench import (
+    decisions,
+    directory,
+    intake,
+    million,
+    redirects,
+    steady,
+    storage,
+    stored,
+    wrk,
+)
 
 PARTS: Final[dict[str, tuple[str, Callable[[str], Awaitable[None]]]]] = {
     "redirects": (f"Redirects at {wrk.CONNECTIONS} connections", redirects.main),
     "steady": ("Redirects at a steady rate while all else works", steady.main),
+    "intake": ("Webhooks acknowledged", intake.main),
     "decisions": ("Sales decided", decisions.main),
+    "stored": ("Sales decided beside five million conversions", stored.main),
     "storage": ("What a stored click weighs, and the drain beside 10 million", storage.main),
     "directory": (f"A directory of {million.LINKS:,} links", directory.main),
 }
@@ -38,7 +50,7 @@ def main() -> int:
     parser.add_argument("part", nargs="?", choices=PARTS, help="none: all of them")
     part = parser.parse_args().part
     wanted = [part] if part else list(PARTS)
-    if "redirects" in wanted and not wrk.installed():
+    if {"redirects", "intake"} & set(wanted) and not wrk.installed():
         print("finderfee: make bench needs wrk (Debian: apt-get install wrk)", file=sys.stderr)
         return 1
     print(machine())

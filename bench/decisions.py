@@ -4,6 +4,7 @@ transaction per sale, and a plain one that writes less, eight connections at onc
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -34,39 +35,56 @@ class Row:
     rounds: tuple[float, ...]
 
 
-async def measure(url: str) -> list[Row]:
-    """url: a migrated database. Storing the events is not timed; deciding and writing is."""
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One round of ours. batches_ms: from the wait for the lane to the commit, each batch."""
+
+    sales_s: float
+    batches_ms: tuple[float, ...]
+
+
+async def measure(url: str) -> tuple[list[Row], list[float]]:
+    """The rates, and how long ours took for each batch.
+
+    url: a migrated database. Storing the events is not timed; deciding and writing is.
+    """
     database = Database(url)
     partners = [f"p{n}" for n in range(PARTNERS)]
     shop = await make_shop(database, percent(2000), partners)
     pool = await one_by_one.prepare(url)
     ours: list[float] = []
+    batches_ms: list[float] = []
     alone: list[float] = []
     plain: list[float] = []
-    await _decide_ours(shop, "warm", partners, 200)
+    await decide_in_batches(shop, "warm", partners, 200)
     for n in range(ROUNDS):
-        ours.append(await _decide_ours(shop, f"r{n}", partners, OURS))
+        settled = await decide_in_batches(shop, f"r{n}", partners, OURS)
+        ours.append(settled.sales_s)
+        batches_ms += settled.batches_ms
         alone.append(await _decide_alone(shop, f"a{n}", partners))
         plain.append(await _decide_plain(pool, shop, f"r{n}", partners))
     balance = sum([(await shop.balance(partner)).get("pending", 0) for partner in partners])
     assert balance == 2_00 * (ROUNDS * (OURS + ALONE) + 200), balance
     await pool.close()
     await database.close()
-    return [
+    rows = [
         Row("Finderfee, batches", statistics.median(ours), tuple(ours)),
         Row("plain, eight connections", statistics.median(plain), tuple(plain)),
         Row("Finderfee, one transaction per sale", statistics.median(alone), tuple(alone)),
     ]
+    return rows, sorted(batches_ms)
 
 
-async def _decide_ours(shop: Shop, label: str, partners: list[str], count: int) -> float:
+async def decide_in_batches(shop: Shop, label: str, partners: list[str], count: int) -> Settled:
+    """Store so many sales, then decide them as the worker does; storing is not timed."""
     await _store(shop, label, partners, count)
-
-    async def settle() -> None:
-        while await inbox.settle(shop.database, shop.workspace):
-            pass
-
-    return count / await _timed(settle)
+    batches_ms: list[float] = []
+    began = before = time.perf_counter()
+    while await inbox.settle(shop.database, shop.workspace):
+        now = time.perf_counter()
+        batches_ms.append((now - before) * 1_000)
+        before = now
+    return Settled(count / (before - began), tuple(batches_ms))
 
 
 async def _decide_alone(shop: Shop, label: str, partners: list[str]) -> float:
@@ -112,7 +130,7 @@ async def _timed(run: Callable[[], Awaitable[None]]) -> float:
 
 async def main(url: str) -> None:
     collector.calm()  # as the worker does
-    rows = await measure(url)
+    rows, batches_ms = await measure(url)
     ours = rows[0].median
     print(
         table(
@@ -128,3 +146,21 @@ async def main(url: str) -> None:
             ],
         )
     )
+    print(f"\n{histogram(batches_ms)}")
+
+
+def histogram(ordered: list[float], *, step_ms: int = 5, width: int = 50) -> str:
+    """How long the batches took, as a figure of text. ordered: milliseconds, not empty."""
+    counts = Counter(int(took // step_ms) for took in ordered)
+    most = max(counts.values())
+    lines = [
+        f"{n * step_ms:>4} to {(n + 1) * step_ms:>3} ms  {counts[n]:>5}"
+        f"  {'█' * round(width * counts[n] / most)}".rstrip()
+        for n in range(min(counts), max(counts) + 1)
+    ]
+    shares = ", ".join(
+        f"{name} {ordered[min(len(ordered) - 1, int(len(ordered) * share))]:.1f}"
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    )
+    head = f"{len(ordered):,} batches of {inbox.BATCH}: {shares}, most {ordered[-1]:.1f} ms"
+    return "\n".join((head, "", "```", *lines, "```"))

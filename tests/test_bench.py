@@ -8,8 +8,16 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Lock, Thread
 from typing import ClassVar
 
+from app.conversions.http import Receiver
+from app.db.engine import Database
+from app.secret_keys import SecretKeys
+from bench.clicks import SECRET
+from bench.decisions import decide_in_batches, histogram
 from bench.open_loop import Load
 from bench.requests import ADDRESSES, AGENTS, CODES, make_requests
+from bench.stored import COPIES, fill
+from bench.webhooks import make_source, make_webhooks
+from tests.making import Shop, make_shop, percent
 
 ANSWER = (
     b"HTTP/1.1 302 Found\r\nlocation: https://shop.example/?click_id="
@@ -45,6 +53,44 @@ def test_a_stall_is_in_the_latency_of_all_that_were_due_meanwhile() -> None:
     # A client that waits for its answer before it asks again would have one slow request.
     slow = [took for _, took in load.latencies_ms if took > STALL_S * 1_000 / 2]
     assert len(slow) >= rate * STALL_S / 2 * 0.8
+
+
+async def test_copies_of_a_sale_fill_every_table_and_leave_room_for_more(
+    database: Database,
+) -> None:
+    shop = await make_shop(database, percent(2000), ["ana"])
+    await decide_in_batches(shop, "first", ["ana"], 2)
+    before = {name: await rows_of(shop, name) for name in COPIES}
+    await fill(shop, 50)
+    added = {name: await rows_of(shop, name) - found for name, found in before.items()}
+    assert added == dict.fromkeys(COPIES, 50) | {"customer_names": 100}
+    settled = await decide_in_batches(shop, "then", ["ana"], 3)
+    assert await rows_of(shop, "commissions") == 55
+    assert len(settled.batches_ms) == 1
+
+
+async def rows_of(shop: Shop, name: str) -> int:
+    (row,) = await shop.rows(f"SELECT count(*) AS n FROM {name} WHERE workspace_id = :workspace")
+    return int(row.n)
+
+
+async def test_each_webhook_is_another_signed_sale(database: Database) -> None:
+    shop = await make_shop(database, percent(2000), ["ana"])
+    source = await make_source(shop)
+    keys = SecretKeys([SECRET])
+    receiver = Receiver(database, keys)
+    for webhook in make_webhooks(shop, source, 2):
+        headers = {"stripe-signature": webhook.signature}
+        assert not (await receiver.receive(source, headers, webhook.body)).duplicate
+    await shop.settle()
+    assert (await shop.balance("ana"))["pending"] == 2 * 20_00
+
+
+def test_the_histogram_counts_every_batch() -> None:
+    drawn = histogram([31.0, 33.0, 36.0, 51.0])
+    assert drawn.startswith("4 batches of 100: p50 36.0, p95 51.0, p99 51.0, most 51.0 ms")
+    bars = [line.partition(" ms ")[2].split()[0] for line in drawn.splitlines() if " to " in line]
+    assert bars == ["2", "1", "0", "0", "1"]
 
 
 class StallingOnce(BaseRequestHandler):
