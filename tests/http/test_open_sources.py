@@ -50,5 +50,8 @@ async def test_how_a_source_is_read_holds_as_it_is_now(selling: Selling) -> None
     event = read(await selling.post(body, signed(body)), 200)
     async with selling.database.read() as reader:
         driver = await reader.driver()
-        rows = await driver.fetch("SELECT with_tax FROM event_bodies ORDER BY event_id")
+        rows = await driver.fetch(
+            "SELECT with_tax FROM event_bodies WHERE workspace_id = $1 ORDER BY event_id",
+            selling.workspace,
+        )
     assert [row["with_tax"] for row in rows] == [False, True], event
