@@ -35,7 +35,7 @@ def notification(
         "event_id": id or f"evt_{uuid4().hex[:26]}",
         "event_type": kind,
         "occurred_at": stamp(at),
-        "notification_id": f"ntf_{uuid4().hex[:26]}",
+        "notification_id": f"ntf_{(id or uuid4().hex)[:26]}",
         "data": thing,
     }
 
