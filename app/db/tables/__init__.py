@@ -18,6 +18,7 @@ from app.db.tables.domains import Domain
 from app.db.tables.erasures import Erasure
 from app.db.tables.heartbeats import Heartbeat
 from app.db.tables.idempotency import IdempotencyKey
+from app.db.tables.imports import Import, ImportProblem
 from app.db.tables.inbox import (
     EventBody,
     EventConflict,
@@ -77,6 +78,8 @@ __all__ = [
     "EventRow",
     "Heartbeat",
     "IdempotencyKey",
+    "Import",
+    "ImportProblem",
     "ImpressionWriter",
     "Lane",
     "Link",
