@@ -52,6 +52,8 @@ class Scope(StrEnum):
     PAYOUTS_WRITE = "payouts:write"
     DEALS_READ = "deals:read"
     DEALS_WRITE = "deals:write"
+    IMPORTS_READ = "imports:read"
+    IMPORTS_WRITE = "imports:write"
     CLICKS_WRITE = "clicks:write"
     # Its own noun: who may tell clicks, as pages' keys may, must not read them.
     TRAFFIC_READ = "traffic:read"

@@ -51,6 +51,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "no_rate": "The rule `{rule}` pays in {currency}, the sale was in {sale_currency}.",
     "no_rule_matched": "No rule of the plan applies, so nobody is paid.",
     "rounds_to_zero": "The rule `{rule}` applies, but what it pays rounds to zero.",
+    "imported_as_paid": "It was imported as settled by an earlier system, so it pays nobody here.",
     "refunded": "{refunded} of {gross} was refunded.",
     "dispute_open": "A dispute over {disputed} of {gross} is open; what was earned on it is held.",
     "dispute_won": "A dispute over {disputed} of {gross} was won; it takes nothing back.",

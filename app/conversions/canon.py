@@ -175,7 +175,11 @@ def body_json(body: Body) -> Json:
 
 
 def _fields_json(body: Body) -> Json:
-    return {name: getattr(body, name) for name in _FIELDS[type(body)]}
+    told = {name: getattr(body, name) for name in _FIELDS[type(body)]}
+    if told.get("settled") is False:
+        # Only where it is so, so that older events keep their canonical form.
+        del told["settled"]
+    return told
 
 
 def _body_of(kind: Kind, stored: Json) -> Body:

@@ -12,6 +12,7 @@ from sqlalchemy import Select, and_, select
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
 from app.conversions import conflicts
 from app.conversions.outcomes import EventOutcome, OutcomeOut, outcomes
+from app.conversions.providers.track import OWN_SOURCES
 from app.conversions.put_back import put_back
 from app.db.tables import EventRow
 from app.db.tx import Read
@@ -31,9 +32,10 @@ State = Literal["received", "applied", "parked", "ignored", "dead"]
 
 
 class EventOut(Out):
-    """source_id: none for `/v1/track/*`. conflicts: how often its key came with another meaning.
+    """source_id: none for `/v1/track/*` and imports.
 
-    overdue_at: when it had been parked for longer than it should be.
+    conflicts: how often its key came with another meaning. overdue_at: when it had been parked for
+    longer than it should be.
     """
 
     id: EventId
@@ -52,7 +54,7 @@ class EventOut(Out):
     @classmethod
     def of(cls, event: EventOutcome, **more: Any) -> Self:
         row = event.row
-        own = row["source"] == "api"
+        own = row["source"] in OWN_SOURCES
         plain = (
             "id", "type", "external_id", "state", "attempts", "conflicts", "overdue_at",
             "customer_id", "occurred_at", "received_at",

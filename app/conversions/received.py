@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from app.conversions.providers.track import OWN_SOURCES
 from app.wire import EventId, Instant, Out, SourceId
 
 
@@ -32,7 +33,7 @@ class ReceivedOut(Out):
         plain = ("id", "type", "external_id", "state", "occurred_at", "received_at")
         return cls(
             **{name: row[name] for name in plain},
-            source_id=None if row["source"] == "api" else UUID(row["source"]),
+            source_id=None if row["source"] in OWN_SOURCES else UUID(row["source"]),
             understood=row["mapped"],
             encoding=encoding,
             body=body,

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from app.conversions.deal_links import TYPE as DEAL_LINKED
 from app.conversions.deal_links import DealLink
+from app.conversions.imported import CUSTOMER, SALE, ImportedCustomer, ImportedSale
 from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.conversions.providers.track import (
     DEFAULT_EVENT_NAME,
@@ -261,7 +262,10 @@ class Verdict(In):
         )
 
 
-TrackIn = LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink | Verdict
+TrackIn = (
+    LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink | Verdict
+    | ImportedCustomer | ImportedSale
+)  # fmt: skip
 BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "track.lead": LeadIn,
     "track.sale": SaleIn,
@@ -270,6 +274,8 @@ BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "customer.referrer": Referring,
     DEAL_LINKED: DealLink,
     "conversion.verdict": Verdict,
+    CUSTOMER: ImportedCustomer,
+    SALE: ImportedSale,
 }
 """How a stored body of ours is read again."""
 

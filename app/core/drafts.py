@@ -8,7 +8,7 @@ from uuid import UUID
 from app.core import sales
 from app.core.awards import Sold
 from app.core.conversions import Conversion
-from app.core.events import Event, Lead
+from app.core.events import Event, Lead, Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,16 @@ class Draft:
     def order(self) -> tuple[datetime, str, str, str, str]:
         """The event's; then the key, for what closed as two and is one."""
         return (self.at, *self.event.order[1:], self.key)
+
+    @property
+    def settled(self) -> bool:
+        """Whether any message says that an earlier system has settled what it earned.
+
+        Any, since the others can't know it: whoever tells the sale again must not have it paid
+        again.
+        """
+        told = [payment for _, payment in self.sale.payments] if self.sale else [self.event.body]
+        return any(isinstance(body, Lead | Payment) and body.settled for body in told)
 
     @property
     def recorded_at(self) -> datetime | None:

@@ -79,9 +79,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A sign-up or another step before money. event_name: the sender's own word for it."""
+    """A sign-up or another step before money. event_name: the sender's own word for it.
+
+    settled: what it earned was settled by an earlier system; it binds its customer, pays nobody.
+    """
 
     event_name: str
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Payment:
 
     authority: whose figures win when several messages describe one sale: 3 the invoice,
     2 the checkout session, 1 the payment intent. gross: what was paid; base: what commissions
-    are worked out on; both minor units. subscription: scoped id, or empty.
+    are worked out on; both minor units. subscription: scoped id, or empty. settled: as a lead's.
     """
 
     authority: int
@@ -101,6 +105,7 @@ class Payment:
     lines_complete: bool = True
     quantity: int = 1
     subscription: str = ""
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +183,7 @@ Kind = Literal[
 class Event:
     """One message of a source.
 
-    id: our own (UUIDv7), tells arrival, never decides. source: `api` or a source's id.
+    id: our own (UUIDv7), tells arrival, never decides. source: `api`, `imported` or a source's id.
     people: digests of the customer's aliases (`identity.person_name`). payments: keys
     `provider:account:type:id` with type invoice, payment_intent, charge or session.
     program_ids: if given, only these programs may earn. country: ISO 3166-1 alpha-2 or empty.

@@ -128,7 +128,9 @@ def _open(
         recorded_at=recorded_at,
     )
     reasons = answer.reasons
-    if plan:
+    if draft.settled:
+        conversion = replace(conversion, reasons=(*reasons, because("imported_as_paid")))
+    elif plan:
         awards, tried = awards_for(conversion, sold, plan, buyer, world, answer.brought)
         reasons = (*reasons, *tried)
         conversion = replace(conversion, awards=awards, reasons=reasons)
@@ -224,7 +226,16 @@ def _suspected(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> di
         for draft, conversion in zip(drafts, conversions, strict=True)
         if draft.sale is not None and sales.is_duplicate(draft.sale) is not None
     }
-    found = duplicates.suspected(conversions)
+    settled = {
+        conversion.id
+        for draft, conversion in zip(drafts, conversions, strict=True)
+        if draft.settled
+    }
+    found: dict[UUID, UUID] = {}
+    for suspect, first in duplicates.suspected(conversions).items():
+        # Of the two the one that could be paid again is held, not the one that was paid elsewhere.
+        is_paid = suspect in settled and first not in settled
+        found |= {first: suspect} if is_paid else {suspect: first}
     return {suspect: first for suspect, first in found.items() if suspect not in decided}
 
 

@@ -49,6 +49,7 @@ CODES: Final = frozenset(
         "no_rate",  # rule, currency, sale_currency
         "no_rule_matched",
         "rounds_to_zero",  # rule
+        "imported_as_paid",
         # The life of a sale.
         "refunded",  # refunded, gross, currency
         "dispute_open",  # disputed, gross, currency

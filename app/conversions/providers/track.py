@@ -15,6 +15,9 @@ from app.core.identity import person_name
 
 T = TypeVar("T")
 OWN: Final = "own"
+IMPORTED: Final = "imported"
+OWN_SOURCES: Final = frozenset({"api", IMPORTED})
+"""Of events that no billing system sent."""
 DEFAULT_EVENT_NAME: Final = "lead"
 _INVOICE_AUTHORITY: Final = 3
 

@@ -87,7 +87,7 @@ class EventRow(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     source: Mapped[str]
-    """`api`, or the source's id."""
+    """`api`, `imported`, or the source's id."""
     external_id: Mapped[str]
     type: Mapped[str]
     """The provider's own name of what happened."""
