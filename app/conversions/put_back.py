@@ -34,7 +34,8 @@ async def put_back(
 ) -> int:
     """Dead and ignored events that mean something, and those that wait for another try; how many.
 
-    Harmless at any time: other events are left as they are.
+    Harmless at any time: other events are left as they are. While one was dead or ignored nothing
+    waited for it, so it counts as received now: what has closed stays closed.
     """
     driver = await tx.driver()
     again: list[UUID] = []
@@ -46,7 +47,9 @@ async def put_back(
             again.append(row["id"])
     await driver.execute(
         "UPDATE events SET state = 'received', attempts = 0, reasons = '[]',"
-        " next_attempt_at = clock_timestamp() WHERE workspace_id = $1 AND id = ANY($2)",
+        " next_attempt_at = clock_timestamp(),"
+        " received_at = CASE state WHEN 'received' THEN received_at ELSE clock_timestamp() END"
+        " WHERE workspace_id = $1 AND id = ANY($2)",
         workspace,
         again,
     )
