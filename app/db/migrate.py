@@ -1,5 +1,7 @@
 """Bring the database to this release's schema: one at a time, with time-outs."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,12 +19,14 @@ from app.db.engine import async_url
 ROOT: Final = Path(__file__).resolve().parents[2]
 _LOCK: Final = 0x66696E646572  # "finder"
 _LOCK_WAIT_S: Final = 120
+_LOCK_ASK_S: Final = 0.2
 _LOCK_TIMEOUT_MS: Final = 4_000
 
 
 async def upgrade(url: str) -> None:
     """Run the missing migrations; a second caller waits for the first, then finds none."""
     async with connect(url) as connection:
+        await _take_turn(connection)
         await connection.run_sync(_upgrade)
 
 
@@ -51,12 +55,22 @@ async def connect(url: str) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Hold a session lock: migrations commit one by one and must not let a second runner between.
+
+    Asked for again and again: whoever waits inside a statement has a snapshot, for which
+    `CREATE INDEX CONCURRENTLY` of the other one would wait, and both in a circle.
+    """
+    until = time.monotonic() + _LOCK_WAIT_S
+    while not await connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+        await connection.commit()
+        if time.monotonic() > until:
+            raise TimeoutError("another process has been migrating for long")
+        await asyncio.sleep(_LOCK_ASK_S)
+    await connection.commit()
+
+
 def _upgrade(connection: Connection) -> None:
-    # A session lock: migrations commit one by one and must not let a second runner in between.
-    connection.execute(text(f"SET lock_timeout = '{_LOCK_WAIT_S}s'"))
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-    connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT_MS}ms'"))
-    connection.commit()
     is_later = _is_later(_revision(connection))
     # Alembic joins a transaction that it finds, and then all migrations would be one.
     connection.commit()
