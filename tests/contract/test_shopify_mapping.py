@@ -24,7 +24,7 @@ from tests.contract.shopify_objects import NOW, Json, mapped, means, reason, tra
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "shopify"
 TOKEN = "AQ" * 30
-SPACE = "shopify:acme.myshopify.com"
+SPACE = "shopify:"
 KEY = (f"{SPACE}:invoice:450789469",)
 BOB = Alias(SPACE, "207119551")
 SOLD_AT = datetime(2026, 3, 1, 10, 59, 59, tzinfo=UTC)
@@ -216,6 +216,15 @@ def test_what_bears_no_time_is_dated_by_shopify_s_clock() -> None:
         ("subscription_contracts/create", objects.contract()),
     ):
         assert mapped(topic, payload).occurred_at == at
+
+
+def test_the_shop_s_domain_makes_no_other_sale() -> None:
+    """It stands in a header, which nobody signs, and a shop may take another one."""
+    paid = objects.headers("orders/paid")
+    moved = {**paid, "X-Shopify-Shop-Domain": "other.myshopify.com"}
+    first, again = (means("orders/paid", objects.order(), sent=sent) for sent in (paid, moved))
+    assert isinstance(first, Mapped)
+    assert (again, first.payments) == (first, KEY)
 
 
 @pytest.mark.skipif(not FIXTURES.is_dir(), reason="the published fixtures are not here")

@@ -1,10 +1,10 @@
-"""The headers around Shopify's objects: what happened, in whose shop, when, under which id.
+"""The headers around Shopify's objects: what happened, when, under which id.
 
 The signature covers the body alone. So what the body says itself (ids, amounts, whether an order
-is paid or a test) is taken from there, whatever a header says.
+is paid or a test) is taken from there, whatever a header says. Shopify's ids are unique over all
+shops, so keys have no account: the shop's domain stands in a header, and may change.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +19,8 @@ EVENT_ID: Final = "x-shopify-event-id"
 DELIVERY_ID: Final = "x-shopify-webhook-id"
 TRIGGERED_AT: Final = "x-shopify-triggered-at"
 TEST: Final = "x-shopify-test"
-SHOP: Final = "x-shopify-shop-domain"
-HEADERS: Final = (TOPIC, EVENT_ID, DELIVERY_ID, TRIGGERED_AT, TEST, SHOP)
-
-_SHOP: Final = re.compile(r"[a-z0-9.-]{1,100}")
+HEADERS: Final = (TOPIC, EVENT_ID, DELIVERY_ID, TRIGGERED_AT, TEST)
+NAMESPACE: Final = "shopify:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +37,8 @@ class Message:
     thing: Node
     with_tax: bool = False
 
-    @property
-    def namespace(self) -> str:
-        """`shopify:` and the shop's `….myshopify.com` domain."""
-        shop = self.headers.get(SHOP, "").lower()
-        return f"shopify:{shop if _SHOP.fullmatch(shop) else ''}"
-
     def scoped(self, kind: str, found: str) -> str:
-        return f"{self.namespace}:{kind}:{found}"
+        return f"{NAMESPACE}:{kind}:{found}"
 
     def order_key(self, number: str) -> tuple[str, ...]:
         """An order is one payment, and its id the only one that refunds and disputes name."""
@@ -68,7 +60,7 @@ class Message:
 
     def aliases(self, customer: str, *owns: str) -> tuple[Alias, ...]:
         """A customer's Shopify id, if there is one, and our client's own ids for it."""
-        found = [Alias(self.namespace, customer)] if customer else []
+        found = [Alias(NAMESPACE, customer)] if customer else []
         return tuple(found) + tuple(Alias("own", own) for own in distinct(owns) if own)
 
     def ignored(self) -> Ignored:
