@@ -50,6 +50,11 @@ async def add_all(tx: Tx, workspace: UUID, news: Sequence[NewLink]) -> list[UUID
     return [one for one in outcomes if isinstance(one, UUID)]
 
 
+async def add_each(tx: Tx, workspace: UUID, news: Sequence[NewLink]) -> list[UUID | Problem]:
+    """Write down those that can be made: the id of each, or its problem with the field as place."""
+    return await _outcomes(tx, workspace, news, ["row"] * len(news))
+
+
 def refuse_click_parameter(subs: dict[str, str], click_parameter: str, place: str) -> None:
     """A sub-id must not take the click id's name."""
     if click_parameter in subs:

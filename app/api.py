@@ -35,6 +35,7 @@ from app.conversions.sources import router as sources_router
 from app.conversions.track import Tracker
 from app.conversions.track import router as track_router
 from app.db.engine import Database
+from app.imports.http import router as imports_router
 from app.ledger.http import router as money_router
 from app.limits import Limits
 from app.outgoing import Outgoing
@@ -66,6 +67,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     links_router,
     codes_router,
     deals_router,
+    imports_router,
     clicks_router,
     traffic_router,
     track_router,

@@ -27,7 +27,10 @@ MAX_WEBHOOK_BYTES: Final = 2_000_000
 BODY_TIMEOUT_S: Final = 20.0
 MAX_DEPTH: Final = 32
 MAX_BULK_BYTES: Final = 1_000_000
+MAX_IMPORT_BYTES: Final = 100_000_000
 WEBHOOKS: Final = "/v1/webhooks/"
+IMPORTS: Final = "/v1/imports"
+"""Its body is CSV of any length up to its limit, so it is handed on as it comes."""
 _LIMITS: Final[Mapping[str, int]] = {
     "/v1/links/bulk": MAX_BULK_BYTES,
     "/v1/codes/bulk": MAX_BULK_BYTES,
@@ -54,7 +57,9 @@ class Limits:
             return
         try:
             _check_address(scope)
-            if scope["method"] not in _BODYLESS:
+            if scope["path"] == IMPORTS and scope["method"] == "POST":
+                receive = self._counted(scope, receive)
+            elif scope["method"] not in _BODYLESS:
                 receive = await self._checked(scope, receive)
         except Problem as problem:
             headers = {"Connection": "close"} if problem.status in {408, 413} else {}
@@ -75,6 +80,26 @@ class Limits:
         if body and not is_webhook:
             check_json(body, _header(scope, b"content-type"))
         return _replay(body, receive)
+
+    def _counted(self, scope: Scope, receive: Receive) -> Receive:
+        """The body piece by piece: each within the time-out, all within the limit."""
+        _check_announced(scope, MAX_IMPORT_BYTES)
+        size, is_over = 0, False
+
+        async def counted() -> Message:
+            nonlocal size, is_over
+            try:
+                async with asyncio.timeout(None if is_over else self._body_timeout_s):
+                    message = await receive()
+            except TimeoutError as error:
+                raise RequestTimeout from error
+            size += len(message.get("body", b""))
+            is_over = not message.get("more_body", False)
+            if size > MAX_IMPORT_BYTES:
+                raise _too_large(MAX_IMPORT_BYTES)
+            return message
+
+        return counted
 
 
 def check_json(body: bytes, content_type: str) -> None:
@@ -128,9 +153,7 @@ def _check_address(scope: Scope) -> None:
 
 
 async def _collect(scope: Scope, receive: Receive, limit: int) -> bytes:
-    announced = _header(scope, b"content-length")
-    if announced.isdecimal() and (len(announced) > 9 or int(announced) > limit):
-        raise _too_large(limit)
+    _check_announced(scope, limit)
     chunks, size = [], 0
     while True:
         message = await receive()
@@ -143,6 +166,12 @@ async def _collect(scope: Scope, receive: Receive, limit: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+def _check_announced(scope: Scope, limit: int) -> None:
+    announced = _header(scope, b"content-length")
+    if announced.isdecimal() and (len(announced) > 9 or int(announced) > limit):
+        raise _too_large(limit)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

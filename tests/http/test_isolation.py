@@ -16,7 +16,7 @@ from fastapi.routing import iter_route_contexts
 
 from app.auth import new_key
 from app.ids import encode, uuid7
-from tests.http.client import PLAN, Api, click_on, make_partner, make_program
+from tests.http.client import PLAN, Api, click_on, make_partner, make_program, read
 from tests.http.visiting import write
 
 PARTNER = {"program_id": "{program}", "name": "B", "email": "b@example.com"}
@@ -102,6 +102,10 @@ CASES: dict[str, Case] = {
         f"POST /v1/deals/{{deal_id}}/{step}": Case({})
         for step in ("accept", "reject", "qualify", "win", "lose", "extend")
     },
+    "POST /v1/imports": Case(query="?kind=partners&program_id={program}"),
+    "GET /v1/imports": Case(status=200),
+    "GET /v1/imports/{import_id}": Case(),
+    "GET /v1/imports/{import_id}/errors": Case(),
     "GET /v1/clicks": Case(status=200, query="?link_id={link}"),
     "GET /v1/clicks/{click_id}": Case(),
     "POST /v1/track/click": Case({"link_id": "{link}"}),
@@ -193,8 +197,15 @@ async def owned(api: Api, database_url: str) -> dict[str, str]:
         "click": click,
         "code": (await api.post("/codes", {**ids, "code": "FIRST"}))["id"],
         "deal": (await api.post("/deals", {**ids, "company": "First Ltd"}))["id"],
+        "import": await imported(api, program),
         "domain": (await api.post("/domains", domain))["id"],
     }
+
+
+async def imported(api: Api, program: Any) -> str:
+    path = f"/imports?kind=partners&program_id={program['id']}"
+    response = await api.send("POST", path, content=b"email,name\nb@example.com\n")
+    return str(read(response, 201)["id"])
 
 
 def test_every_route_has_a_case_and_every_case_a_route(app: FastAPI) -> None:
@@ -264,6 +275,6 @@ async def seen_by_owner(api: Api) -> list[Any]:
         "/customers", "/codes",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
         "/events/replays",
-        "/deals", "/deals/conflicts",
+        "/deals", "/deals/conflicts", "/imports",
     )  # fmt: skip
     return [await api.get(path) for path in lists]
