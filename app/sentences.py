@@ -17,6 +17,8 @@ from app.wire import Out
 SENTENCES: Final[Mapping[str, str]] = {
     "touch_counted": "{touch}{place} of {partner_id} at {at} counts.",
     "touch_not_chosen": "{touch} of {partner_id} was eligible, but {model} picks another one.",
+    "share_too_small": "{touch} of {partner_id} was eligible, but a share of {share_bps} is below"
+    " {min_share_bps}.",
     "outranked": "{touch} of {partner_id} was eligible, but a {winner} goes before it.",
     "code_unknown": "No code of this workspace is {code}.",
     "code_not_valid": "The code {code} was not valid at {at}.",
@@ -38,9 +40,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     " {chosen_program_id}.",
     "no_touch": "Nothing points from this customer to a partner.",
     "no_eligible_touch": "No touch of this customer could count.",
-    "attributed": "By {model}, {partner_id} brought this customer to the program {program_id}.",
-    "bound": "The customer has been bound to {partner_id} in the program {program_id} since"
-    " {since}.",
+    "attributed": "By {model}, {partner_id}{credited} brought this customer to the program"
+    " {program_id}.",
+    "bound": "The customer has been bound to {partner_id}{credited} in the program {program_id}"
+    " since {since}.",
     "bound_after_close": "That became known after the conversion had closed for {program_id} at"
     " {closed_at}.",
     "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",
@@ -116,7 +119,7 @@ def wire_params(params: Mapping[str, Any]) -> dict[str, Any]:
 def sentence(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of a code. params: as `wire_params` gives them; what is missing reads `?`."""
     told = {name: _in_words(name, value, params) for name, value in params.items()}
-    words = _Words({**_touch_words(params), **told})
+    words = _Words({**_touch_words(params), **told, "credited": _credited(params)})
     if code == "rule_paid":
         words["how"] = _how(params, words)
     return SENTENCES[code].format_map(words)
@@ -169,6 +172,8 @@ def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
         return money(value, str(params["currency"]))
     if name in {"currency", "sale_currency"}:
         return str(value).upper()
+    if name in {"share_bps", "min_share_bps"} and isinstance(value, int):
+        return _percent(value)
     if name == "age_s" and isinstance(value, int):
         return _duration(value)
     if name == "code":
@@ -178,10 +183,19 @@ def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
     return str(value) if value != "" else "none"
 
 
+def _credited(params: Mapping[str, Any]) -> str:
+    """A partner's share, where several may have one."""
+    return f" ({_percent(params['bps'])})" if "bps" in params else ""
+
+
+def _percent(bps: int) -> str:
+    whole, rest = divmod(int(bps), 100)
+    return (f"{whole}.{rest:02}".rstrip("0") if rest else str(whole)) + " %"
+
+
 def _how(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if "rate_bps" in params:
-        whole, rest = divmod(int(params["rate_bps"]), 100)
-        return (f"{whole}.{rest:02}".rstrip("0") if rest else str(whole)) + " % of"
+        return f"{_percent(params['rate_bps'])} of"
     return f"a flat {words['flat']} for"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.core import plans
+from app.core.attribution_terms import KINDS, MODELS
 from app.errors import FieldError, PlanInvalid
 
 SAMPLE: Final[dict[str, Any]] = {
@@ -60,6 +61,41 @@ _PAY: Final[dict[str, Any]] = {
         },
     },
 }
+_BPS: Final[dict[str, Any]] = {"type": "integer", "minimum": 0, "maximum": 10_000}
+_ATTRIBUTION: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "Whose touches count, and how they share.",
+    "required": ["model", "window_days"],
+    "properties": {
+        "model": {"enum": list(MODELS)},
+        "window_days": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How old a touch may be. A registered lead has its lock instead.",
+        },
+        "windows": {
+            "type": "object",
+            "description": "Windows in days of those kinds of touches that have their own.",
+            "properties": {kind: {"type": "integer", "minimum": 0} for kind in KINDS},
+        },
+        "weights_bps": {
+            "type": "object",
+            "description": "Of position_based: of the first touch, of all between, of the last;"
+            " they sum to 10,000. 40, 20 and 40 % if absent.",
+            "required": ["first", "middle", "last"],
+            "properties": {"first": _BPS, "middle": _BPS, "last": _BPS},
+        },
+        "half_life_days": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Of time_decay, which needs it: in which a touch loses half its weight.",
+        },
+        "min_share_bps": {
+            **_BPS,
+            "description": "A partner with a smaller share gets none; the others share it.",
+        },
+    },
+}
 SCHEMA: Final[dict[str, Any]] = {
     "title": "Plan",
     "type": "object",
@@ -76,14 +112,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "minimum": 0,
             "description": "How long late news may still change it; 1 if absent.",
         },
-        "attribution": {
-            "type": "object",
-            "required": ["model", "window_days"],
-            "properties": {
-                "model": {"enum": ["last_click", "first_click"]},
-                "window_days": {"type": "integer", "minimum": 0},
-            },
-        },
+        "attribution": _ATTRIBUTION,
         "combine": {"const": "first_match"},
         "rules": {
             "type": "array",

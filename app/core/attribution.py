@@ -1,17 +1,18 @@
 """Who brought the customer: touches and policy in, one program's credits and reasons out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
 
+from app.core.attribution_terms import TouchKind
 from app.core.candidates import Candidate, candidates, may_earn
 from app.core.conversions import Conversion, Credit
 from app.core.events import Event
-from app.core.money import BPS
-from app.core.occasions import Brought, Occasion, TouchKind
+from app.core.occasions import Brought, Occasion
 from app.core.reasons import Param, Reason, because
+from app.core.shares import Shares, share_out, weights
 from app.core.world import World
 
 PRECEDENCE: Final[tuple[TouchKind, ...]] = ("code", "deal", "referrer", "click")
@@ -24,52 +25,65 @@ customer goes before what was only seen.
 class Binding:
     """The customer belongs to these partners of this program.
 
-    since: the conversion that made it. brought: the touch behind it, if one is known.
+    since: the conversion that made it. brought: by partner, the touch behind it, where known.
     """
 
     program_id: UUID
     credits: tuple[Credit, ...]
     since: datetime
-    brought: Brought | None
+    brought: Mapping[UUID, Brought]
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The answer. program_id is None and credits are empty when nobody earns."""
+    """The answer. program_id is None and credits are empty when nobody earns.
+
+    brought: by partner, the latest of its touches that counted.
+    """
 
     program_id: UUID | None
     credits: tuple[Credit, ...]
-    brought: Brought | None
+    brought: Mapping[UUID, Brought]
     reasons: tuple[Reason, ...]
 
 
 def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Attribution:
     """Of the kind that goes first, the latest eligible touch picks the program, and that program's
-    model the touch.
+    model shares among its touches of that kind.
     """
     eligible, reasons = candidates(events, world, occasion)
     if not eligible:
         reasons.append(because("no_eligible_touch" if reasons else "no_touch"))
-        return Attribution(None, (), None, tuple(reasons))
+        return _nobody(reasons)
     kind = min((c.brought.kind for c in eligible), key=PRECEDENCE.index)
     ranked = [c for c in eligible if c.brought.kind == kind]
-    program = ranked[-1].program_id
-    own = [c for c in ranked if c.program_id == program]
-    model = ranked[-1].plan.plan.model
-    chosen = own[-1] if model == "last_click" else own[0]
-    reasons += [_told(c, chosen=chosen, model=model) for c in eligible]
-    partner = chosen.partner_id
-    reasons.append(because("attributed", partner_id=partner, program_id=program, model=model))
-    return Attribution(program, (Credit(partner, BPS),), chosen.brought, tuple(reasons))
+    latest = ranked[-1]
+    own = [c for c in ranked if c.program_id == latest.program_id]
+    terms = latest.plan.plan.attribution
+    weighed = weights(terms, [c.brought.at for c in own])
+    shares = share_out([c.partner_id for c in own], weighed, min_share_bps=terms.min_share_bps)
+    counted = [c for c, weight in zip(own, weighed, strict=True) if weight]
+    reasons += [_told(c, latest=latest, counted=counted, shares=shares) for c in eligible]
+    reasons += _attributed(latest, shares)
+    credited = {credit.partner_id for credit in shares.credits}
+    brought = {c.partner_id: c.brought for c in counted if c.partner_id in credited}
+    return Attribution(latest.program_id, shares.credits, brought, tuple(reasons))
 
 
 def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attribution:
-    """Later conversions follow the binding, as far as its program and partners may earn then."""
+    """Later conversions follow the binding, as far as its program and partners may earn then.
+
+    What a partner who may not earn would have had, the others share as they compare.
+    """
     program = binding.program_id
-    brought = _named(binding.brought) if binding.brought else {}
     reasons = [
         because(
-            "bound", partner_id=c.partner_id, program_id=program, since=binding.since, **brought
+            "bound",
+            partner_id=c.partner_id,
+            program_id=program,
+            since=binding.since,
+            **({"bps": c.bps} if len(binding.credits) > 1 else {}),
+            **_named(binding.brought.get(c.partner_id)),
         )
         for c in binding.credits
     ]
@@ -79,22 +93,39 @@ def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attributio
     closed_at = occasion.closed_at(world.programs[program].plan_at(occasion.read_at), unearned)
     if closed_at is not None:
         late = because("bound_after_close", program_id=program, closed_at=closed_at)
-        return Attribution(None, (), None, (*reasons, late))
-    for credit in binding.credits:
-        refusal = may_earn(world, program, credit.partner_id, occasion)
-        if refusal is not None:
-            return Attribution(None, (), None, (*reasons, refusal))
-    return Attribution(program, binding.credits, binding.brought, tuple(reasons))
+        return _nobody((*reasons, late))
+    refusals = {
+        credit.partner_id: refusal
+        for credit in binding.credits
+        if (refusal := may_earn(world, program, credit.partner_id, occasion))
+    }
+    for refusal in refusals.values():
+        # What refuses the program refuses all of its partners, and is told once.
+        reasons += [refusal] if refusal not in reasons else []
+    earning = [credit for credit in binding.credits if credit.partner_id not in refusals]
+    if not earning:
+        return _nobody(reasons)
+    shares = share_out([c.partner_id for c in earning], [c.bps for c in earning])
+    brought = {c.partner_id: b for c in shares.credits if (b := binding.brought.get(c.partner_id))}
+    return Attribution(program, shares.credits, brought, tuple(reasons))
 
 
 def binding_of(conversion: Conversion) -> Binding:
-    """What a conversion with credits makes of its customer."""
+    """What a conversion with credits makes of its customer, or what it followed itself.
+
+    Of several partners one may have had no part in it; the reasons still tell all shares.
+    """
     assert conversion.program_id is not None
+    bound = tuple(
+        Credit(UUID(str(reason.params["partner_id"])), int(str(reason.params["bps"])))
+        for reason in conversion.reasons
+        if reason.code == "bound" and "bps" in reason.params
+    )
     return Binding(
         program_id=conversion.program_id,
-        credits=conversion.credits,
+        credits=bound or conversion.credits,
         since=conversion.bound_at or conversion.occurred_at,
-        brought=next(filter(None, map(_brought, conversion.reasons)), None),
+        brought=dict(filter(None, map(_brought, conversion.reasons))),
     )
 
 
@@ -102,17 +133,20 @@ _TOUCHED: Final = {"touch_counted": "at", "bound": "touch_at"}
 """Where a reason tells when the touch was that brought the customer."""
 
 
-def _brought(reason: Reason) -> Brought | None:
-    """The touch that a reason tells of. Only a click needs no word for its kind."""
+def _brought(reason: Reason) -> tuple[UUID, Brought] | None:
+    """The touch that a reason tells of, and whose. Only a click needs no word for its kind."""
     at = reason.params.get(_TOUCHED.get(reason.code, ""))
     if at is None:
         return None
     kind = cast("TouchKind", reason.params.get("kind", "click"))
-    return Brought(kind, datetime.fromisoformat(str(at)), str(reason.params.get("code", "")))
+    brought = Brought(kind, datetime.fromisoformat(str(at)), str(reason.params.get("code", "")))
+    return UUID(str(reason.params["partner_id"])), brought
 
 
-def _named(brought: Brought) -> dict[str, Param]:
+def _named(brought: Brought | None) -> dict[str, Param]:
     """What `_brought` reads back."""
+    if brought is None:
+        return {}
     named: dict[str, Param] = {"touch_at": brought.at}
     if brought.kind != "click":
         named["kind"] = brought.kind
@@ -121,16 +155,45 @@ def _named(brought: Brought) -> dict[str, Param]:
     return named
 
 
-def _told(candidate: Candidate, *, chosen: Candidate, model: str) -> Reason:
-    if candidate is chosen:
-        return because("touch_counted", **candidate.where, at=candidate.brought.at)
-    if candidate.brought.kind != chosen.brought.kind:
-        return because("outranked", **candidate.where, winner=chosen.brought.kind)
-    if candidate.program_id != chosen.program_id:
+def _nobody(reasons: Iterable[Reason]) -> Attribution:
+    return Attribution(None, (), {}, tuple(reasons))
+
+
+def _attributed(latest: Candidate, shares: Shares) -> Iterable[Reason]:
+    """Who is credited. A model that credits one touch needs no word for the share."""
+    terms = latest.plan.plan.attribution
+    for credit in shares.credits:
+        bps: dict[str, Param] = {"bps": credit.bps} if terms.shares else {}
+        yield because(
+            "attributed",
+            partner_id=credit.partner_id,
+            program_id=latest.program_id,
+            model=terms.model,
+            **bps,
+        )
+
+
+def _told(
+    candidate: Candidate, *, latest: Candidate, counted: Sequence[Candidate], shares: Shares
+) -> Reason:
+    """What became of an eligible touch. latest: the one that picked kind and program."""
+    terms = latest.plan.plan.attribution
+    if candidate.brought.kind != latest.brought.kind:
+        return because("outranked", **candidate.where, winner=latest.brought.kind)
+    if candidate.program_id != latest.program_id:
         return because(
             "other_program",
             **candidate.name,
             program_id=candidate.program_id,
-            chosen_program_id=chosen.program_id,
+            chosen_program_id=latest.program_id,
         )
-    return because("touch_not_chosen", **candidate.where, model=model)
+    if not any(candidate is one for one in counted):
+        return because("touch_not_chosen", **candidate.where, model=terms.model)
+    if candidate.partner_id in shares.too_small:
+        return because(
+            "share_too_small",
+            **candidate.where,
+            share_bps=shares.too_small[candidate.partner_id],
+            min_share_bps=terms.min_share_bps,
+        )
+    return because("touch_counted", **candidate.where, at=candidate.brought.at)

@@ -1,15 +1,16 @@
 """Credits and terms → awards: what the rules are told of a sale, and what they give for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
+from uuid import UUID
 
 from app.core import identity
 from app.core.commission import Ruling, SaleFacts, months_between, rule_on
 from app.core.conversions import Award, Conversion, ConversionKind, Credit
 from app.core.events import Event, Payment
-from app.core.money import share_bps
+from app.core.money import slice_bps
 from app.core.occasions import Brought
 from app.core.reasons import Reason
 from app.core.world import PlanFact, World
@@ -85,22 +86,26 @@ def awards_for(
     terms: PlanFact,
     buyer: Buyer,
     world: World,
-    brought: Brought | None,
+    brought: Mapping[UUID, Brought],
 ) -> tuple[tuple[Award, ...], tuple[Reason, ...]]:
     """Each credited partner's award, and the reasons of every rule that was tried.
 
-    An award's reasons are the whole story: how the partner was credited, then how it was paid.
+    brought: by partner, the touch that counted. An award's reasons are the whole story: how the
+    partner was credited, then how it was paid. Partners for whom a rule gives the same amount
+    share it to the cent.
     """
     awards: list[Award] = []
     reasons: list[Reason] = []
+    before_bps = 0
     for credit in conversion.credits:
         assert conversion.program_id is not None
         enrollment = world.enrollments[conversion.program_id, credit.partner_id]
         country = enrollment.country_at(conversion.read_at)
-        facts = _facts(conversion, sold, buyer, brought, country)
+        facts = _facts(conversion, sold, buyer, brought.get(credit.partner_id), country)
         ruling = rule_on(terms.plan, facts)
         reasons.extend(ruling.reasons)
-        amount = share_bps(ruling.amount, credit.bps)
+        amount = slice_bps(ruling.amount, before_bps, credit.bps)
+        before_bps += credit.bps
         if amount > 0:
             awards.append(_award(conversion, credit, terms, ruling, amount))
     awards.sort(key=lambda award: award.commission_id)

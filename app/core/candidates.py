@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar, assert_never
 from uuid import UUID
 
+from app.core.attribution_terms import TouchKind
 from app.core.events import (
     ClickTouch,
     CodeTouch,
@@ -16,7 +17,7 @@ from app.core.events import (
     ReferrerTouch,
     Touch,
 )
-from app.core.occasions import CLOCK_SKEW, Brought, Occasion, TouchKind
+from app.core.occasions import CLOCK_SKEW, Brought, Occasion
 from app.core.reasons import Param, Reason, because
 from app.core.world import PlanFact, World, state_at
 
@@ -116,7 +117,9 @@ class _Judge:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Whom a touch points to. until: the time back from which the window reaches."""
+    """Whom a touch points to. until: the time back from which the window reaches; for a deal, only
+    if its program gives deals a window, since its lock has ended it already.
+    """
 
     brought: Brought
     name: Mapping[str, Param]
@@ -239,7 +242,7 @@ def _deal(touch: DealTouch, judge: _Judge) -> Candidate | Reason:
         name=name,
         program_id=touch.program_id,
         partner_id=touch.partner_id,
-        until=touch.at,  # Its lock stands in the place of the program's window.
+        until=occasion.first_at,
     )
     return _weigh(claim, judge)
 
@@ -257,9 +260,9 @@ def _weigh(claim: _Claim, judge: _Judge) -> Candidate | Reason:
     if refusal is not None:
         return refusal
     terms = world.programs[claim.program_id].plan_at(occasion.read_at)
-    window_days = terms.plan.window_days
+    window_days = terms.plan.attribution.window_of(claim.brought.kind)
     age = claim.until - claim.brought.at
-    if age > timedelta(days=window_days):
+    if window_days is not None and age > timedelta(days=window_days):
         age_s = int(age.total_seconds())
         return because("outside_window", **claim.name, age_s=age_s, window_days=window_days)
     closed_at = occasion.closed_at(terms, occasion.prior)

@@ -31,6 +31,15 @@ def share_bps(amount: int, rate_bps: int) -> int:
     return share(amount, rate_bps, BPS)
 
 
+def slice_bps(amount: int, before_bps: int, bps: int) -> int:
+    """The part of an amount between two marks, rounded once on the cumulative figure.
+
+    before_bps: what went to others before. Slices that follow each other up to 10,000 sum to the
+    amount, whatever else each of them depends on.
+    """
+    return share_bps(amount, before_bps + bps) - share_bps(amount, before_bps)
+
+
 def split(total: int, weights: tuple[int, ...]) -> tuple[int, ...]:
     """Divide an amount by weights; the parts always sum to the total.
 

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
+from app.core.attribution_terms import TouchKind
 from app.core.conversions import Conversion
 from app.core.world import PlanFact
 
 CLOCK_SKEW: Final = timedelta(seconds=5)
 """A touch counts up to this long after the conversion: clocks differ."""
-
-TouchKind = Literal["click", "code", "referrer", "deal"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ rules in the order in which they are tried.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
+from app.core.attribution_terms import AttributionTerms, attribution_document, read_attribution
 from app.core.documents import Node, PlanProblem
 from app.core.rules import Flat, Match, Percent, Rule, read_rule, rule_document
 
@@ -23,12 +24,9 @@ __all__ = [
     "parse",
 ]
 
-Model = Literal["last_click", "first_click"]
-
 MAX_RULES: Final = 100
 MAX_HOLD_DAYS: Final = 3_650
 MAX_LATE_DAYS: Final = 365
-MAX_WINDOW_DAYS: Final = 3_650
 DEFAULT_LATE_DAYS: Final = 1
 
 
@@ -45,13 +43,11 @@ class Plan:
     """One version of a program's terms.
 
     hold_days, late_days: how long a commission stays pending and may still be re-decided.
-    window_days: how old a touch may be at the customer's first conversion.
     """
 
     hold_days: int
     late_days: int
-    model: Model
-    window_days: int
+    attribution: AttributionTerms
     combine: Literal["first_match"]
     rules: tuple[Rule, ...]
 
@@ -62,15 +58,11 @@ def parse(document: Mapping[str, object]) -> Plan:
     fields = Node(document, "", problems).fields(
         ("hold_days", "attribution", "combine", "rules"), ("late_days",)
     )
-    attribution = fields["attribution"].fields(("model", "window_days"))
-    later_models = ("linear", "position_based", "time_decay")
-    model = attribution["model"].choice(("last_click", "first_click"), later=later_models)
     fields["combine"].choice(("first_match",), later=("best", "sum"))
     plan = Plan(
         hold_days=fields["hold_days"].integer(0, MAX_HOLD_DAYS),
         late_days=fields["late_days"].integer(0, MAX_LATE_DAYS, default=DEFAULT_LATE_DAYS),
-        model=cast("Model", model),
-        window_days=attribution["window_days"].integer(0, MAX_WINDOW_DAYS),
+        attribution=read_attribution(fields["attribution"]),
         combine="first_match",
         rules=_read_rules(fields["rules"]),
     )
@@ -84,7 +76,7 @@ def canonical(plan: Plan) -> dict[str, object]:
     return {
         "hold_days": plan.hold_days,
         "late_days": plan.late_days,
-        "attribution": {"model": plan.model, "window_days": plan.window_days},
+        "attribution": attribution_document(plan.attribution),
         "combine": plan.combine,
         "rules": [rule_document(rule) for rule in plan.rules],
     }

@@ -17,6 +17,7 @@ CODES: Final = frozenset(
         # (code, referrer, deal), and code or deal_id, in the place of click_id and link_id.
         "touch_counted",  # click_id, link_id, partner_id, at
         "touch_not_chosen",  # click_id, link_id, partner_id, model
+        "share_too_small",  # click_id, link_id, partner_id, share_bps, min_share_bps
         "outranked",  # click_id, link_id, partner_id, winner: the kind that goes before
         "code_unknown",  # code
         "code_not_valid",  # code, at
@@ -37,8 +38,8 @@ CODES: Final = frozenset(
         # Attribution.
         "no_touch",
         "no_eligible_touch",
-        "attributed",  # partner_id, program_id, model
-        "bound",  # partner_id, program_id, since, touch_at if known
+        "attributed",  # partner_id, program_id, model, bps if the model shares
+        "bound",  # partner_id, program_id, since, bps if there are several, touch_at if known
         "bound_after_close",  # program_id, closed_at
         # Rules and awards.
         "rule_paid",  # rule, rate_bps | flat, base, amount, currency

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from app.core.attribution_terms import SHARING
 from app.core.plans import Plan, parse
 from app.core.world import CodeFact, Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
 
@@ -102,13 +103,16 @@ def plan_with(
     late_days: int = 1,
     model: str = "last_click",
     window: int = 60,
+    **attribution: Any,
 ) -> Plan:
-    """A plan of named rules of the pool."""
+    """A plan of named rules of the pool. attribution: more of its terms."""
+    if model == "time_decay":
+        attribution = {"half_life_days": 7, **attribution}
     return parse(
         {
             "hold_days": hold_days,
             "late_days": late_days,
-            "attribution": {"model": model, "window_days": window},
+            "attribution": {"model": model, "window_days": window, **attribution},
             "combine": "first_match",
             "rules": [{"id": rule, **RULES[rule]} for rule in rules],
         }
@@ -131,7 +135,7 @@ def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
         ),
         hold_days=draw(st.sampled_from(hold_days)),
         late_days=draw(st.sampled_from((1, 2))),
-        model=draw(st.sampled_from(("last_click", "first_click"))),
+        model=draw(st.sampled_from(("last_click", "first_click", *sorted(SHARING)))),
         window=draw(st.sampled_from((5, 60))),
     )
 
@@ -170,7 +174,7 @@ def terms(world: World) -> Iterable[str]:
             rules = " ".join(rule.id for rule in p.rules)
             yield (
                 f"  program {i.int:x} v{version.version} hold={p.hold_days} late={p.late_days}"
-                f" {p.model} window={p.window_days} rules={rules} states={len(program.states)}"
+                f" {p.attribution} rules={rules} states={len(program.states)}"
             )
     for (program_id, partner), enrollment in world.enrollments.items():
         if len(enrollment.states) > 1:

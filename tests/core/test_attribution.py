@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.core.attribution import Attribution, Binding, by_binding, by_touches
+from app.core.attribution import Attribution, Binding, binding_of, by_binding, by_touches
 from app.core.conversions import Conversion, Credit
 from app.core.events import (
     ClickTouch,
@@ -15,7 +15,9 @@ from app.core.events import (
     Touch,
 )
 from app.core.occasions import Brought, Occasion
+from app.core.plans import parse
 from app.core.world import Dated, World
+from tests.core.documents import plan_of, rule
 from tests.core.made_worlds import LINKS, LONG_AGO, PARTNERS, PROGRAMS, START, plan_with, world_of
 
 ANA, BO, CY = PARTNERS
@@ -98,7 +100,7 @@ def test_the_latest_touch_picks_the_program_and_its_model_the_touch() -> None:
     touches = told(click(-9, ANA, SECOND), click(-5, BO, FIRST), click(-3, CY, SECOND))
     answer = by_touches(touches, world(), occasion())
     assert (answer.program_id, partner(answer)) == (SECOND, ANA)
-    assert answer.brought == Brought("click", day(-9))
+    assert answer.brought == {ANA: Brought("click", day(-9))}
     assert codes(answer) == ["touch_counted", "other_program", "touch_not_chosen", "attributed"]
 
 
@@ -179,7 +181,9 @@ def test_a_close_is_never_before_the_first_record_plus_the_late_days() -> None:
     assert partner(late) is None
 
 
-BOUND = Binding(FIRST, (Credit(ANA, 10_000),), since=day(-5), brought=Brought("click", day(-6)))
+BOUND = Binding(
+    FIRST, (Credit(ANA, 10_000),), since=day(-5), brought={ANA: Brought("click", day(-6))}
+)
 
 
 def test_a_binding_is_followed_and_keeps_the_time_of_its_touch() -> None:
@@ -205,3 +209,51 @@ def test_a_binding_pays_nobody_while_its_program_may_not_earn() -> None:
     answer = by_binding(BOUND, world(), occasion(program_ids=(SECOND,)))
     assert partner(answer) is None
     assert codes(answer) == ["bound", "program_filtered"]
+
+
+def test_several_partners_share_and_each_touch_tells_what_became_of_it() -> None:
+    touches = told(click(-9, ANA), click(-5, BO), click(-3, CY), click(-2, BO))
+    terms = world(model="linear", min_share_bps=3_500)
+    answer = by_touches(touches, terms, occasion())
+    assert answer.credits == (Credit(BO, 10_000),)
+    assert codes(answer) == [
+        "share_too_small", "touch_counted", "share_too_small", "touch_counted", "attributed",
+    ]  # fmt: skip
+    assert answer.reasons[0].params["share_bps"] == 2_500
+    answer = by_touches(touches, world(model="linear"), occasion())
+    assert answer.credits == (Credit(ANA, 2_500), Credit(BO, 5_000), Credit(CY, 2_500))
+    assert answer.brought[BO] == Brought("click", day(-2))
+    assert [r.params["bps"] for r in answer.reasons if r.code == "attributed"] == [
+        2_500, 5_000, 2_500,
+    ]  # fmt: skip
+
+
+def test_a_kind_may_have_a_window_of_its_own() -> None:
+    own = {"model": "last_click", "window_days": 60, "windows": {"click": 5}}
+    terms = world_of(parse(plan_of(rule(), attribution=own)))
+    assert codes(by_touches(told(click(-6)), terms, occasion()))[0] == "outside_window"
+    assert partner(by_touches(told(click(-5)), terms, occasion())) == ANA
+
+
+def test_what_a_suspended_partner_would_have_had_the_others_share() -> None:
+    shares = (Credit(ANA, 2_000), Credit(BO, 3_000), Credit(CY, 5_000))
+    brought = {ANA: Brought("click", day(-6)), CY: Brought("click", day(-7))}
+    bound = Binding(FIRST, shares, since=day(-5), brought=brought)
+    plain = world()
+    suspended = (Dated(LONG_AGO, "active"), Dated(day(-1), "suspended"))
+    out = {
+        key: replace(place, states=suspended) if key == (FIRST, ANA) else place
+        for key, place in plain.enrollments.items()
+    }
+    answer = by_binding(bound, replace(plain, enrollments=out), occasion())
+    assert answer.credits == (Credit(BO, 3_750), Credit(CY, 6_250))
+    assert codes(answer) == ["bound", "bound", "bound", "not_enrolled"]
+    assert answer.brought == {CY: Brought("click", day(-7))}
+    # The whole binding is still told, for when Ana is back.
+    followed = replace(
+        conversion_at(0, credits_=answer.credits), reasons=answer.reasons, bound_at=day(-5)
+    )
+    assert binding_of(followed) == bound
+    paused = replace(plain.programs[FIRST], states=(Dated(LONG_AGO, "paused"),))
+    halted = replace(plain, programs={**plain.programs, FIRST: paused})
+    assert codes(by_binding(bound, halted, occasion()))[3:] == ["program_paused"]

@@ -7,6 +7,13 @@ import pytest
 from app.core.money import MAX_AMOUNT
 from tests.core.documents import only_problem, plan_of, rule
 
+HALVES = {"first": 5_000, "middle": 0, "last": 5_000}
+
+
+def by(model: str, **terms: Any) -> dict[str, Any]:
+    return plan_of(attribution={"model": model, "window_days": 1, **terms})
+
+
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     # Whole document.
     ("hold_days", plan_of(hold_days=True), "true or false"),
@@ -19,11 +26,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("late_days", plan_of(late_days=-1), "out of range"),
     ("late_days", plan_of(late_days=None), "null"),
     ("attribution", plan_of(attribution="last_click"), "must be an object"),
-    (
-        "attribution/model",
-        plan_of(attribution={"model": "linear", "window_days": 1}),
-        "linear is not available yet",
-    ),
     ("attribution/model", plan_of(attribution={"model": "last", "window_days": 1}), "known words"),
     ("attribution/model", plan_of(attribution={"window_days": 1}), "missing"),
     ("attribution/window_days", plan_of(attribution={"model": "last_click"}), "missing"),
@@ -37,6 +39,34 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         plan_of(attribution={"model": "last_click", "window_days": 1, "half_life": 7}),
         "not known",
     ),
+    ("attribution/half_life_days", by("time_decay"), "missing"),
+    ("attribution/half_life_days", by("time_decay", half_life_days=0), "out of range"),
+    ("attribution/half_life_days", by("linear", half_life_days=7), "nothing to linear"),
+    ("attribution/weights_bps", by("linear", weights_bps=HALVES), "nothing to linear"),
+    (
+        "attribution/weights_bps/middle",
+        by("position_based", weights_bps={**HALVES, "middle": -1}),
+        "out of range",
+    ),
+    (
+        "attribution/weights_bps/last",
+        by("position_based", weights_bps={"first": 1, "middle": 2}),
+        "missing",
+    ),
+    (
+        "attribution/weights_bps",
+        by("position_based", weights_bps={**HALVES, "middle": 1}),
+        "sums to 10001",
+    ),
+    (
+        "attribution/weights_bps",
+        by("position_based", weights_bps={"first": 0, "middle": 10_000, "last": 0}),
+        "two touches nothing",
+    ),
+    ("attribution/min_share_bps", by("first_click", min_share_bps=100), "nothing to first_click"),
+    ("attribution/min_share_bps", by("linear", min_share_bps=10_001), "out of range"),
+    ("attribution/windows/email", by("linear", windows={"email": 3}), "not known"),
+    ("attribution/windows/code", by("linear", windows={"code": 3_651}), "out of range"),
     ("combine", plan_of(combine="best"), "best is not available yet"),
     ("combine", plan_of(combine="sum"), "sum is not available yet"),
     ("combine", plan_of(combine="all"), "known words"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.attribution_terms import AttributionTerms
 from app.core.currencies import EXPONENTS
 from app.core.money import MAX_AMOUNT
 from app.core.plans import Flat, Match, Percent, Plan, PlanError, PlanProblem, canonical, parse
@@ -16,12 +17,8 @@ from tests.core.documents import only_problem, plan_of, problems, rule
 
 def test_a_small_plan_reads_with_its_defaults() -> None:
     plan = parse(plan_of(rule()))
-    assert (plan.hold_days, plan.late_days, plan.model, plan.window_days) == (
-        30,
-        1,
-        "last_click",
-        60,
-    )
+    assert (plan.hold_days, plan.late_days) == (30, 1)
+    assert plan.attribution == AttributionTerms("last_click", 60)
     (only,) = plan.rules
     assert (only.id, only.match, only.when) == ("base", Match(("sale", "renewal")), None)
     assert (only.pay, only.months) == (Percent(2_000), None)
@@ -82,6 +79,22 @@ def test_the_normal_form_has_the_defaults_and_a_fixed_shape() -> None:
     }
 
 
+def test_the_normal_form_writes_out_what_its_model_uses() -> None:
+    def normal(**terms: Any) -> Any:
+        return canonical(parse(plan_of(attribution={"window_days": 9, **terms})))["attribution"]
+
+    assert normal(model="linear", windows={"code": 3}) == {
+        "model": "linear", "window_days": 9, "windows": {"code": 3}, "min_share_bps": 0,
+    }  # fmt: skip
+    assert normal(model="position_based") == {
+        "model": "position_based", "window_days": 9, "min_share_bps": 0,
+        "weights_bps": {"first": 4_000, "middle": 2_000, "last": 4_000},
+    }  # fmt: skip
+    assert normal(model="time_decay", half_life_days=7, min_share_bps=500) == {
+        "model": "time_decay", "window_days": 9, "half_life_days": 7, "min_share_bps": 500,
+    }  # fmt: skip
+
+
 pays: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.builds(lambda bps: {"percent_bps": bps}, st.integers(0, 10_000)),
     st.builds(
@@ -116,15 +129,40 @@ rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "when": st.sampled_from(["sale.new", "sale.amount > 5 && customer.country == 'DE'"]),
     },
 )
+days = st.integers(0, 3_650)
+_ALWAYS: dict[str, Any] = {"window_days": days}
+_WINDOWS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("click", "code", "deal", "referrer"), days)
+)
+_LEAST = {"windows": _WINDOWS, "min_share_bps": st.integers(0, 10_000)}
+_MODELS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("last_click", {}, {"windows": _WINDOWS}),
+    ("first_click", {}, {"windows": _WINDOWS}),
+    ("linear", {}, _LEAST),
+    ("time_decay", {"half_life_days": st.integers(1, 3_650)}, _LEAST),
+    (
+        "position_based",
+        {},
+        {
+            **_LEAST,
+            "weights_bps": st.builds(
+                lambda first, last: {"first": first, "middle": 10_000 - first - last, "last": last},
+                st.integers(1, 5_000),
+                st.integers(0, 5_000),
+            ),
+        },
+    ),
+]
+attributions: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    [
+        st.fixed_dictionaries({"model": st.just(model), **_ALWAYS, **needs}, optional=more)
+        for model, needs, more in _MODELS
+    ]
+)
 documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "hold_days": st.integers(0, 3_650),
-        "attribution": st.fixed_dictionaries(
-            {
-                "model": st.sampled_from(["last_click", "first_click"]),
-                "window_days": st.integers(0, 3_650),
-            }
-        ),
+        "attribution": attributions,
         "combine": st.just("first_match"),
         "rules": st.lists(rules, max_size=4, unique_by=lambda rule: str(rule["id"])),
     },

@@ -71,7 +71,7 @@ def test_what_was_said_goes_before_what_was_seen() -> None:
     for touches, earner, kind in cases:
         answers = [by_touches(told(*t), terms, occasion()) for t in permutations(touches)]
         assert {partner(answer) for answer in answers} == {earner}
-        assert {a.brought.kind for a in answers if a.brought} == {kind}
+        assert {b.kind for a in answers for b in a.brought.values()} == {kind}
     outranked = by_touches(told(click(-1), used(-9)), terms, occasion()).reasons[0]
     assert (outranked.code, outranked.params["winner"]) == ("outranked", "code")
 
@@ -90,7 +90,7 @@ def test_a_code_counts_at_the_sale_where_it_is_used() -> None:
     terms = with_codes(world(window=60))
     answer = by_touches(told(used(40)), terms, at)
     assert partner(answer) == BO
-    assert answer.brought == Brought("code", day(40), "SPRING")
+    assert list(answer.brought.values()) == [Brought("code", day(40), "SPRING")]
     assert codes(by_touches(told(used(41)), terms, at)) == ["after_sale", "no_eligible_touch"]
     assert codes(by_touches(told(used(-21)), terms, at))[0] == "outside_window"
     assert partner(by_touches(told(used(-20)), terms, at)) == BO
@@ -110,7 +110,7 @@ def test_a_code_is_valid_or_not_when_it_is_used() -> None:
 def test_a_discount_at_a_provider_means_the_code_that_it_belonged_to_then() -> None:
     answer = by_touches(told(used(-1, "stripe:promo_1")), with_codes(world()), occasion())
     assert partner(answer) == BO
-    assert answer.brought == Brought("code", day(-1), "SPRING")
+    assert list(answer.brought.values()) == [Brought("code", day(-1), "SPRING")]
     later = by_touches(told(used(11, "stripe:promo_1")), with_codes(world()), occasion(11))
     assert codes(later) == ["code_unknown", "no_eligible_touch"]
 
@@ -170,7 +170,8 @@ def test_a_binding_remembers_by_which_code_the_customer_came() -> None:
     made = binding_of(
         replace(conversion_at(0, credits_=first.credits), reasons=first.reasons, bound_at=day(0))
     )
-    assert made.brought == first.brought == Brought("code", day(-1), "SPRING")
+    assert made.brought == first.brought
+    assert list(made.brought.values()) == [Brought("code", day(-1), "SPRING")]
     again = by_binding(made, terms, occasion(3))
     followed = replace(conversion_at(3, credits_=again.credits), reasons=again.reasons)
     assert binding_of(followed).brought == made.brought

@@ -24,8 +24,17 @@ def test_a_sentence_uses_only_parameters_that_its_code_names(code: str) -> None:
     assert listed is not None
     named = set(re.findall(r"\w+", listed[1] or ""))
     used = set(re.findall(r"\{(\w+)\}", SENTENCES[code]))
-    used -= {"how", "touch", "place", "anchor"}  # worked out of the others
+    used -= {"how", "touch", "place", "anchor", "credited"}  # worked out of the others
     assert used <= named
+
+
+def test_a_share_is_told_where_several_may_have_one() -> None:
+    params = {"partner_id": "part_1", "program_id": "prog_1", "model": "linear", "bps": 3334}
+    assert sentence("attributed", params) == (
+        "By linear, part_1 (33.34 %) brought this customer to the program prog_1."
+    )
+    del params["bps"]
+    assert "part_1 brought" in sentence("attributed", params)
 
 
 def test_a_paid_rule_tells_rate_base_and_amount() -> None:

@@ -10,6 +10,11 @@ from app.errors import PlanInvalid
 
 WHOLE: dict[str, Any] = {
     **terms.SAMPLE,
+    "attribution": {
+        "model": "position_based", "window_days": 1, "min_share_bps": 500,
+        "windows": {"click": 1, "code": 2, "deal": 3, "referrer": 4},
+        "weights_bps": {"first": 3_000, "middle": 3_000, "last": 4_000},
+    },
     "rules": [
         {
             "id": "everything",
@@ -33,7 +38,9 @@ def test_the_documented_sample_is_a_plan() -> None:
 
 def test_the_schema_names_what_the_core_writes_and_nothing_else() -> None:
     written = terms.checked(WHOLE)
-    assert names(written) == described(terms.SCHEMA)
+    decaying = {"model": "time_decay", "window_days": 1, "half_life_days": 7}
+    written_too = terms.checked({**WHOLE, "attribution": decaying})
+    assert names(written) | names(written_too) == described(terms.SCHEMA)
 
 
 @pytest.mark.parametrize("field", ["hold_days", "attribution", "combine", "rules"])
