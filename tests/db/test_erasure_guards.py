@@ -67,8 +67,8 @@ async def test_the_planner_keeps_no_copies_of_personal_columns(fresh_database: D
         )
         places = [(row.place, row.attname) for row in kept]
         partitions = await days_with_partitions(tx)
-    # A program's UTM templates are nobody's.
-    assert places == [("programs", "utm")]
+    # A digest, for two days; and a program's UTM templates are nobody's.
+    assert places == [("idempotency_keys", "body"), ("programs", "utm")]
     assert partitions
 
 
