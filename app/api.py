@@ -25,7 +25,7 @@ from app.conversions.events import router as events_router
 from app.conversions.http import Receiver
 from app.conversions.http import router as webhooks_router
 from app.conversions.privacy import router as customer_privacy_router
-from app.conversions.quick import Quick
+from app.conversions.quick import Quick, Quickest
 from app.conversions.read import router as conversions_router
 from app.conversions.reconciliations import router as reconciliations_router
 from app.conversions.referring import router as referring_router
@@ -125,6 +125,7 @@ def build(
     app.state.recorder = recorder
     app.state.buckets = new_buckets()
     app.state.receiver = Receiver(database, keys)
+    app.state.taker = Quickest(app.state.receiver, ready=ready, seconds=_SECONDS)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown)])
     app.add_middleware(Quick, receiver=app.state.receiver)

@@ -4,7 +4,8 @@ The API takes a second to import and build, on its own thread; redirects don't w
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,10 +14,18 @@ from app.errors import NotFound, Problem, Unavailable
 _WAIT_S: Final = 10.0
 
 
+class Taker(Protocol):
+    """What takes requests in past the app: `webhook_protocol` asks it first."""
+
+    def take(self, scope: Scope, body: bytes, tell: Callable[[bytes | None], None]) -> bool:
+        """Whether it is taken; `tell` then gets the answer's JSON, or None if the app has to."""
+
+
 class Late:
     """Holds requests back for a moment, until there is an app to `put` here."""
 
     def __init__(self) -> None:
+        self.taker: Taker | None = None
         self._app: ASGIApp | None = None
         self._there = asyncio.Event()
 
@@ -24,8 +33,9 @@ class Late:
     def built(self) -> bool:
         return self._app is not None
 
-    def put(self, app: ASGIApp) -> None:
+    def put(self, app: ASGIApp, taker: Taker | None = None) -> None:
         self._app = app
+        self.taker = taker
         self._there.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

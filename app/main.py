@@ -7,9 +7,10 @@ import argparse
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import asyncpg
 import structlog
@@ -31,6 +32,10 @@ from app.redirect.protocol import RedirectProtocol
 from app.redirect.road import road
 from app.settings import Settings
 from app.site.script import Script
+from app.webhook_protocol import WebhookProtocol
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 Role = Literal["all", "redirect", "api"]
 
@@ -79,9 +84,17 @@ class Schema:
             return bool(await read.scalar(select(exists(Workspace.id))))
 
 
+@dataclass(frozen=True, slots=True)
+class Web:
+    """All that a web process answers in its role. late: the API in it."""
+
+    app: ASGIApp
+    late: Late
+
+
 @contextlib.asynccontextmanager
-async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
-    """All that a web process answers in its role, while the block runs."""
+async def application(settings: Settings, role: Role) -> AsyncIterator[Web]:
+    """What is answered while the block runs."""
     keys = secret_keys.load(settings)
     url = database_url(settings)
     async with contextlib.AsyncExitStack() as running:
@@ -89,6 +102,7 @@ async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
         running.push_async_callback(database.close)
         checks: dict[str, health.Check] = {}
         inner: ASGIApp = nothing_here
+        late = Late()
         # In every role: the API journals the clicks that it is told of.
         folder = claim_folder(settings.data_dir)
         clicks = await running.enter_async_context(
@@ -98,7 +112,7 @@ async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
             checks["redirect"] = health.of(clicks.ready)
         if role != "redirect":
             group = await running.enter_async_context(asyncio.TaskGroup())
-            schema, late = Schema(url, database), Late()
+            schema = Schema(url, database)
             recorder = clicks.recorder()
             tasks = [
                 group.create_task(schema.ask()),
@@ -109,18 +123,19 @@ async def application(settings: Settings, role: Role) -> AsyncIterator[ASGIApp]:
             inner = late
         checks["worker"] = partial(health.worker_beats, database)
         watched = Script(health.Health(inner, checks))
-        yield watched if role == "api" else clicks.app(watched)
+        yield Web(watched if role == "api" else clicks.app(watched), late)
 
 
 async def _build(late: Late, *parts: Any) -> None:
     """parts: what `api.build` takes."""
 
-    def build() -> ASGIApp:
+    def build() -> "FastAPI":
         from app import api  # noqa: PLC0415 (slow to import: not before the redirects answer)
 
         return api.build(*parts)
 
-    late.put(await asyncio.to_thread(build))
+    app = await asyncio.to_thread(build)
+    late.put(app, app.state.taker)
     collector.calm()
 
 
@@ -128,12 +143,14 @@ async def _api_ready(late: Late, schema: Schema, database: Database) -> bool:
     return late.built and schema.ready() and await health.database_answers(database)
 
 
-def config(app: ASGIApp, *, protocol: type[asyncio.Protocol] = RedirectProtocol) -> uvicorn.Config:
+def config(
+    app: ASGIApp, *, protocol: Callable[..., asyncio.Protocol] = RedirectProtocol
+) -> uvicorn.Config:
     """How uvicorn is set up wherever an app is served."""
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=protocol,
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -146,9 +163,9 @@ def config(app: ASGIApp, *, protocol: type[asyncio.Protocol] = RedirectProtocol)
 
 
 async def serve(settings: Settings, role: Role, listening: socket.socket) -> None:
-    async with application(settings, role) as app:
+    async with application(settings, role) as web:
         collector.calm()
-        server = Server(config(app))
+        server = Server(config(web.app, protocol=partial(WebhookProtocol, web.late)))
         on_stop(server.stop)
         await server.serve(sockets=[listening])
 

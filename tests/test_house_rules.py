@@ -32,6 +32,7 @@ SWALLOWS = {
     "app/conversions/providers/stripe.py": "whatever breaks while verifying is a bad signature",
     "app/redirect/journal.py": "a visitor is sent on even if the log can't be written",
     "app/redirect/watch.py": "a background loop outlives whatever breaks one round, and counts",
+    "app/webhook_protocol.py": "what breaks the short way is left to uvicorn, counted; a 500",
     "app/redirect/protocol.py": "what breaks the short way is left to uvicorn, counted; a 500",
 }
 """Where `except Exception` may stand, and why."""

@@ -30,6 +30,10 @@ class Batches(Generic[Key, Item, Answer]):
 
     async def submit(self, key: Key, item: Item) -> Answer:
         """The item's answer, or what its run raised."""
+        return await self.put(key, item)
+
+    def put(self, key: Key, item: Item) -> "asyncio.Future[Answer]":
+        """As `submit`, for callers that have no task to wait in."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         queue = self._waiting.get(key)
         if queue is None:
@@ -38,7 +42,7 @@ class Batches(Generic[Key, Item, Answer]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         queue.append((item, answer))
-        return await answer
+        return answer
 
     async def _drain(self, key: Key, queue: deque[tuple[Item, asyncio.Future[Answer]]]) -> None:
         # Ends between two awaits, so nobody can add to the queue after it was found empty.

@@ -1,5 +1,6 @@
 """`/v1/webhooks/{source}`: receive bytes, verify, store, acknowledge after the commit."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,12 +74,27 @@ class Receiver:
             opened = await self._open_signed(source, headers, body, now)
         stored = None
         while stored is None:
-            message = _message(source, opened, headers, body, now)
-            stream = hash(message.meaning.external_id) % STREAMS
-            stored = await self._batches.submit(stream, (opened.version, message))
+            stored = await self._put(opened, _message(source, opened, headers, body, now))
             if stored is None:
                 opened = await self._open_signed(source, headers, body, now)
         return Acknowledged(event_id=stored.event_id, duplicate=stored.duplicate)
+
+    def receive_signed(
+        self, source: UUID, headers: Mapping[str, str], body: bytes
+    ) -> "asyncio.Future[Stored | None] | None":
+        """As `receive`, past tasks, if a source that is kept open signed this; else None.
+
+        None later: the source has been changed since.
+        """
+        now = datetime.now(UTC)
+        opened = self._opened.get(source)
+        if opened is None or not opened.signed(headers, body, now):
+            return None
+        return self._put(opened, _message(source, opened, headers, body, now))
+
+    def _put(self, opened: _OpenSource, message: Incoming) -> "asyncio.Future[Stored | None]":
+        stream = hash(message.meaning.external_id) % STREAMS
+        return self._batches.put(stream, (opened.version, message))
 
     async def _store(
         self, _stream: int, messages: Sequence[tuple[int, Incoming]]

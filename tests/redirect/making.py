@@ -134,7 +134,7 @@ async def running_road(
 
 @asynccontextmanager
 async def listening(
-    app: ASGIApp, protocol: type[asyncio.Protocol] = RedirectProtocol
+    app: ASGIApp, protocol: Callable[..., asyncio.Protocol] = RedirectProtocol
 ) -> AsyncIterator[int]:
     """The port of a uvicorn that is set up as the web process' is."""
     server, door = Server(config(app, protocol=protocol)), socket.create_server(("127.0.0.1", 0))
