@@ -93,14 +93,20 @@ def sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
             continue
         event, payment = sale.told_by
         sold = Sold.of(payment, sale.subscriptions)
-        about = tuple(told.id for told in sale.messages)
+        about = _ids(sale)
         prior = tuple(c for c in history.prior if c.key in sale.keys)
         finals = [c for c in prior if is_closed(c, history.as_of)]
         # More than one: they closed before anyone knew that they are one payment. They stand.
-        drafts += [Draft(f.key, sale.keys, event, about, (f,), f, sale, sold) for f in finals]
+        for f in finals:
+            own = sales.without_verdicts(sale, on={other.key for other in finals} - {f.key})
+            drafts.append(Draft(f.key, sale.keys, event, _ids(own), (f,), f, own, sold))
         if not finals:
             drafts.append(Draft(sale.keys[0], sale.keys, event, about, prior, None, sale, sold))
     return drafts
+
+
+def _ids(sale: sales.Sale) -> tuple[UUID, ...]:
+    return tuple(told.id for told in sale.messages)
 
 
 def is_closed(conversion: Conversion, as_of: datetime) -> bool:

@@ -1,6 +1,7 @@
 """The same sale told by two sources: equal amount and customer, at most a day apart."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -19,8 +20,10 @@ class _First:
     taken: set[str] = field(default_factory=set)
 
 
-def suspected(conversions: Sequence[Conversion]) -> dict[UUID, UUID]:
+def suspected(conversions: Sequence[Conversion], *, void: AbstractSet[UUID]) -> dict[UUID, UUID]:
     """The later of each pair, with the earlier one. conversions: a customer's, in deciding order.
+
+    void: those of which a person has said that they are others told again. Nothing tells them.
 
     Each source may tell of a sale once, so that of two equal sales that two sources tell alike
     two are suspected, and of two that one source tells none.
@@ -35,7 +38,8 @@ def suspected(conversions: Sequence[Conversion]) -> dict[UUID, UUID]:
         firsts = [one for one in firsts if _is_near(conversion, one)]
         first = next((one for one in firsts if _may_be(conversion, one)), None)
         if first is None:
-            firsts.append(_First(conversion, {conversion.source}))
+            if conversion.id not in void:
+                firsts.append(_First(conversion, {conversion.source}))
         else:
             first.taken.add(conversion.source)
             found[conversion.id] = first.conversion.id

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -95,6 +96,18 @@ def is_duplicate(sale: Sale) -> bool | None:
     """What a person said last: it is another sale told again, or it is not; None: nothing."""
     verdict = _newest(sale).get(DUPLICATE)
     return None if verdict is None else verdict.state == "lost"
+
+
+def without_verdicts(sale: Sale, *, on: AbstractSet[str]) -> Sale:
+    """The sale without what people said of others that closed apart from it, by their keys."""
+    if not on:
+        return sale
+    kept = [
+        (event, dispute)
+        for event, dispute in sale.disputes
+        if dispute.dispute_id != DUPLICATE or on.isdisjoint(event.payments)
+    ]
+    return replace(sale, disputes=tuple(kept))
 
 
 def key_rank(key: str) -> tuple[int, str]:

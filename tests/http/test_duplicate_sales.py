@@ -139,5 +139,15 @@ async def test_a_person_decides_and_may_change_its_mind(selling: Selling, strang
     await selling.api.post(f"/conversions/{lead['id']}/duplicate", status=409)
 
 
+async def test_when_the_first_one_is_the_duplicate_the_other_is_paid(selling: Selling) -> None:
+    await opened(selling)
+    await by_stripe(selling, "a", 10)
+    await by_server(selling, "b", 12)
+    sales = (await selling.api.get("/conversions?kind=sale"))["data"]
+    (first,) = [sale for sale in sales if sale["key"].endswith("pi_a")]
+    await selling.api.post(f"/conversions/{first['id']}/duplicate", status=200)
+    assert await balance(selling) == (2_000, 0)
+
+
 def codes(sale: Any) -> list[str]:
     return [r["code"] for r in sale["reasons"] if "duplicate" in r["code"]]

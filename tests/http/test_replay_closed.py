@@ -1,5 +1,6 @@
-"""A replay comes behind the close: what was dead until then changes nothing that has closed."""
+"""What comes behind the close, by a replay or by a person's word, moves only what it is about."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from app.conversions import inbox
 from app.db.engine import Database
 from tests.contract import stripe_objects as objects
+from tests.contract.stripe_invoices import invoice, invoice_payment
 from tests.http.client import PLAN, Api, click_on, make_partner
 from tests.http.selling import Selling, open_selling, signature, verified
 
@@ -52,3 +54,29 @@ async def test_a_touch_that_is_replayed_behind_the_close_moves_nobody(selling: S
     again = await replayed(selling, event)
     assert again["state"] == "applied"
     assert await selling.api.get(path) == before
+
+
+async def test_of_two_that_closed_as_one_payment_a_person_may_take_one_back(
+    selling: Selling,
+) -> None:
+    """Each has its own verdicts, or both would go back and nothing of the sale be paid."""
+    at = int(time.time())
+    session = objects.checkout_session(client_reference_id=selling.click(), created=at)
+    sold = objects.event("checkout.session.completed", session, livemode=True, created=at)
+    first = (await selling.webhook(sold))["outcome"]
+    paid = objects.event(
+        "invoice.paid", invoice(payments=[], created=at, paid_at=at), livemode=True, created=at
+    )
+    second = (await selling.webhook(paid))["outcome"]
+    tie = invoice_payment(invoice="in_1", payment_intent="pi_1", created=at)
+    await selling.webhook(objects.event("invoice_payment.paid", tie, livemode=True, created=at))
+    paths = [f"/conversions/{one['conversion_id']}" for one in (first, second)]
+
+    async def refunded() -> list[int]:
+        return [(await selling.api.get(path))["refunded"] for path in paths]
+
+    standing = [await selling.api.get(path) for path in paths]
+    assert [one["commissions"][0]["amount"] for one in standing] == [2_000, 2_000]
+    for verdict, expected in (("duplicate", 12_000), ("release", 0), ("duplicate", 12_000)):
+        await selling.api.post(f"{paths[1]}/{verdict}", status=200)
+        assert await refunded() == [0, expected]
