@@ -125,13 +125,15 @@ async def _count_attempt(
     """Try again later, twice as late each time; after the last attempt the event is dead."""
     async with database.tx() as tx:
         driver = await tx.driver()
-        attempts: int = await driver.fetchval(
+        attempts: int | None = await driver.fetchval(
             "UPDATE events SET attempts = attempts + 1,"
             " next_attempt_at = clock_timestamp() + make_interval(secs => 2 ^ attempts)"
-            " WHERE workspace_id = $1 AND id = $2 RETURNING attempts",
+            " WHERE workspace_id = $1 AND id = $2 AND state = 'received' RETURNING attempts",
             workspace,
             event,
         )
+        if attempts is None:
+            return  # Another process has decided it meanwhile.
         reason = because("decision_failed", error=type(error).__name__, attempts=attempts)
         await driver.execute(
             "UPDATE events SET reasons = $3, state = CASE WHEN attempts >= $4 THEN 'dead'"

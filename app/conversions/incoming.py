@@ -57,6 +57,10 @@ _COLUMNS: Final = (
 """Of one message, in the order in which `_STORE` takes them."""
 
 
+_NO_PROGRAM: Final = UUID(int=0)
+"""Stands where no program is left, since none at all would mean any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One message for the inbox. program_ids: what its source may pay, if that is limited.
@@ -186,8 +190,15 @@ def mapped_json(
         "payments": list(meaning.payments),
         "touches": [touch_json(touch) for touch in touches_of(meaning, click_keys)],
         "country": meaning.country,
-        "program_ids": [str(program) for program in meaning.program_ids or program_ids],
+        "program_ids": [str(program) for program in _may_earn(meaning.program_ids, program_ids)],
     }
+
+
+def _may_earn(named: Sequence[UUID], of_source: Sequence[UUID]) -> Sequence[UUID]:
+    """Which programs may earn: those that the message names, of those that its source may pay."""
+    if not named or not of_source:
+        return named or of_source
+    return [program for program in named if program in of_source] or [_NO_PROGRAM]
 
 
 def _row(message: Incoming, click_keys: Sequence[bytes]) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from app.conversions import inbox
 from app.db.engine import Database
+from app.ids import decode
 from tests.contract import stripe_objects as objects
 from tests.contract.stripe_invoices import invoice, invoice_payment
 from tests.http.client import PLAN, Api, click_on, make_partner
@@ -54,6 +55,15 @@ async def test_a_touch_that_is_replayed_behind_the_close_moves_nobody(selling: S
     again = await replayed(selling, event)
     assert again["state"] == "applied"
     assert await selling.api.get(path) == before
+
+
+async def test_what_another_process_decided_meanwhile_is_not_buried(selling: Selling) -> None:
+    event = await selling.api.post("/track/sale", selling.sale(), status=200)
+    for _ in range(inbox.MAX_ATTEMPTS):
+        own = (selling.workspace, decode("evt", event["event_id"]))
+        await inbox._count_attempt(selling.database, *own, ValueError())
+    after = await selling.api.get(f"/events/{event['event_id']}")
+    assert (after["state"], after["attempts"]) == ("applied", 0)
 
 
 async def test_of_two_that_closed_as_one_payment_a_person_may_take_one_back(
