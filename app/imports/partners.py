@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.add_links import add_each
 from app.add_partners import EnrollmentCreate, PartnerCreate, create, enroll
+from app.db.engine import lane_key
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, Problem
 from app.imports import partner_names, values
@@ -15,6 +16,7 @@ from app.imports.kinds import Ground, Kind, Outcome
 from app.program.links.http import LinkCreate
 from app.tracking_links import NewLink
 
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock($1)"
 _KNOWN: Final = """
 SELECT p.id, p.external_id, lower(m.email) AS email, p.archived_at IS NOT NULL AS archived,
   e.partner_id IS NOT NULL AS enrolled
@@ -44,7 +46,9 @@ class _Known:
 
 
 async def bring_partners(tx: Tx, ground: Ground, rows: Sequence[Row]) -> list[Outcome]:
-    """One by one, so that a row knows what those before it made."""
+    """One by one, so that a row knows what those before it made, and those of another import."""
+    # No constraint knows that two partners of one address are one.
+    await (await tx.driver()).execute(_ONE_AT_A_TIME, lane_key(ground.program))
     by_external_id, by_email = await _known(tx, ground, rows)
     outcomes: list[Outcome] = []
     for row in rows:

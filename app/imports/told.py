@@ -131,6 +131,9 @@ async def _store(
     stored = await incoming.store(tx, messages, ground.click_keys)
     for n, of_message in zip(owners, stored, strict=True):
         outcomes[n].created |= not of_message.duplicate
+        if of_message.conflicting:
+            # Another import told it otherwise a moment ago.
+            outcomes[n].problem = ConflictingEvent(errors=[_DIFFERS])
 
 
 async def _amounts(tx: Tx, ground: Ground, sound: Mapping[int, _Telling]) -> dict[str, int]:

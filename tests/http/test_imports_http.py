@@ -1,83 +1,26 @@
-"""Files of an earlier system: what is in afterwards, what each row is told, and what it costs."""
+"""A program moves in by files: what is in afterwards, what it pays, and what it doesn't."""
 
-import tracemalloc
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import httpx
 import pytest
 
-from app.conversions import inbox
 from app.db.engine import Database
 from tests.http.bringing import codes, pending, tell
 from tests.http.client import Api, make_program
+from tests.http.importing import (
+    CUSTOMERS,
+    PARTNERS,
+    SALES,
+    bring,
+    counts,
+    errors,
+    links,
+    selling,
+    send,
+)
 from tests.http.selling import Selling, open_selling, verified
 
-PARTNERS = """\
-email,first_name,last_name,external_id,country
-anna@example.com,Ana,Old,aff_1,de
-"bo@example.com",Bo,"Old, Jr.",aff_2,
-"""
-LINKS = "partner,code,destination\naff_1,{ana},https://shop.example.com/a\nbo@example.com,{bo},\n"
-CUSTOMERS = """\
-customer_external_id,partner,customer_email,occurred_at
-u-1,aff_1,u1@example.com,2024-02-01T10:00:00Z
-u-2,bo@example.com,,2024-03-01T10:00:00+02:00
-u-3,,,2024-04-01T00:00:00Z
-"""
-SALES = """\
-invoice_id,customer_external_id,amount_decimal,currency,occurred_at,refunded_decimal
-A-1,u-1,100.10,USD,2024-02-02T10:00:00Z,
-A-2,u-1,0.07,usd,2024-03-02T10:00:00Z,0.07
-A-3,u-2,19.9,usd,2024-03-02T10:00:00Z,9.95
-A-4,u-2,1500,jpy,2024-04-02T10:00:00Z,
-A-5,u-3,3.001,kwd,2024-04-02T10:00:00Z,
-"""
-
-
-async def send(
-    api: Api, content: bytes | AsyncIterator[bytes], *, media: str = "text/csv", **query: Any
-) -> httpx.Response:
-    transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {api.key}", "Content-Type": media}
-    async with httpx.AsyncClient(transport=transport, base_url="http://api", timeout=60) as client:
-        return await client.post("/v1/imports", content=content, params=query, headers=headers)
-
-
-async def bring(selling: Selling, kind: str, text: str | bytes, **query: Any) -> Any:
-    """The report of a file that can be read."""
-    content = text.encode() if isinstance(text, str) else text
-    response = await send(
-        selling.api, content, kind=kind, program_id=selling.program["id"], **query
-    )
-    assert response.status_code == 201, response.text
-    report = response.json()
-    assert report["rows"] == report["created"] + report["unchanged"] + report["failed"]
-    assert await selling.api.get(f"/imports/{report['id']}") == report
-    while await inbox.settle(selling.database, selling.workspace):
-        continue
-    return report
-
-
-def counts(report: Any) -> tuple[int, int, int]:
-    return report["created"], report["unchanged"], report["failed"]
-
-
-async def errors(selling: Selling, report: Any) -> list[tuple[int, str, str]]:
-    listed = await selling.api.get(f"/imports/{report['id']}/errors?limit=100")
-    return [(e["line"], e["field"], e["problem"]) for e in listed["data"]]
-
-
-@pytest.fixture
-async def selling(api: Api, database: Database) -> Selling:
-    return await open_selling(api, database)
-
-
-def links(selling: Selling) -> str:
-    """Codes are unique in all workspaces."""
-    name = selling.program["id"][-12:]
-    return LINKS.format(ana=f"ana-{name}", bo=f"bo-{name}")
+__all__ = ["selling"]
 
 
 async def test_a_program_moves_in_and_a_new_sale_earns_by_its_imported_binding(
@@ -112,7 +55,7 @@ async def test_a_program_moves_in_and_a_new_sale_earns_by_its_imported_binding(
 
 
 async def test_the_same_files_again_change_nothing(selling: Selling) -> None:
-    files = (
+    files: tuple[tuple[str, str, dict[str, bool]], ...] = (
         ("partners", PARTNERS, {}),
         ("links", links(selling), {}),
         ("customers", CUSTOMERS, {}),
@@ -129,3 +72,127 @@ async def test_the_same_files_again_change_nothing(selling: Selling) -> None:
     assert await selling.stored() == before
     assert (await selling.api.get("/events"))["data"] == events
     await verified(selling)
+
+
+async def test_a_dry_run_tells_the_same_and_stores_its_report_only(selling: Selling) -> None:
+    await bring(selling, "partners", PARTNERS)
+    before = await selling.stored()
+    partners = await selling.api.get("/partners")
+    for kind, text in (
+        ("partners", PARTNERS + "c@example.com,C,C,aff_3,\nbad,B,B,,\n"),
+        ("links", links(selling)),
+        ("customers", CUSTOMERS),
+        ("sales", SALES + "A-1,u-1,1,usd,2024-02-02T10:00:00Z,\n"),
+    ):
+        query = {"already_paid": True} if kind == "sales" else {}
+        dry = await bring(selling, kind, text, dry_run=True, **query)
+        assert dry["dry_run"] is True and await selling.stored() == before
+        assert await selling.api.get("/partners") == partners
+        assert dry["created"] > 0
+        wet = await bring(selling, kind, text, **query)
+        same = ("rows", "created", "unchanged", "failed", "sums", "agrees", "state")
+        assert [dry[name] for name in same] == [wet[name] for name in same]
+        assert await errors(selling, dry) == await errors(selling, wet)
+        before, partners = await selling.stored(), await selling.api.get("/partners")
+
+
+async def test_past_sales_pay_only_where_nobody_has_paid_them(selling: Selling) -> None:
+    await bring(selling, "partners", PARTNERS)
+    header = "invoice_id,customer_external_id,amount,currency,occurred_at,partner"
+    rows = "\nP-1,v-1,10000,usd,2024-02-02T10:00:00Z,aff_1\n"
+    unclear = await send(
+        selling.api, (header + rows).encode(), kind="sales", program_id=selling.program["id"]
+    )
+    assert (unclear.status_code, unclear.json()["errors"][0]["place"]) == (
+        422, "query/already_paid",
+    )  # fmt: skip
+    both = f"{header},paid{rows.rstrip()},true\nP-2,v-2,10000,usd,2024-02-02T10:00:00Z,aff_1,\n"
+    await bring(selling, "sales", both, already_paid=False)
+    (commission,) = (await selling.api.get("/commissions"))["data"]
+    assert commission["amount"] == 2_000
+    stored = (await selling.api.get("/conversions"))["data"]
+    shown = {c["amount"]: c for c in stored}
+    assert len(stored) == 2 and shown
+    paid = next(c for c in stored if c["id"] != commission["conversion_id"])
+    whole = await selling.api.get(f"/conversions/{paid['id']}")
+    assert [c["partner_id"] for c in whole["credits"]] == [commission["partner_id"]]
+    assert whole["commissions"] == [] and "imported_as_paid" in codes(whole)
+    await verified(selling)
+
+
+async def test_what_an_earlier_system_paid_is_not_paid_again_when_it_is_told_again(
+    selling: Selling,
+) -> None:
+    """The two systems ran side by side: what the new one earned for it goes."""
+    click = selling.click()
+    await tell(selling, "sale", **selling.sale(invoice_id="X-1", click_id=click))
+    assert await pending(selling, selling.partner) == 2_000
+    row = "X-1,user-17,10000,usd,{at},{paid}\n"
+    text = "invoice_id,customer_external_id,amount,currency,occurred_at,paid\n" + row.format(
+        at=datetime.now(UTC).isoformat(), paid="true"
+    )
+    other = await bring(selling, "sales", text.replace("10000", "10001"))
+    assert counts(other) == (0, 0, 1)
+    assert await pending(selling, selling.partner) == 2_000
+    assert counts(await bring(selling, "sales", text)) == (1, 0, 0)
+    assert await pending(selling, selling.partner) == 0
+    # Another source tells it later under an id of its own: that one is held, not the history.
+    at = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    told = await tell(selling, "sale", **selling.sale(invoice_id="X-2", occurred_at=at))
+    assert [c["status"] for c in told["commissions"]] == ["held"]
+    await verified(selling)
+
+
+async def test_imported_customers_earn_no_bonus_for_a_lead(api: Api, database: Database) -> None:
+    bonus = {"to": "partner", "flat": {"amount": 500, "currency": "usd"}}
+    plan = {
+        "hold_days": 30,
+        "attribution": {"model": "last_click", "window_days": 60},
+        "combine": "first_match",
+        "rules": [{"id": "lead", "match": {"kind": "lead"}, "pay": bonus}],
+    }
+    selling = await open_selling(api, database, plan=plan)
+    await bring(selling, "partners", PARTNERS)
+    await bring(selling, "customers", CUSTOMERS)
+    assert (await api.get("/commissions"))["data"] == []
+    assert len((await api.get("/customers"))["data"]) == 3
+    lead = await tell(selling, "lead", customer_external_id="new", click_id=selling.click())
+    assert [c["amount"] for c in lead["commissions"]] == [500]
+
+
+async def test_partners_keep_their_place_and_links_their_owner(
+    selling: Selling, stranger: Api
+) -> None:
+    elsewhere = await make_program(selling.api, name="Second")
+    await bring(selling, "partners", PARTNERS)
+    response = await send(
+        selling.api, PARTNERS.encode(), kind="partners", program_id=elsewhere["id"]
+    )
+    # By external_id the same partners get a place in the other program.
+    assert counts(response.json()) == (2, 0, 0)
+    listed = (await selling.api.get("/partners"))["data"]
+    assert sorted(len(p["enrollments"]) for p in listed) == [1, 2, 2]
+    other_id = "email,name,external_id\nANNA@example.com,Anna,aff_9\n"
+    assert [f for _, f, _ in await errors(selling, await bring(selling, "partners", other_id))] == [
+        "email"
+    ]
+    await bring(selling, "links", links(selling))
+    swapped = links(selling).replace("aff_1,", "bo@example.com,", 1)
+    report = await bring(selling, "links", swapped)
+    assert counts(report) == (0, 1, 1)
+    assert [(line, field) for line, field, _ in await errors(selling, report)] == [(2, "code")]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"),
+    [(["imports:write"], 201), (["imports:read"], 403), (["partners:write"], 403)],
+)
+async def test_an_import_needs_its_scope(selling: Selling, scopes: list[str], status: int) -> None:
+    key = await selling.api.with_scopes(*scopes)
+    program = selling.program["id"]
+    response = await send(key, PARTNERS.encode(), kind="partners", program_id=program)
+    assert response.status_code == status
+    json = await send(
+        selling.api, b"{}", media="application/json", kind="links", program_id=program
+    )
+    assert (json.status_code, json.json()["errors"][0]["place"]) == (422, "header/content-type")
