@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import literal_column, select
+from sqlalchemy import literal_column, select, text
 
 from app.conversions.batching import Batches
 from app.conversions.incoming import Incoming, Stored
@@ -29,6 +29,10 @@ BATCH: Final = 50
 STREAMS: Final = 2
 """Commits under way at once; an external id has its own, so that none waits for another's rows."""
 _KEPT_OPEN: Final = 1_000
+_VERSIONS: Final = text(
+    "SELECT id::text, xmin::text::bigint AS version FROM sources"
+    " WHERE id = ANY(CAST(:sources AS text[])::uuid[]) AND archived_at IS NULL"
+)
 
 
 class Acknowledged(Out):
@@ -42,6 +46,7 @@ class Acknowledged(Out):
 class _OpenSource:
     """A source as its row is. version: another one with every change of the row."""
 
+    id: str
     version: int
     workspace_id: UUID
     live: bool
@@ -74,7 +79,7 @@ class Receiver:
             opened = await self._open_signed(source, headers, body, now)
         stored = None
         while stored is None:
-            stored = await self._put(opened, _message(source, opened, headers, body, now))
+            stored = await self._put(opened, _message(opened, headers, body, now))
             if stored is None:
                 opened = await self._open_signed(source, headers, body, now)
         return Acknowledged(event_id=stored.event_id, duplicate=stored.duplicate)
@@ -90,7 +95,7 @@ class Receiver:
         opened = self._opened.get(source)
         if opened is None or not opened.signed(headers, body, now):
             return None
-        return self._put(opened, _message(source, opened, headers, body, now))
+        return self._put(opened, _message(opened, headers, body, now))
 
     def _put(self, opened: _OpenSource, message: Incoming) -> "asyncio.Future[Stored | None]":
         stream = hash(message.meaning.external_id) % STREAMS
@@ -101,13 +106,9 @@ class Receiver:
     ) -> list[Stored | None]:
         """None for a message whose source is not what it was when it was opened."""
         async with self._database.tx() as tx:
-            driver = await tx.driver()
-            rows = await driver.fetch(
-                "SELECT id::text, xmin::text::bigint AS version FROM sources"
-                " WHERE id = ANY($1::text[]::uuid[]) AND archived_at IS NULL",
-                list({message.source for _, message in messages}),
-            )
-            versions = {row["id"]: row["version"] for row in rows}
+            sources = {message.source for _, message in messages}
+            rows = await tx.execute(_VERSIONS, {"sources": list(sources)})
+            versions = {row.id: row.version for row in rows}
             current = [m for version, m in messages if versions.get(m.source) == version]
             taken = await take_in(tx, current, self._keys.click_keys) if current else []
         stored = dict(zip([message.id for message in current], taken, strict=True))
@@ -145,6 +146,7 @@ class Receiver:
         if row is None:
             raise NotFound
         return _OpenSource(
+            id=str(source),
             version=row.version,
             workspace_id=row.workspace_id,
             live=row.mode == "live",
@@ -156,14 +158,14 @@ class Receiver:
 
 
 def _message(
-    source: UUID, opened: _OpenSource, headers: Mapping[str, str], body: bytes, now: datetime
+    opened: _OpenSource, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> Incoming:
     provider = PROVIDERS[opened.provider]
     kept = provider.kept(headers)
     read = partial(provider.read, body, live=opened.live, received_at=now, headers=kept)
     return Incoming(
         workspace_id=opened.workspace_id,
-        source=str(source),
+        source=opened.id,
         meaning=read(with_tax=opened.with_tax),
         body=body,
         program_ids=opened.program_ids,

@@ -12,6 +12,7 @@ from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -99,6 +100,7 @@ def _read(body: bytes) -> ClickToken | None:
     return ClickToken(click_id, UUID(bytes=body[18:34]), name)
 
 
+@cache
 def _key_number(key: bytes) -> int:
     """4 bits that stay with a key wherever it stands in the list; a hint, not a proof."""
     return hashlib.sha256(b"finderfee key number\x00" + key).digest()[0] & 0x0F

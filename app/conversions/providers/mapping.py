@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 import orjson
@@ -120,9 +120,13 @@ def _essence(meaning: Meaning) -> dict[str, object]:
 
 
 def _told(body: Body) -> dict[str, object]:
-    told = {field.name: getattr(body, field.name) for field in fields(body)}
-    defaults = {field.name: field.default for field in fields(body)}
-    return {n: v for n, v in told.items() if n not in _NOT_ESSENTIAL and v != defaults[n]}
+    essentials = _ESSENTIALS[type(body)].items()
+    return {name: v for name, default in essentials if (v := getattr(body, name)) != default}
 
 
 _NOT_ESSENTIAL: Final = frozenset({"lines", "lines_complete", "quantity", "subscription"})
+_ESSENTIALS: Final[Mapping[type, Mapping[str, object]]] = {
+    body: {f.name: f.default for f in fields(body) if f.name not in _NOT_ESSENTIAL}
+    for body in get_args(Body)
+}
+"""The fields that count, and their defaults."""

@@ -5,7 +5,6 @@ Only what we keep is checked; what a provider adds elsewhere disturbs nobody.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
@@ -40,12 +39,22 @@ class ShapeError(ValueError):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
-    """A JSON object and the path to it. An absent field and a null one are the same."""
+    """A JSON object and the path to it. An absent field and a null one are the same.
 
-    fields: dict[str, object]
-    path: str
+    under: what the path begins at. It is put together only for a ShapeError: most are fine.
+    """
+
+    __slots__ = ("_path", "_under", "fields")
+
+    def __init__(self, fields: dict[str, object], path: str, under: "Node | None" = None) -> None:
+        self.fields = fields
+        self._path = path
+        self._under = under
+
+    @property
+    def path(self) -> str:
+        return self._path if self._under is None else self._under.at(self._path)
 
     def __contains__(self, name: str) -> bool:
         return self.fields.get(name) is not None
@@ -60,10 +69,10 @@ class Node:
         """The object under a name; an empty one if there is none."""
         value = self.fields.get(name)
         if value is None:
-            return Node({}, self.at(name))
+            return Node({}, name, self)
         if not isinstance(value, dict):
             raise self.wrong(name, "not an object")
-        return Node(value, self.at(name))
+        return Node(value, name, self)
 
     def nodes(self, name: str) -> tuple["Node", ...]:
         """The objects of a list; none if there is no list."""
@@ -72,7 +81,7 @@ class Node:
             return ()
         if not isinstance(value, list):
             raise self.wrong(name, "not a list")
-        found = [Node(entry, f"{self.at(name)}[{i}]") for i, entry in enumerate(value)]
+        found = [Node(entry, f"{name}[{i}]", self) for i, entry in enumerate(value)]
         for entry in found:
             if not isinstance(entry.fields, dict):
                 raise ShapeError(entry.path, "not an object")
@@ -101,7 +110,7 @@ class Node:
         """An object's id, sent as it is or inside the expanded object; empty if there is none."""
         value = self.fields.get(name)
         if isinstance(value, dict):
-            return Node(value, self.at(name)).needed_id("id")
+            return Node(value, name, self).needed_id("id")
         text = self.text(name)
         if text and not _ID.fullmatch(text):
             raise self.wrong(name, "not an id")

@@ -129,6 +129,7 @@ def _read_event(
         raise holder.wrong("object", "missing")
     return reader(
         Envelope(
+            message=message,
             external_id=external_id,
             type=event_type,
             account=message.id("account"),

@@ -21,7 +21,6 @@ _ISO_PER_STRIPE: Final = {
     code: Fraction(10) ** (EXPONENTS[code] - decimals)
     for code, decimals in STRIPE_EXPONENTS.items()
 }
-_SAME: Final = Fraction(1)
 
 
 def currency_of(node: Node) -> str:
@@ -34,7 +33,7 @@ def currency_of(node: Node) -> str:
 
 def in_minor_units(node: Node, name: str, currency: str) -> int:
     """An amount that must be there, zero or more, exact in ISO minor units."""
-    amount = node.needed_whole(name) * _ISO_PER_STRIPE.get(currency, _SAME)
+    amount = node.needed_whole(name) * _ISO_PER_STRIPE.get(currency, 1)
     if amount.denominator != 1:
         raise node.wrong(name, f"a fraction of the smallest unit of {currency}")
     if amount > MAX_AMOUNT:
@@ -44,7 +43,7 @@ def in_minor_units(node: Node, name: str, currency: str) -> int:
 
 def part_in_minor_units(amount: int, of: Fraction, currency: str) -> int:
     """A part of an amount in Stripe's units, rounded once, half to even, in ISO minor units."""
-    exact = of * _ISO_PER_STRIPE.get(currency, _SAME)
+    exact = of * _ISO_PER_STRIPE[currency] if currency in _ISO_PER_STRIPE else of
     return share(amount, exact.numerator, exact.denominator)
 
 

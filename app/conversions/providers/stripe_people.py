@@ -37,9 +37,7 @@ def subscription_deleted(event: Envelope) -> Mapped:
     return Mapped(
         external_id=event.external_id,
         kind="churn",
-        occurred_at=(
-            event.in_time(ended_at, thing.at("ended_at")) if ended_at else event.known_at()
-        ),
+        occurred_at=(event.in_time(ended_at, thing, "ended_at") if ended_at else event.known_at()),
         body=Churn(subscription=event.scoped("subscription", thing.needed_id("id"))),
         contact=_subscriber(event),
         type=event.type,

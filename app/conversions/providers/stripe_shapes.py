@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.conversions.providers.mapping import Alias
-from app.conversions.providers.shapes import AHEAD, Node, ShapeError, distinct
+from app.conversions.providers.shapes import AHEAD, Node, distinct
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The event around an object. account: whose ids these are (Connect), or empty.
+    """The event around an object, message. account: whose ids these are (Connect), or empty.
 
     with_tax: whether commissions are worked out on amounts with their tax.
     """
 
+    message: Node
     external_id: str
     type: str
     account: str
@@ -33,23 +34,24 @@ class Envelope:
         """Payment keys of (type, id) pairs; empty ids name nothing."""
         return distinct(self.scoped(kind, found) for kind, found in named if found)
 
-    def in_time(self, at: datetime, place: str) -> datetime:
+    def in_time(self, at: datetime, node: Node, name: str) -> datetime:
         """The instant, unless it lies more than five minutes ahead of the receipt."""
         if at > self.received_at + AHEAD:
-            raise ShapeError(place, "more than 5 minutes in the future")
+            raise node.wrong(name, "more than 5 minutes in the future")
         return at
 
     def known_at(self) -> datetime:
         """When the event arose: the time of all that is not a sale."""
-        return self.in_time(self.created_at, "created")
+        return self.in_time(self.created_at, self.message, "created")
 
     def sold_at(self) -> datetime:
         """`status_transitions.paid_at`, else the object's `created`, else the event's."""
-        transitions = self.thing.node("status_transitions")
-        if (at := transitions.instant("paid_at")) is not None:
-            return self.in_time(at, transitions.at("paid_at"))
-        if (at := self.thing.instant("created")) is not None:
-            return self.in_time(at, self.thing.at("created"))
+        for node, name in (
+            (self.thing.node("status_transitions"), "paid_at"),
+            (self.thing, "created"),
+        ):
+            if (at := node.instant(name)) is not None:
+                return self.in_time(at, node, name)
         return self.known_at()
 
     def buyer(self) -> str:

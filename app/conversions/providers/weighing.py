@@ -10,6 +10,8 @@ def shared(base: int, weights: tuple[int, ...]) -> tuple[int, ...]:
     once, below zero; the charges take the base and what was credited. Each side is then split by
     largest remainder, so both sides together are the base, to the cent.
     """
+    if min(weights) >= 0:
+        return split(base, weights)
     credits_ = tuple(max(-weight, 0) for weight in weights)
     charges = tuple(max(weight, 0) for weight in weights)
     credited = share(base, sum(credits_), sum(weights))
