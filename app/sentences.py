@@ -30,6 +30,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "outside_window": "{touch} was {age_s} before {anchor}; the window is {window_days} days.",
     "after_first_conversion": "{touch} at {at} came after the customer's first conversion at"
     " {first_at}.",
+    "before_binding": "{touch} at {at} was before the customer's binding since {since}.",
     "lock_ended": "{touch} was kept until {until}; the customer first came at {first_at}.",
     "after_sale": "{touch} at {at} came after the sale at {sale_at}.",
     "program_filtered": "The source or the request does not let the program {program_id} earn.",
@@ -44,6 +45,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     " {program_id}.",
     "bound": "The customer has been bound to {partner_id}{credited} in the program {program_id}"
     " since {since}.",
+    "binding_outranked": "The customer has been bound to {partner_id} in the program {program_id}"
+    " since {since}, but here a {winner} goes before that.",
     "bound_after_close": "That became known after the conversion had closed for {program_id} at"
     " {closed_at}.",
     "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",

@@ -86,6 +86,7 @@ async def gather(driver: "asyncpg.Connection[Any]", workspace: UUID, wanted: Wan
         codes=codes,
         code_names=code_names,
         referrers=referrers,
+        precedence=await _precedence(driver, workspace),
     )
     partners = {partner for _, partner in pairs}
     return Everything(world, await referrals.owners(driver, workspace, partners))
@@ -112,6 +113,7 @@ def part_for(everything: Everything, wanted: Wanted, customers: set[UUID]) -> Wo
         code_names=names,
         referrers=referrers,
         selves=frozenset(p for _, p in ordered if everything.owners.get(p) in customers),
+        precedence=whole.precedence,
     )
 
 
@@ -125,6 +127,14 @@ def compiled_fact(row: Mapping[str, Any]) -> PlanFact:
     """A row of plan_versions as the core takes it."""
     plan = compiled(row["id"], orjson.dumps(row["document"]))
     return PlanFact(row["id"], row["version"], row["effective_from"], plan)
+
+
+async def _precedence(driver: "asyncpg.Connection[Any]", workspace: UUID) -> tuple[Dated, ...]:
+    rows = await driver.fetch(
+        "SELECT since, ranks FROM workspace_precedences WHERE workspace_id = $1 ORDER BY since",
+        workspace,
+    )
+    return tuple(Dated(row["since"], ",".join(row["ranks"])) for row in rows)
 
 
 async def _links(

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 def world_json(world: World) -> Json:
     """What a decision knew of links, terms and enrollments; plans by the id of their version.
 
-    Codes and referrers stand there only where there are some.
+    Codes, referrers and a workspace's own precedence stand there only where there are some.
     """
     told = {
         "codes": {
@@ -36,6 +36,7 @@ def world_json(world: World) -> Json:
         "code_names": {name: _states_json(states) for name, states in world.code_names.items()},
         "referrers": {person: str(partner) for person, partner in world.referrers.items()},
         "selves": sorted(map(str, world.selves)),
+        "precedence": _states_json(world.precedence),
     }
     return {
         "links": {
@@ -95,6 +96,7 @@ def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
         code_names=names,
         referrers={p: UUID(partner) for p, partner in stored.get("referrers", {}).items()},
         selves=frozenset(map(UUID, stored.get("selves", []))),
+        precedence=_states_of(stored.get("precedence", [])),
     )
 
 

@@ -15,11 +15,6 @@ from app.core.reasons import Param, Reason, because
 from app.core.shares import Shares, share_out, weights
 from app.core.world import World
 
-PRECEDENCE: Final[tuple[TouchKind, ...]] = ("code", "deal", "referrer", "click")
-"""Which kind of touch goes before which, if nothing binds the customer yet: what was said of this
-customer goes before what was only seen.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -38,24 +33,26 @@ class Binding:
 class Attribution:
     """The answer. program_id is None and credits are empty when nobody earns.
 
-    brought: by partner, the latest of its touches that counted.
+    brought: by partner, the latest of its touches that counted. bound_at: since when the binding
+    holds that it follows or makes.
     """
 
     program_id: UUID | None
     credits: tuple[Credit, ...]
     brought: Mapping[UUID, Brought]
     reasons: tuple[Reason, ...]
+    bound_at: datetime | None = None
 
 
 def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Attribution:
     """Of the kind that goes first, the latest eligible touch picks the program, and that program's
-    model shares among its touches of that kind.
+    model shares among its touches of that kind. They bind the customer from then on.
     """
     eligible, reasons = candidates(events, world, occasion)
     if not eligible:
         reasons.append(because("no_eligible_touch" if reasons else "no_touch"))
         return _nobody(reasons)
-    kind = min((c.brought.kind for c in eligible), key=PRECEDENCE.index)
+    kind = min((c.brought.kind for c in eligible), key=occasion.kinds.index)
     ranked = [c for c in eligible if c.brought.kind == kind]
     latest = ranked[-1]
     own = [c for c in ranked if c.program_id == latest.program_id]
@@ -67,7 +64,9 @@ def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Att
     reasons += _attributed(latest, shares)
     credited = {credit.partner_id for credit in shares.credits}
     brought = {c.partner_id: c.brought for c in counted if c.partner_id in credited}
-    return Attribution(latest.program_id, shares.credits, brought, tuple(reasons))
+    return Attribution(
+        latest.program_id, shares.credits, brought, tuple(reasons), bound_at=occasion.at
+    )
 
 
 def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attribution:
@@ -107,7 +106,7 @@ def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attributio
         return _nobody(reasons)
     shares = share_out([c.partner_id for c in earning], [c.bps for c in earning])
     brought = {c.partner_id: b for c in shares.credits if (b := binding.brought.get(c.partner_id))}
-    return Attribution(program, shares.credits, brought, tuple(reasons))
+    return Attribution(program, shares.credits, brought, tuple(reasons), bound_at=binding.since)
 
 
 def binding_of(conversion: Conversion) -> Binding:

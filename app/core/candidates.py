@@ -23,6 +23,14 @@ from app.core.world import PlanFact, World, state_at
 
 COUNTING_CLASSES: Final = frozenset({"human", "duplicate"})
 
+_KINDS: Final[Mapping[type[Touch], TouchKind]] = {
+    InvalidToken: "click",
+    ClickTouch: "click",
+    CodeTouch: "code",
+    ReferrerTouch: "referrer",
+    DealTouch: "deal",
+}
+
 T = TypeVar("T", CodeTouch, ReferrerTouch)
 
 
@@ -50,7 +58,10 @@ class Candidate:
 def candidates(
     events: Sequence[Event], world: World, occasion: Occasion
 ) -> tuple[list[Candidate], list[Reason]]:
-    """The touches that may attribute, each kind in the order of its times; why others may not."""
+    """The touches that may attribute, each kind in the order of its times; why others may not.
+
+    Kinds that the occasion doesn't ask for are left out.
+    """
     own_names = frozenset(person for event in events for person in event.people)
     found: list[Candidate] = []
     reasons: list[Reason] = []
@@ -79,7 +90,8 @@ def may_earn(world: World, program: UUID, partner: UUID, occasion: Occasion) -> 
 
 def _touches(events: Sequence[Event], occasion: Occasion) -> Iterator[Touch]:
     """All that the events claim, each click once, by their own times; invalid tokens first."""
-    touches = [touch for event in events for touch in event.touches]
+    asked = [kind for kind in _KINDS if _KINDS[kind] in occasion.kinds]
+    touches = [touch for event in events for touch in event.touches if type(touch) in asked]
     yield from (t for t in touches if isinstance(t, InvalidToken))
     clicks = {t.click_id: t for t in touches if isinstance(t, ClickTouch)}
     yield from sorted(clicks.values(), key=lambda t: (t.at, t.click_id))
@@ -256,6 +268,8 @@ def _after_sale(kind: TouchKind, at: datetime, occasion: Occasion, **name: Param
 def _weigh(claim: _Claim, judge: _Judge) -> Candidate | Reason:
     """Whether whom a touch points to may earn, and the touch is neither too old nor too late."""
     world, occasion = judge.world, judge.occasion
+    if occasion.after is not None and claim.brought.at <= occasion.after:
+        return because("before_binding", **claim.name, at=claim.brought.at, since=occasion.after)
     refusal = may_earn(world, claim.program_id, claim.partner_id, occasion)
     if refusal is not None:
         return refusal

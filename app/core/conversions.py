@@ -41,7 +41,8 @@ class Conversion:
     """A lead, sale or renewal. All amounts in minor units of its currency; a lead has none.
 
     hold_until: when it closes; None while nobody is credited. recorded_at: when its sale was
-    first recorded, under whatever key. bound_at: since when the binding holds that it follows.
+    first recorded, under whatever key. bound_at: since when the binding holds that it follows or
+    makes; None where a touch went before the binding.
     """
 
     id: UUID

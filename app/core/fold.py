@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-from app.core import attribution, duplicates, identity, occasions, sales
+from app.core import duplicates, identity, occasions, sales
+from app.core.attribution import Attribution
 from app.core.awards import Buyer, awards_for
 from app.core.conversions import Conversion
 from app.core.drafts import Draft, History, leads_among, sales_among
 from app.core.events import Event
+from app.core.following import Following
 from app.core.money import share
 from app.core.reasons import Reason, because
 from app.core.world import World
@@ -61,8 +63,7 @@ def fold(history: History, world: World) -> Folded:
 def _decide(
     drafts: Sequence[Draft], events: Sequence[Event], history: History, world: World
 ) -> tuple[Conversion, ...]:
-    closed = _closed_binding(drafts)
-    opened: attribution.Binding | None = None
+    following = Following.of(drafts, events, world)
     first_at = min((draft.at for draft in drafts), default=history.now)
     buyer = Buyer.of(events)
     decided: list[Conversion] = []
@@ -79,15 +80,7 @@ def _decide(
             prior=draft.prior,
             as_of=history.as_of,
         )
-        binding = closed if closed and draft.at >= closed.since else opened
-        answer = (
-            attribution.by_binding(binding, world, occasion)
-            if binding
-            else attribution.by_touches(events, world, occasion)
-        )
-        conversion = _open(draft, answer, binding, buyer, history, world)
-        if binding is None and conversion.credits:
-            opened = attribution.binding_of(conversion)
+        conversion = _open(draft, following.answer(occasion), buyer, history, world)
         decided.append(conversion)
         buyer.bought(conversion)
     return tuple(decided)
@@ -95,8 +88,7 @@ def _decide(
 
 def _open(
     draft: Draft,
-    answer: attribution.Attribution,
-    binding: attribution.Binding | None,
+    answer: Attribution,
     buyer: Buyer,
     history: History,
     world: World,
@@ -121,7 +113,7 @@ def _open(
         credits=answer.credits,
         awards=(),
         reasons=answer.reasons,
-        bound_at=(binding.since if binding else draft.at) if answer.credits else None,
+        bound_at=answer.bound_at,
         hold_until=occasions.closes_at(plan, at=draft.at, recorded_at=recorded_at)
         if plan
         else None,
@@ -196,14 +188,6 @@ _MOVING_REASONS: Final = frozenset(
         "not_duplicate_sale",
     }
 )
-
-
-def _closed_binding(drafts: Sequence[Draft]) -> attribution.Binding | None:
-    """What the earliest closed conversion with credits made of the customer."""
-    for draft in drafts:
-        if draft.final is not None and draft.final.credits:
-            return attribution.binding_of(draft.final)
-    return None
 
 
 def _superseded(

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from app.core.attribution_terms import TouchKind
 from app.core.conversions import Conversion
-from app.core.world import PlanFact
+from app.core.world import PRECEDENCE, PlanFact
 
+TOUCHES: Final[tuple[TouchKind, ...]] = tuple(kind for kind in PRECEDENCE if kind != "binding")
 CLOCK_SKEW: Final = timedelta(seconds=5)
 """A touch counts up to this long after the conversion: clocks differ."""
 
@@ -30,7 +31,8 @@ class Occasion:
     read_at: as of when terms and states count: its own time, or when it was recorded if that is
     earlier. first_at: the customer's first known conversion of any kind. prior: it as recorded,
     under whatever keys; empty while it is new. as_of: the receipt of the earliest news in this
-    decision.
+    decision. kinds: of touches that may attribute, the one that goes first in front. after: only
+    touches later than that may, if it is given.
     """
 
     at: datetime
@@ -39,6 +41,8 @@ class Occasion:
     program_ids: tuple[UUID, ...]
     prior: tuple[Conversion, ...]
     as_of: datetime
+    kinds: tuple[TouchKind, ...] = TOUCHES
+    after: datetime | None = None
 
     def closed_at(self, terms: PlanFact, prior: Iterable[Conversion]) -> datetime | None:
         """When it closed for those who claim it only now under these terms, if it has."""

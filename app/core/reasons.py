@@ -28,6 +28,7 @@ CODES: Final = frozenset(
         "class_not_counted",  # click_id, traffic_class
         "outside_window",  # click_id, age_s, window_days
         "after_first_conversion",  # click_id, at, first_at
+        "before_binding",  # click_id, at, since
         "lock_ended",  # deal_id, until, first_at
         "after_sale",  # click_id, at, sale_at
         "program_filtered",  # click_id, program_id
@@ -40,6 +41,7 @@ CODES: Final = frozenset(
         "no_eligible_touch",
         "attributed",  # partner_id, program_id, model, bps if the model shares
         "bound",  # partner_id, program_id, since, bps if there are several, touch_at if known
+        "binding_outranked",  # partner_id, program_id, since, winner: the kind that goes before
         "bound_after_close",  # program_id, closed_at
         # Rules and awards.
         "rule_paid",  # rule, rate_bps | flat, base, amount, currency

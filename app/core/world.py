@@ -3,9 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final, Literal, cast
 from uuid import UUID
 
+from app.core.attribution_terms import TouchKind
 from app.core.plans import Plan
+
+Rank = TouchKind | Literal["binding"]
+PRECEDENCE: Final[tuple[Rank, ...]] = ("binding", "code", "deal", "referrer", "click")
+"""What goes before what, unless the workspace says otherwise: what was said of this customer goes
+before what was only seen, and nobody takes over a customer who is somebody's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +97,21 @@ class World:
     """By the digest of a customer's alias: the partner that this customer is."""
     selves: frozenset[UUID] = frozenset()
     """Partners who are the customer that is decided on."""
+    precedence: tuple[Dated, ...] = ()
+    """What goes before what, by the words of PRECEDENCE with commas between; before the first one,
+    PRECEDENCE.
+    """
 
     def code_at(self, name: str, at: datetime) -> CodeFact | None:
         """What a code meant at an instant; before the first, what it meant first."""
         states = self.code_names.get(name)
         meant = state_at(states, at) if states else ""
         return self.codes[UUID(meant)] if meant else None
+
+    def precedence_at(self, at: datetime) -> tuple[Rank, ...]:
+        """All ranks, the one that goes first in front."""
+        said = [dated.state for dated in self.precedence if dated.since <= at]
+        return cast("tuple[Rank, ...]", tuple(said[-1].split(","))) if said else PRECEDENCE
 
 
 def state_at(states: tuple[Dated, ...], at: datetime) -> str:

@@ -36,6 +36,15 @@ REFERRERS = {"a:ben": PARTNERS[0], "a:dan": PARTNERS[2]}
 CURRENCIES = ("eur", "jpy", "kwd")
 """Two, no and three decimals."""
 
+_CODE_FIRST = "code,binding,deal,referrer,click"
+_CLICK_FIRST = "click,code,binding,deal,referrer"
+PRECEDENCES: tuple[tuple[Dated, ...], ...] = (
+    (),
+    (),
+    (Dated(LONG_AGO, _CODE_FIRST),),
+    (Dated(LONG_AGO, _CLICK_FIRST), Dated(START + timedelta(days=20), _CODE_FIRST)),
+)
+
 RULES: dict[str, dict[str, Any]] = {
     "new": {"match": {"new": True, "kind": "sale"}, "pay": {"percent_bps": 3_000}},
     "early": {"match": {"kind": "renewal"}, "pay": {"percent_bps": 500, "months": 2}},
@@ -75,6 +84,7 @@ def worlds(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> World:
         codes={i: CodeFact(i, *whose, draw(_validity())) for i, whose in CODES.items()},
         code_names=_code_names(),
         referrers=REFERRERS,
+        precedence=draw(st.sampled_from(PRECEDENCES)),
     )
 
 

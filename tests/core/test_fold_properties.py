@@ -127,11 +127,12 @@ def frozen(conversion: Conversion) -> Conversion:
     return replace(
         conversion,
         refunded=0,
-        reasons=tuple(
-            r for r in conversion.reasons if not r.code.startswith(("refund", "dispute"))
-        ),
+        reasons=tuple(r for r in conversion.reasons if not r.code.startswith(_MOVING)),
         awards=tuple(replace(award, reversed=0) for award in conversion.awards),
     )
+
+
+_MOVING = ("refund", "dispute", "possible_duplicate")
 
 
 def _people(road: PureRoad) -> set[frozenset[str]]:

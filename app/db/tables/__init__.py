@@ -46,7 +46,7 @@ from app.db.tables.referrals import (
     PartnerCustomer,
     ToldTouch,
 )
-from app.db.tables.workspaces import ApiKey, Lane, Workspace
+from app.db.tables.workspaces import ApiKey, Lane, Workspace, WorkspacePrecedence
 
 __all__ = [
     "Account",
@@ -102,4 +102,5 @@ __all__ = [
     "Transfer",
     "VisitorSalt",
     "Workspace",
+    "WorkspacePrecedence",
 ]

@@ -34,6 +34,17 @@ class Workspace(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class WorkspacePrecedence(Base):
+    """Since when what goes before what, where a workspace has its own order."""
+
+    __tablename__ = "workspace_precedences"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    ranks: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    """All words of `core.world.PRECEDENCE`, the one that goes first in front."""
+
+
 class ApiKey(Base):
     """A key of a workspace. Only its SHA-256 is stored."""
 

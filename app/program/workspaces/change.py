@@ -1,14 +1,19 @@
-"""Change a workspace: its name, where unknown codes lead, how long clicks and messages stay."""
+"""Change a workspace: its name, where unknown codes lead, how long clicks and messages stay, and
+what goes before what when several point to a customer.
+"""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
-from sqlalchemy import select, update
+from sqlalchemy import func, insert, select, update
 
 from app import destinations
-from app.db.tables import Domain, Workspace
+from app.core.world import PRECEDENCE, Rank
+from app.db.engine import take_lane
+from app.db.tables import Domain, Workspace, WorkspacePrecedence
 from app.db.tx import Tx
 from app.errors import FieldError, InvalidRequest
 from app.wire import In, Name
@@ -43,6 +48,16 @@ class WorkspaceUpdate(In):
             description="Days after which raw messages are dropped, once they are settled.",
         ),
     ] = 400
+    precedence: Annotated[
+        list[Rank],
+        Field(
+            min_length=len(PRECEDENCE),
+            max_length=len(PRECEDENCE),
+            description="What goes before what when several point to a customer, each once; for"
+            " sales from now on.",
+            examples=[["code", *(rank for rank in PRECEDENCE if rank != "code")]],
+        ),
+    ] = list(PRECEDENCE)  # noqa: RUF012 (pydantic copies defaults)
 
 
 async def change(tx: Tx, workspace: UUID, wanted: WorkspaceUpdate, own_host: str) -> None:
@@ -51,10 +66,29 @@ async def change(tx: Tx, workspace: UUID, wanted: WorkspaceUpdate, own_host: str
     own_host: the installation's, with its port if it has one.
     """
     values: dict[str, Any] = wanted.model_dump(exclude_unset=True)
+    if "precedence" in values:
+        await _set_precedence(tx, workspace, values.pop("precedence"))
     if values.get("fallback") is not None:
         values["fallback"] = await _checked(tx, values["fallback"], own_host)
     if values:
         await tx.execute(update(Workspace).where(Workspace.id == workspace).values(**values))
+
+
+async def _set_precedence(tx: Tx, workspace: UUID, ranks: Sequence[Rank]) -> None:
+    """Dated, after the workspace's lane was taken: no sale that is being decided is passed by."""
+    if len(set(ranks)) < len(ranks):
+        remedy = f"Give each of {', '.join(PRECEDENCE)} once."
+        raise InvalidRequest(errors=[FieldError("body/precedence", "One is given twice", remedy)])
+    await take_lane(tx, workspace)
+    own = WorkspacePrecedence.workspace_id == workspace
+    latest = select(WorkspacePrecedence.ranks).where(own).order_by(WorkspacePrecedence.since.desc())
+    if list(ranks) == (await tx.scalar(latest.limit(1)) or list(PRECEDENCE)):
+        return
+    await tx.execute(
+        insert(WorkspacePrecedence).values(
+            workspace_id=workspace, since=func.clock_timestamp(), ranks=list(ranks)
+        )
+    )
 
 
 async def _checked(tx: Tx, text: str, own_host: str) -> str:

@@ -9,7 +9,8 @@ from pydantic import Field
 from sqlalchemy import Row, Select, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
-from app.db.tables import Workspace
+from app.core.world import PRECEDENCE, Rank
+from app.db.tables import Workspace, WorkspacePrecedence
 from app.db.tx import Read
 from app.errors import MissingScope, NotFound
 from app.pages import Order, PageDep, page
@@ -39,6 +40,7 @@ class WorkspaceOut(Out):
     fallback: str | None
     click_retention_days: int
     body_retention_days: int
+    precedence: list[Rank]
     created_at: Instant
 
     @classmethod
@@ -50,6 +52,7 @@ class WorkspaceOut(Out):
             fallback=row.fallback,
             click_retention_days=row.click_retention_days,
             body_retention_days=row.body_retention_days,
+            precedence=row.precedence or list(PRECEDENCE),
             created_at=row.created_at,
         )
 
@@ -70,6 +73,7 @@ class WorkspaceCreated(Out):
     fallback: str | None
     click_retention_days: int
     body_retention_days: int
+    precedence: list[Rank]
     created_at: Instant
     admin_key: AdminKeyOut
 
@@ -80,9 +84,7 @@ async def create_workspace(body: WorkspaceCreate, caller: Admin, tx: TxDep) -> W
     if not caller.first:
         raise MissingScope("Only admin keys of the first workspace make workspaces.")
     made = await create(tx, name=body.name, mode=body.mode)
-    row = await tx.first(select(Workspace).where(Workspace.id == made.id))
-    assert row is not None
-    shown = WorkspaceOut.of(row)
+    shown = await _shown(tx, caller, made.id)
     return WorkspaceCreated(
         id=shown.id,
         name=shown.name,
@@ -90,6 +92,7 @@ async def create_workspace(body: WorkspaceCreate, caller: Admin, tx: TxDep) -> W
         fallback=shown.fallback,
         click_retention_days=shown.click_retention_days,
         body_retention_days=shown.body_retention_days,
+        precedence=shown.precedence,
         created_at=shown.created_at,
         admin_key=AdminKeyOut(id=made.key_id, key=made.key.key),
     )
@@ -128,5 +131,12 @@ async def _shown(read: Read, caller: Caller, workspace_id: UUID) -> WorkspaceOut
 
 
 def _visible(caller: Caller) -> Select[Any]:
-    statement = select(Workspace)
+    latest = (
+        select(WorkspacePrecedence.ranks)
+        .where(WorkspacePrecedence.workspace_id == Workspace.id)
+        .order_by(WorkspacePrecedence.since.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = select(Workspace.__table__, latest.label("precedence"))
     return statement if caller.first else statement.where(Workspace.id == caller.workspace_id)

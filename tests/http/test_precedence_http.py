@@ -1,0 +1,57 @@
+"""A workspace's own order of what goes before what, from the request to the paid sale."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from app.core.world import PRECEDENCE
+from app.db.engine import Database
+from tests.http.bringing import ago, code_of, codes, pending, tell
+from tests.http.client import Api, make_partner
+from tests.http.selling import Selling, open_selling, verified
+
+CODE_FIRST = ["code", "binding", "deal", "referrer", "click"]
+
+
+@pytest.fixture
+async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
+    made = await open_selling(api, database)
+    yield made
+    await verified(made)
+
+
+async def own(selling: Selling) -> Any:
+    return (await selling.api.get("/workspaces"))["data"][0]
+
+
+async def test_a_code_goes_before_the_binding_from_the_change_on(selling: Selling) -> None:
+    bo = await make_partner(selling.api, selling.program, name="Bo")
+    await code_of(selling, bo, "SPRING")
+    await code_of(selling, selling.partner, "ANA")
+    await tell(selling, "sale", **selling.sale(code="ana", occurred_at=ago(hours=3)))
+    before = selling.sale(invoice_id="INV-2", code="spring", occurred_at=ago(hours=2))
+    old = await tell(selling, "sale", **before)
+    assert codes(old)[0] == "bound"
+    workspace = await own(selling)
+    assert workspace["precedence"] == list(PRECEDENCE)
+    path = f"/workspaces/{workspace['id']}"
+    assert (await selling.api.patch(path, {"precedence": CODE_FIRST}))["precedence"] == CODE_FIRST
+    sold = await tell(selling, "sale", **selling.sale(invoice_id="INV-3", code="spring"))
+    assert [c["partner_id"] for c in sold["commissions"]] == [bo["id"]]
+    assert codes(sold)[0] == "binding_outranked"
+    assert sold["reasons"][0]["text"].endswith("but here a code goes before that.")
+    # What was sold before keeps the order of its day; the customer is bound as it was.
+    assert (await pending(selling, selling.partner), await pending(selling, bo)) == (4_000, 2_000)
+    customer = await selling.api.get(f"/customers/{sold['commissions'][0]['customer_id']}")
+    assert customer["binding"]["credits"][0]["partner_id"] == selling.partner["id"]
+    await selling.api.patch(path, {"precedence": list(PRECEDENCE)})
+    back = await tell(selling, "sale", **selling.sale(invoice_id="INV-4", code="spring"))
+    assert codes(back)[0] == "bound"
+
+
+async def test_an_order_has_each_word_once(selling: Selling) -> None:
+    path = f"/workspaces/{(await own(selling))['id']}"
+    for wrong in (CODE_FIRST[:4], [*CODE_FIRST[:4], "code"], [*CODE_FIRST[:4], "luck"], None):
+        await selling.api.patch(path, {"precedence": wrong}, status=422)
+    assert (await own(selling))["precedence"] == list(PRECEDENCE)
