@@ -69,6 +69,7 @@ def test_body_without_an_id_is_named_by_its_digest(body: bytes, place: str, prob
         ("content.invoice", "1042"),
         ("content.invoice.id", MISSING),
         ("content.invoice.id", 1042),
+        ("content.invoice.id", "é" * 101),
         ("content.invoice.status", 1),
         ("content.invoice.currency_code", MISSING),
         ("content.invoice.currency_code", "usd"),

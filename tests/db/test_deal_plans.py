@@ -1,4 +1,4 @@
-"""Looking for a prospect among customers reads those of its address or domain, and no others."""
+"""Looking for prospects and for ended locks reads what is sought, and nothing else."""
 
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from app.conversions.deal_links import _FIND
 from app.db.engine import Database
 from app.ids import uuid7
 from app.program.deals.register import _CUSTOMERS
+from app.program.deals.stages import _EXPIRE
 
 SPAN = (["elpmaxe.4d@"], ["elpmaxe.4dA"])
 
@@ -38,3 +39,12 @@ async def test_customers_are_found_by_the_index_of_addresses(
     scans = [row[0] for row in plan if "on customers" in row[0]]
     assert len(scans) == 1
     assert "ix_customers_email_backwards" in scans[0]
+
+
+async def test_locks_that_have_ended_are_searched(database: Database) -> None:
+    """Whoever registers does it in the lane: not all open deals may be read for it."""
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        await driver.execute("SET LOCAL enable_seqscan = off")
+        plan = await driver.fetch(f"EXPLAIN {_EXPIRE}", None, [], 10)
+    assert any("Index Cond: (lock_until <=" in row[0] for row in plan)

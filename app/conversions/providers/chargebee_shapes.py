@@ -18,6 +18,8 @@ from app.core.reasons import because
 NAMESPACE: Final = "chargebee:"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN: Final = "/#+=@"
+_LONGEST_ID: Final = 100
+"""Chargebee allows 50. Quoted, a character takes twelve; an index takes 2,700 of a name."""
 _HOLDERS: Final = ("customer", "subscription", "invoice")
 
 
@@ -130,4 +132,6 @@ def needed(node: Node, name: str) -> str:
 
 def scoped(kind: str, found: str) -> str:
     """Chargebee's id as we keep it, without blanks or colons in it."""
+    if len(found) > _LONGEST_ID:
+        raise ShapeError(f"content.{kind}.id", f"longer than {_LONGEST_ID} characters")
     return f"chargebee::{kind}:{quote(found, safe=_PLAIN)}"

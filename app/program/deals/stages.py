@@ -41,7 +41,8 @@ _STEPS: Final[Mapping[Action, tuple[frozenset[str], Stage | None]]] = {
 _EXPIRE: Final = """
 WITH due AS (
   SELECT id FROM deals d
-  WHERE stage IN ('registered', 'accepted', 'qualified') AND lock_until <= clock_timestamp()
+  WHERE stage IN ('registered', 'accepted', 'qualified')
+    AND lock_until <= (SELECT clock_timestamp())
     AND ($1::uuid IS NULL OR EXISTS (
       SELECT FROM deal_keys k
       WHERE k.workspace_id = $1 AND k.name = ANY($2) AND k.deal_id = d.id
