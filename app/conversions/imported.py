@@ -10,9 +10,10 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from app.conversions.providers.mapping import Alias, Mapped
-from app.conversions.providers.track import TrackLead, TrackSale, lead, sale
+from app.conversions.providers.mapping import Alias, Contact, Mapped
+from app.conversions.providers.track import OWN, TrackSale, sale
 from app.core.events import Lead, Payment
+from app.core.identity import person_name
 from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant, PartnerId, ProgramId
 
 CUSTOMER: Final = "import.customer"
@@ -20,15 +21,26 @@ SALE: Final = "import.sale"
 _EVENT_NAME: Final = "imported"
 
 
-class ImportedCustomer(In):
-    """A customer as an earlier system had it. Key: the customer. partner_id: who brought it."""
+class _Named(In):
+    """Whom a row is about: by your own id, by an id elsewhere (`stripe:`, `cus_…`), or by both."""
 
-    program_id: ProgramId
-    customer_external_id: ExternalId
+    customer_external_id: ExternalId | None = None
     alias_namespace: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None
     ) = None
     alias_external_id: ExternalId | None = None
+
+    @property
+    def aliases(self) -> tuple[Alias, ...]:
+        own = Alias(OWN, self.customer_external_id or "")
+        other = Alias(self.alias_namespace or "", self.alias_external_id or "")
+        return tuple(alias for alias in (own, other) if alias.external_id)
+
+
+class ImportedCustomer(_Named):
+    """A customer as an earlier system had it. Key: the customer. partner_id: who brought it."""
+
+    program_id: ProgramId
     customer_email: Email | None = None
     customer_name: Annotated[str, StringConstraints(max_length=200)] = ""
     customer_country: Country | None = None
@@ -36,30 +48,25 @@ class ImportedCustomer(In):
     occurred_at: Instant | None = None
 
     def mapped(self, received_at: datetime) -> Mapped:
-        alias = Alias(self.alias_namespace or "", self.alias_external_id or "")
-        told = lead(
-            TrackLead(
-                customer_external_id=self.customer_external_id,
-                received_at=received_at,
-                customer_aliases=(alias,) if alias.namespace else (),
-                referrer=self.partner_id,
-                event_name=_EVENT_NAME,
-                customer_email=self.customer_email or "",
-                customer_name=self.customer_name,
-                customer_country=self.customer_country or "",
-                occurred_at=self.occurred_at,
-                program_id=self.program_id,
-            )
+        first = self.aliases[0]
+        return Mapped(
+            external_id=f"lead:{person_name(first.namespace, first.external_id)}:{_EVENT_NAME}",
+            kind="lead",
+            occurred_at=self.occurred_at or received_at,
+            # Leads may earn by some plans: this one's bonus was the earlier system's to pay.
+            body=Lead(_EVENT_NAME, settled=True),
+            referrers=(self.partner_id,) if self.partner_id else (),
+            country=self.customer_country or "",
+            contact=Contact(self.aliases, email=self.customer_email or "", name=self.customer_name),
+            program_ids=(self.program_id,),
+            type=CUSTOMER,
         )
-        # Leads may earn by some plans: the earlier system has paid for this one, or would not.
-        return replace(told, body=Lead(_EVENT_NAME, settled=True), type=CUSTOMER)
 
 
-class ImportedSale(In):
+class ImportedSale(_Named):
     """A sale of the time before. Key: the invoice. paid: the earlier system settled it."""
 
     program_id: ProgramId
-    customer_external_id: ExternalId
     invoice_id: ExternalId
     amount: Annotated[Amount, Field(ge=1)]
     currency: Currency
@@ -74,7 +81,7 @@ class ImportedSale(In):
     def mapped(self, received_at: datetime) -> Mapped:
         told = sale(
             TrackSale(
-                customer_external_id=self.customer_external_id,
+                customer_external_id=self.customer_external_id or "",
                 amount=self.amount,
                 currency=self.currency,
                 invoice_id=self.invoice_id,
@@ -88,6 +95,10 @@ class ImportedSale(In):
             )
         )
         assert isinstance(told.body, Payment)
-        referrers = (self.partner_id,) if self.partner_id else ()
-        body = replace(told.body, settled=self.paid)
-        return replace(told, body=body, referrers=referrers, type=SALE)
+        return replace(
+            told,
+            body=replace(told.body, settled=self.paid),
+            referrers=(self.partner_id,) if self.partner_id else (),
+            contact=Contact(self.aliases),
+            type=SALE,
+        )

@@ -146,15 +146,32 @@ async def _amounts(tx: Tx, ground: Ground, sound: Mapping[int, _Telling]) -> dic
     return {row["external_id"]: row["gross"] for row in rows}
 
 
-def _customer(ground: Ground, cells: Cells, partners: partner_names.Partners) -> tuple[Told, ...]:
+def _whom(cells: Cells) -> dict[str, Any]:
+    """The customer's names."""
+    names = ("customer_external_id", "alias_namespace", "alias_external_id")
+    given = {name: cells.get(name) for name in names}
+    stripe = cells.get("stripe_customer_id")
     if ("alias_namespace" in cells) != ("alias_external_id" in cells):
         remedy = "Send alias_namespace and alias_external_id, or none of them."
         raise values.wrong("alias_namespace", "One half of an alias", remedy)
-    names = (
-        *("customer_external_id", "customer_email", "customer_name", "occurred_at"),
-        *("alias_namespace", "alias_external_id"),
-    )
+    if stripe and given["alias_namespace"]:
+        raise values.wrong("stripe_customer_id", "Two aliases", "Send one of them.")
+    if stripe:
+        given |= {"alias_namespace": _STRIPE, "alias_external_id": stripe}
+    if not any(given.values()):
+        raise values.wrong("customer_external_id", "No name of the customer", "Send one.")
+    return given
+
+
+_STRIPE: Final = "stripe:"
+"""Where Stripe's webhooks know their customers, but for those of connected accounts."""
+_WHOM: Final = ("customer_external_id", "stripe_customer_id", "alias_external_id")
+
+
+def _customer(ground: Ground, cells: Cells, partners: partner_names.Partners) -> tuple[Told, ...]:
+    names = ("customer_email", "customer_name", "occurred_at")
     given: dict[str, Any] = {
+        **_whom(cells),
         **{name: cells.get(name) for name in names},
         "program_id": ground.program,
         "customer_country": values.country(cells, "customer_country"),
@@ -164,9 +181,10 @@ def _customer(ground: Ground, cells: Cells, partners: partner_names.Partners) ->
 
 
 def _sale(ground: Ground, cells: Cells, partners: partner_names.Partners) -> tuple[Told, ...]:
-    names = ("customer_external_id", "invoice_id", "occurred_at", "product_id", "subscription_id")
+    names = ("invoice_id", "occurred_at", "product_id", "subscription_id")
     paid = values.truth(cells, "paid")
     given: dict[str, Any] = {
+        **_whom(cells),
         **{name: cells.get(name) for name in names},
         "program_id": ground.program,
         "amount": values.amount(cells, "amount"),
@@ -199,10 +217,10 @@ def _in_the_past(ground: Ground, told: T) -> T:
 CUSTOMERS: Final = Kind(
     Columns(
         names=(
-            "customer_external_id", "partner", "customer_email", "customer_name",
-            "customer_country", "occurred_at", "alias_namespace", "alias_external_id",
+            "customer_external_id", "stripe_customer_id", "alias_namespace", "alias_external_id",
+            "partner", "customer_email", "customer_name", "customer_country", "occurred_at",
         ),
-        required=(("customer_external_id",),),
+        required=(_WHOM,),
     ),
     rows_at_once=500,
     bring=bring_customers,
@@ -211,13 +229,13 @@ CUSTOMERS: Final = Kind(
 SALES: Final = Kind(
     Columns(
         names=(
-            "customer_external_id", "invoice_id", "amount", "amount_decimal", "currency",
+            "customer_external_id", "stripe_customer_id", "alias_namespace", "alias_external_id",
+            "invoice_id", "amount", "amount_decimal", "currency",
             "occurred_at", "partner", "paid", "refunded", "refunded_decimal", "product_id",
             "quantity", "subscription_id", "customer_country",
         ),
         required=(
-            ("customer_external_id",), ("invoice_id",), ("amount", "amount_decimal"),
-            ("currency",), ("occurred_at",),
+            _WHOM, ("invoice_id",), ("amount", "amount_decimal"), ("currency",), ("occurred_at",),
         ),
     ),
     rows_at_once=500,

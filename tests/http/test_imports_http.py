@@ -196,3 +196,33 @@ async def test_an_import_needs_its_scope(selling: Selling, scopes: list[str], st
         selling.api, b"{}", media="application/json", kind="links", program_id=program
     )
     assert (json.status_code, json.json()["errors"][0]["place"]) == (422, "header/content-type")
+
+
+REWARDFUL = """\
+stripe_customer_id,first_name,last_name,email,paypal_email,wise_email,token
+cus_1,Xi,Li,xi@example.com,,,xi
+cus_2,Xi,Li,xi@example.com,pay@example.com,,xi
+cus_3,Yu,Wu,yu@example.com,,,
+"""
+
+
+async def test_a_customer_known_by_stripe_s_id_is_bound_when_stripe_tells_a_sale(
+    selling: Selling,
+) -> None:
+    """The columns that Rewardful documents for its own import."""
+    apart = ["paypal_email:-", "wise_email:-"]
+    column = [*apart, "token:external_id", "stripe_customer_id:-"]
+    report = await bring(selling, "partners", REWARDFUL, column=column)
+    assert counts(report) == (2, 1, 0)
+    column = [*apart, "token:-", "first_name:-", "last_name:-", "email:partner"]
+    assert counts(await bring(selling, "customers", REWARDFUL, column=column)) == (3, 0, 0)
+    sale = "stripe_customer_id,invoice_id,amount,currency,occurred_at\ncus_2,in_0,500,usd,{}\n"
+    past = sale.format("2024-02-02T10:00:00Z")
+    report = await bring(selling, "sales", past, already_paid=True)
+    assert counts(report) == (1, 0, 0) and report["agrees"]
+    told = selling.sale(customer_external_id="later")
+    alias = {"namespace": "stripe:", "external_id": "cus_2"}
+    sold = await tell(selling, "sale", **told, customer_aliases=[alias])
+    partners = {p["external_id"]: p["id"] for p in (await selling.api.get("/partners"))["data"]}
+    assert [c["partner_id"] for c in sold["commissions"]] == [partners["xi"]]
+    await verified(selling)
