@@ -9,6 +9,7 @@ import schemathesis
 OWN_KEY = "FUZZ_OWN_KEY_ID"
 HEADER = "Idempotency-Key"
 _calls = count()
+schemathesis.serializer.alias("text/csv", "text/plain")
 
 
 @schemathesis.hook

@@ -66,6 +66,7 @@ def objects(shop: Shop) -> dict[str, str]:
         "replay": shop.post("/events/replay", {**SPAN, "state": "applied"}, 202)["id"],
         "click": shop.get("/clicks")["data"][0]["id"],
         "code": shop.post("/codes", {**ids, "code": partner.code}, 201)["id"],
+        "import": _imported(shop),
         "deal": shop.post("/deals", {**ids, "company": partner.code}, 201)["id"],
         "partner": partner.id,
         "link": shop.get(f"/links?partner_id={partner.id}")["data"][0]["id"],
@@ -78,6 +79,16 @@ def objects(shop: Shop) -> dict[str, str]:
         "key": shop.post("/keys", {"name": "k", "scopes": ["links:read"]}, 201)["id"],
         "workspace": shop.get("/workspaces")["data"][0]["id"],
     }
+
+
+def _imported(shop: Shop) -> str:
+    response = shop.http.post(
+        f"{shop.urls[0]}/v1/imports?kind=customers&program_id={shop.program}",
+        content=b"customer_external_id,customer_email\nimported,nobody\n",
+        headers={"Authorization": f"Bearer {shop.key}", "Content-Type": "text/csv"},
+    )
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 def run(
