@@ -58,6 +58,8 @@ def test_body_without_an_id_is_named_by_its_digest(body: bytes, place: str, prob
         ("occurred_at", "2026-11-22T10:18:48"),
         ("occurred_at", "2026-11-22"),
         ("occurred_at", "2026-02-30T10:18:48Z"),
+        ("occurred_at", "0001-01-01T00:00:00Z"),
+        ("occurred_at", "9999-12-31T23:59:59.999999Z"),
         ("data", MISSING),
         ("data", []),
         ("data.id", MISSING),

@@ -74,6 +74,7 @@ def test_a_body_that_is_no_order_is_kept_dead(body: bytes, place: str) -> None:
          "total_price: not between 0 and 10000000000000 minor units"),
         ({"total_tax": "119.01"}, "total_tax: not between 0 and 10000000000000 minor units"),
         ({"processed_at": "2026-03-01"}, "processed_at: not an RFC 3339 time"),
+        ({"processed_at": "0001-01-01T00:00:00Z"}, "processed_at: not an RFC 3339 time"),
         ({"processed_at": "2026-03-01T12:05:01Z"},
          "processed_at: more than 5 minutes in the future"),
         ({"processed_at": None, "created_at": None}, "processed_at: missing"),

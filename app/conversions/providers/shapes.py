@@ -27,6 +27,8 @@ _RFC_3339: Final = re.compile(
 )
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _LATEST_S: Final = 253_402_300_799
+_ENDS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+"""The driver takes them for infinity, and can't give that back. The first is Go's zero time."""
 _NOT_TEXT: Final = "not-text"
 
 
@@ -162,9 +164,12 @@ class Node:
         if not _RFC_3339.fullmatch(text):
             raise self.wrong(name, "not an RFC 3339 time")
         try:
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+            at = datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise self.wrong(name, "not an RFC 3339 time") from None
+            at = _ENDS[0]
+        if at in _ENDS:
+            raise self.wrong(name, "not an RFC 3339 time")
+        return at
 
     def needed_digits(self, name: str, *, least: int = 0) -> int:
         """An integer written as text: an amount of those who distrust JSON's numbers."""
