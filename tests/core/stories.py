@@ -213,6 +213,7 @@ class _Teller:
                     currency=currency,
                     lines=(Line("pro", base, 1),) if authority == 3 else (),
                     subscription=subscription if authority == 3 else "",
+                    settled=draw(st.integers(0, 9)) == 9,
                 ),
                 people=buyer if draw(st.integers(0, 5)) else self.people(),
                 payments=self.named((keys[_NAMED_BY[authority]],), keys),
