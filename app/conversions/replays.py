@@ -152,7 +152,8 @@ async def go_on(database: Database, keys: SecretKeys) -> bool:
             replay.workspace_id,
             replay.state,
             replay.from_at,
-            replay.to_at,
+            # What is put back counts as received then, and must not come by again.
+            min(replay.to_at, replay.created_at),
             replay.after_at,
             replay.after_id,
             CHUNK,

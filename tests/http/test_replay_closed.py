@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.conversions import inbox
+from app.conversions import inbox, replays
 from app.db.engine import Database
 from app.ids import decode
 from tests.contract import stripe_objects as objects
@@ -55,6 +55,19 @@ async def test_a_touch_that_is_replayed_behind_the_close_moves_nobody(selling: S
     again = await replayed(selling, event)
     assert again["state"] == "applied"
     assert await selling.api.get(path) == before
+
+
+async def test_a_replay_ends_with_what_was_there_when_it_was_asked_for(selling: Selling) -> None:
+    """Else what it puts back, and what fails once more, would come by again and again."""
+    message = objects.event("customer.created", objects.customer(), livemode=True)
+    await dead(selling, message)
+    wanted = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "state": "dead"}
+    asked = await selling.api.post("/events/replay", wanted, status=202)
+    await dead(selling, {**message, "id": "evt_later"})
+    while await replays.go_on(selling.database, selling.api.app.state.secret_keys):
+        continue
+    done = await selling.api.get(f"/events/replays/{asked['id']}")
+    assert (done["matched"], done["looked_at"]) == (1, 1)
 
 
 async def test_what_another_process_decided_meanwhile_is_not_buried(selling: Selling) -> None:
