@@ -47,6 +47,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     " since {since}.",
     "binding_outranked": "The customer has been bound to {partner_id} in the program {program_id}"
     " since {since}, but here a {winner} goes before that.",
+    "binding_ended": "The customer was bound to {partner_id} in the program {program_id} from"
+    " {since} until {ended_at} ({why}), so touches competed anew.",
     "bound_after_close": "That became known after the conversion had closed for {program_id} at"
     " {closed_at}.",
     "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",
@@ -92,7 +94,7 @@ _KINDS: Final[Mapping[str, Prefix]] = {
 }
 _AMOUNTS: Final = frozenset({"base", "amount", "flat", "refunded", "disputed", "gross"})
 _INSTANTS: Final = frozenset(
-    {"at", "first_at", "sale_at", "closed_at", "since", "touch_at", "until"}
+    {"at", "first_at", "sale_at", "closed_at", "since", "touch_at", "until", "ended_at"}
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from app.core import plans
 from app.core.attribution_terms import KINDS, MODELS
+from app.core.binding_terms import ENDS
 from app.errors import FieldError, PlanInvalid
 
 SAMPLE: Final[dict[str, Any]] = {
@@ -96,6 +97,22 @@ _ATTRIBUTION: Final[dict[str, Any]] = {
         },
     },
 }
+_BINDING: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "For how long a customer belongs to whom it was credited; absent: for life.",
+    "properties": {
+        "months": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Calendar months from the conversion that bound the customer.",
+        },
+        "ends": {
+            "type": "array",
+            "description": "What ends it before: its partners left or were suspended.",
+            "items": {"enum": list(ENDS)},
+        },
+    },
+}
 SCHEMA: Final[dict[str, Any]] = {
     "title": "Plan",
     "type": "object",
@@ -113,6 +130,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "description": "How long late news may still change it; 1 if absent.",
         },
         "attribution": _ATTRIBUTION,
+        "binding": _BINDING,
         "combine": {"const": "first_match"},
         "rules": {
             "type": "array",

@@ -172,12 +172,22 @@ async def _aliases(read: Read, workspace: UUID, customer: UUID) -> list[AliasOut
 
 
 async def _binding(driver: Any, workspace: UUID, customer: UUID) -> BindingOut | None:
-    """What the earliest closed conversion made of the customer; none closed: the earliest open."""
+    """What the earliest closed conversion made of the customer; none closed: the earliest open.
+
+    Of those since the last binding that a conversion found ended.
+    """
     row = await driver.fetchrow(
         """
-        SELECT program_id, credits, bound_at FROM conversions
-        WHERE workspace_id = $1 AND customer_id = $2 AND superseded_by IS NULL
-          AND bound_at IS NOT NULL
+        WITH standing AS (
+          SELECT * FROM conversions
+          WHERE workspace_id = $1 AND customer_id = $2 AND superseded_by IS NULL
+        )
+        SELECT program_id, credits, bound_at FROM standing
+        WHERE bound_at >= coalesce((
+            SELECT max((told->'params'->>'ended_at')::timestamptz)
+            FROM standing, jsonb_array_elements(reasons) AS told
+            WHERE told->>'code' = 'binding_ended'
+          ), '-infinity')
         ORDER BY hold_until < now() DESC, occurred_at, key LIMIT 1
         """,
         workspace,

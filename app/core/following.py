@@ -2,44 +2,75 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import takewhile
-from typing import Final
+from typing import Final, Literal
+from uuid import UUID
 
 from app.core.attribution import Attribution, Binding, binding_of, by_binding, by_touches
 from app.core.attribution_terms import TouchKind
+from app.core.binding_terms import months_after
 from app.core.conversions import Conversion
 from app.core.drafts import Draft
 from app.core.events import Event
 from app.core.occasions import Occasion
-from app.core.reasons import because
+from app.core.reasons import Reason, because
 from app.core.world import World
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _NOTHING_FOUND: Final = frozenset({"no_touch", "no_eligible_touch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A binding that held until an instant. why: its term, or its partners' leaving."""
+
+    binding: Binding
+    at: datetime
+    why: Literal["term", "suspended"]
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return tuple(
+            because(
+                "binding_ended",
+                partner_id=credit.partner_id,
+                program_id=self.binding.program_id,
+                since=self.binding.since,
+                ended_at=self.at,
+                why=self.why,
+            )
+            for credit in self.binding.credits
+        )
 
 
 @dataclass(slots=True)
 class Following:
-    """A customer's bindings while the fold walks on. closed: conversions that made or followed
-    one and have closed, in deciding order. opened: the bindings that open conversions made.
+    """A customer's bindings while the fold walks on.
+
+    times: of all its conversions, in order. closed: those that made or followed a binding and have
+    closed, in deciding order. opened: the bindings that open ones made.
     """
 
     events: Sequence[Event]
     world: World
+    times: Sequence[datetime]
     closed: tuple[Conversion, ...]
     opened: list[Binding] = field(default_factory=list)
 
     @classmethod
     def of(cls, drafts: Sequence[Draft], events: Sequence[Event], world: World) -> "Following":
         finals = [draft.final for draft in drafts if draft.final is not None]
-        return cls(events, world, tuple(c for c in finals if c.credits and c.bound_at is not None))
+        closed = tuple(c for c in finals if c.credits and c.bound_at is not None)
+        return cls(events, world, [draft.at for draft in drafts], closed)
 
     def answer(self, occasion: Occasion) -> Attribution:
         """Who an open conversion goes to. Conversions are asked about in deciding order."""
         ranks = self.world.precedence_at(occasion.read_at)
         kinds = tuple(rank for rank in ranks if rank != "binding")
-        binding = self._binding(occasion)
+        binding, ended = self._binding_at(occasion)
         if binding is None:
-            answer = by_touches(self.events, self.world, replace(occasion, kinds=kinds))
+            answer = self._anew(replace(occasion, kinds=kinds), ended)
             if answer.credits:
                 self.opened.append(_made(answer, occasion))
             return answer
@@ -73,15 +104,62 @@ class Following:
         )
         return replace(answer, reasons=(*outranked, *answer.reasons), bound_at=None)
 
-    def _binding(self, occasion: Occasion) -> Binding | None:
-        """What the earliest closed conversion made of the customer, from its time on; else what
-        the earliest open one did.
+    def _anew(self, occasion: Occasion, ended: Ended | None) -> Attribution:
+        """By touches. After a binding has ended the customer is like a new one, whose first
+        conversion is the first one since; what had made the binding counts no more.
         """
-        if self.closed:
-            closed = binding_of(self.closed[0])
-            if occasion.at >= closed.since:
-                return closed
-        return self.opened[0] if self.opened else None
+        if ended is None:
+            return by_touches(self.events, self.world, occasion)
+        first_at = next(at for at in self.times if at >= ended.at)
+        since = replace(occasion, first_at=first_at, after=ended.binding.since)
+        answer = by_touches(self.events, self.world, since)
+        return replace(answer, reasons=(*ended.reasons, *answer.reasons))
+
+    def _binding_at(self, occasion: Occasion) -> tuple[Binding | None, Ended | None]:
+        """What holds at a conversion; if nothing does, what held last, if anything did."""
+        ended: Ended | None = None
+        while True:
+            binding = self._binding(occasion, ended.at if ended else None)
+            end = self._end_of(binding, occasion) if binding else None
+            if end is None:
+                return binding, ended
+            # Later than the binding began, so that this comes to an end.
+            ended = end
+
+    def _binding(self, occasion: Occasion, since: datetime | None) -> Binding | None:
+        """What the earliest closed conversion made of the customer, from its time on; else what
+        the earliest open one did. since: of those that were made from then on.
+        """
+        for conversion in self.closed:
+            made_at = conversion.bound_at
+            if since is None or (made_at is not None and made_at >= since):
+                closed = binding_of(conversion)
+                if occasion.at >= closed.since:
+                    return closed
+                break
+        return next((b for b in self.opened if since is None or b.since >= since), None)
+
+    def _end_of(self, binding: Binding, occasion: Occasion) -> Ended | None:
+        """The first thing that ended a binding before a conversion, by the terms of its day."""
+        program = self.world.programs[binding.program_id]
+        terms = program.plan_at(binding.since).plan.binding
+        ends: list[Ended] = []
+        if terms.months is not None:
+            over_at = months_after(binding.since, terms.months)
+            if occasion.at >= over_at:
+                ends.append(Ended(binding, over_at, "term"))
+        if "suspended" in terms.ends:
+            left = [self._left(binding, credit.partner_id) for credit in binding.credits]
+            left_at = max(left)
+            if left_at <= occasion.read_at:
+                ends.append(Ended(binding, left_at, "suspended"))
+        return min(ends, key=lambda end: end.at, default=None)
+
+    def _left(self, binding: Binding, partner: UUID) -> datetime:
+        """When a partner first left the program after it was bound; the end of time if never."""
+        place = self.world.enrollments[binding.program_id, partner]
+        states = (s for s in place.states if s.since > binding.since and s.state != "active")
+        return next((dated.since for dated in states), _NEVER)
 
 
 def _made(answer: Attribution, occasion: Occasion) -> Binding:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from app.core.attribution_terms import AttributionTerms, attribution_document, read_attribution
+from app.core.binding_terms import BindingTerms, binding_document, read_binding
 from app.core.documents import Node, PlanProblem
 from app.core.rules import Flat, Match, Percent, Rule, read_rule, rule_document
 
@@ -48,6 +49,7 @@ class Plan:
     hold_days: int
     late_days: int
     attribution: AttributionTerms
+    binding: BindingTerms
     combine: Literal["first_match"]
     rules: tuple[Rule, ...]
 
@@ -56,13 +58,14 @@ def parse(document: Mapping[str, object]) -> Plan:
     """Raises PlanError; nothing is guessed, converted or left out."""
     problems: list[PlanProblem] = []
     fields = Node(document, "", problems).fields(
-        ("hold_days", "attribution", "combine", "rules"), ("late_days",)
+        ("hold_days", "attribution", "combine", "rules"), ("late_days", "binding")
     )
     fields["combine"].choice(("first_match",), later=("best", "sum"))
     plan = Plan(
         hold_days=fields["hold_days"].integer(0, MAX_HOLD_DAYS),
         late_days=fields["late_days"].integer(0, MAX_LATE_DAYS, default=DEFAULT_LATE_DAYS),
         attribution=read_attribution(fields["attribution"]),
+        binding=read_binding(fields["binding"]),
         combine="first_match",
         rules=_read_rules(fields["rules"]),
     )
@@ -73,10 +76,12 @@ def parse(document: Mapping[str, object]) -> Plan:
 
 def canonical(plan: Plan) -> dict[str, object]:
     """The normal form that is stored, defaults written out: `parse(canonical(p)) == p`."""
+    binding = binding_document(plan.binding)
     return {
         "hold_days": plan.hold_days,
         "late_days": plan.late_days,
         "attribution": attribution_document(plan.attribution),
+        **({"binding": binding} if binding else {}),
         "combine": plan.combine,
         "rules": [rule_document(rule) for rule in plan.rules],
     }

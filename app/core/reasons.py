@@ -42,6 +42,7 @@ CODES: Final = frozenset(
         "attributed",  # partner_id, program_id, model, bps if the model shares
         "bound",  # partner_id, program_id, since, bps if there are several, touch_at if known
         "binding_outranked",  # partner_id, program_id, since, winner: the kind that goes before
+        "binding_ended",  # partner_id, program_id, since, ended_at, why: term or suspended
         "bound_after_close",  # program_id, closed_at
         # Rules and awards.
         "rule_paid",  # rule, rate_bps | flat, base, amount, currency

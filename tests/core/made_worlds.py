@@ -113,9 +113,13 @@ def plan_with(
     late_days: int = 1,
     model: str = "last_click",
     window: int = 60,
+    binding: tuple[int, bool] = (0, False),
     **attribution: Any,
 ) -> Plan:
-    """A plan of named rules of the pool. attribution: more of its terms."""
+    """A plan of named rules of the pool. attribution: more of its terms. binding: its months, 0
+    for life, and whether it ends when its partners are suspended.
+    """
+    months, ends = binding
     if model == "time_decay":
         attribution = {"half_life_days": 7, **attribution}
     return parse(
@@ -123,6 +127,10 @@ def plan_with(
             "hold_days": hold_days,
             "late_days": late_days,
             "attribution": {"model": model, "window_days": window, **attribution},
+            "binding": {
+                **({"months": months} if months else {}),
+                **({"ends": ["suspended"]} if ends else {}),
+            },
             "combine": "first_match",
             "rules": [{"id": rule, **RULES[rule]} for rule in rules],
         }
@@ -147,6 +155,7 @@ def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
         late_days=draw(st.sampled_from((1, 2))),
         model=draw(st.sampled_from(("last_click", "first_click", *sorted(SHARING)))),
         window=draw(st.sampled_from((5, 60))),
+        binding=draw(st.sampled_from(((0, False), (0, False), (1, False), (0, True), (2, True)))),
     )
 
 
@@ -184,7 +193,7 @@ def terms(world: World) -> Iterable[str]:
             rules = " ".join(rule.id for rule in p.rules)
             yield (
                 f"  program {i.int:x} v{version.version} hold={p.hold_days} late={p.late_days}"
-                f" {p.attribution} rules={rules} states={len(program.states)}"
+                f" {p.attribution} {p.binding} rules={rules} states={len(program.states)}"
             )
     for (program_id, partner), enrollment in world.enrollments.items():
         if len(enrollment.states) > 1:

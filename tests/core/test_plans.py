@@ -166,7 +166,12 @@ documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "combine": st.just("first_match"),
         "rules": st.lists(rules, max_size=4, unique_by=lambda rule: str(rule["id"])),
     },
-    optional={"late_days": st.integers(0, 365)},
+    optional={
+        "late_days": st.integers(0, 365),
+        "binding": st.fixed_dictionaries(
+            {}, optional={"months": st.integers(1, 1_200), "ends": st.just(["suspended"])}
+        ),
+    },
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

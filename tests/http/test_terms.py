@@ -10,6 +10,7 @@ from app.errors import PlanInvalid
 
 WHOLE: dict[str, Any] = {
     **terms.SAMPLE,
+    "binding": {"months": 12, "ends": ["suspended"]},
     "attribution": {
         "model": "position_based", "window_days": 1, "min_share_bps": 500,
         "windows": {"click": 1, "code": 2, "deal": 3, "referrer": 4},
