@@ -243,8 +243,14 @@ async def test_an_import_waits_for_the_inbox_and_gives_up_in_the_end(
     assert counts(await bring(selling, "customers", text)) == (300, 500, 0)
 
 
-async def test_the_same_file_at_once_makes_each_row_once(selling: Selling) -> None:
-    rows = "".join(f"{n}@example.com,N{n},{f'x-{n}' * (n % 2)}\n" for n in range(60))
+@pytest.mark.parametrize("external_id", ["x-", ""])
+async def test_the_same_file_at_once_makes_each_row_once(
+    external_id: str, selling: Selling
+) -> None:
+    """By a constraint where they have ids, by taking turns where they have addresses only."""
+    rows = "".join(
+        f"{n}@example.com,N{n},{external_id and f'{external_id}{n}'}\n" for n in range(60)
+    )
     content = ("email,name,external_id\n" + rows).encode()
     answers = await asyncio.gather(
         *(

@@ -226,3 +226,17 @@ async def test_a_customer_known_by_stripe_s_id_is_bound_when_stripe_tells_a_sale
     partners = {p["external_id"]: p["id"] for p in (await selling.api.get("/partners"))["data"]}
     assert [c["partner_id"] for c in sold["commissions"]] == [partners["xi"]]
     await verified(selling)
+
+
+async def test_imported_people_are_handed_out_and_erased(selling: Selling) -> None:
+    await bring(selling, "partners", PARTNERS)
+    await bring(selling, "customers", CUSTOMERS)
+    customers = (await selling.api.get("/customers"))["data"]
+    (known,) = [c for c in customers if c["email"] == "u1@example.com"]
+    export = await selling.api.get(f"/customers/{known['id']}/export")
+    assert "u1@example.com" in str(export) and "import.customer" in str(export)
+    await selling.api.post(f"/customers/{known['id']}/erase", status=200)
+    assert counts(await bring(selling, "customers", CUSTOMERS)) == (0, 3, 0)
+    assert (await selling.api.get(f"/customers/{known['id']}"))["email"] in (None, "")
+    assert (await selling.api.get("/events?limit=1"))["data"][0]["source_id"] is None
+    await verified(selling)
