@@ -211,13 +211,16 @@ def _suspected(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> di
         if draft.sale is not None and (verdict := sales.is_duplicate(draft.sale)) is not None
     }
     void = {conversion for conversion, is_duplicate in decided.items() if is_duplicate}
+    told_again = duplicates.suspected(conversions, void=void)
+    if not told_again:
+        return {}
     settled = {
         conversion.id
         for draft, conversion in zip(drafts, conversions, strict=True)
         if draft.settled
     }
     found: dict[UUID, UUID] = {}
-    for suspect, first in duplicates.suspected(conversions, void=void).items():
+    for suspect, first in told_again.items():
         # Of the two the one that could be paid again is held, not the one that was paid elsewhere.
         is_paid = suspect in settled and first not in settled
         found |= {first: suspect} if is_paid else {suspect: first}

@@ -76,6 +76,9 @@ def share_out(
     for partner, weight in zip(partners, weighed, strict=True):
         if weight:
             left[partner] = left.get(partner, 0) + weight
+    if len(left) == 1:
+        (only,) = left
+        return Shares((Credit(only, BPS),), {})
     too_small: dict[UUID, int] = {}
     while True:
         bps = dict(zip(left, split(BPS, tuple(left.values())), strict=True))
