@@ -30,7 +30,8 @@ _CONFLICTS: Final = Counter(
 
 _STORE: Final = """
 WITH incoming AS (
-  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+  SELECT *, clock_timestamp() AS received_at
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
     $7::jsonb[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::bytea[], $12::jsonb[],
     $13::jsonb[], $14::boolean[])
   AS i (workspace_id, id, source, external_id, type, fingerprint, mapped, state, reasons,
@@ -39,8 +40,8 @@ WITH incoming AS (
   INSERT INTO events (workspace_id, id, source, external_id, type, fingerprint, mapped, state,
     reasons, waits_for, attempts, conflicts, occurred_at, received_at)
   SELECT workspace_id, id, source, external_id, type, fingerprint, mapped, state, reasons,
-    '{}', 0, 0, occurred_at, clock_timestamp()
-  FROM incoming
+    '{}', 0, 0, occurred_at, received_at
+  FROM incoming ORDER BY workspace_id, source, external_id, received_at, id
   ON CONFLICT (workspace_id, source, external_id) DO NOTHING
   RETURNING id
 ), bodies AS (
@@ -49,6 +50,9 @@ WITH incoming AS (
   WHERE id IN (SELECT id FROM stored)
 )
 SELECT id FROM stored
+"""
+"""In the order of their key, or two that store the same ones in another order would wait for each
+other. `received_at` tells the order in which they came.
 """
 _COLUMNS: Final = (
     "workspace_id", "id", "source", "external_id", "type", "fingerprint", "mapped", "state",
