@@ -10,10 +10,10 @@ from sqlalchemy import insert, select, update
 
 from app.conversions.listing import LISTS
 from app.conversions.providers.registry import PROVIDERS
-from app.db.tables import Program, Source
+from app.db.tables import Program, Source, Workspace
 from app.db.tx import Tx
-from app.errors import FieldError, InvalidRequest, NotFound
-from app.ids import uuid7
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound
+from app.ids import encode, uuid7
 from app.secret_keys import SecretKeys
 from app.wire import In, ProgramId
 
@@ -63,9 +63,13 @@ class SourceUpdate(In):
 
 
 async def create(tx: Tx, workspace: UUID, new: SourceCreate, keys: SecretKeys) -> UUID:
-    """Store a source; InvalidRequest if a secret can't be one, NotFound for a program."""
+    """Store a source; InvalidRequest if a secret can't be one, NotFound for a program, Conflict for
+    a second site of a provider whose ids don't tell sites apart.
+    """
     source = uuid7()
     values = await _values(tx, workspace, new.provider, new.model_dump(), keys, source)
+    if PROVIDERS[new.provider].per_site:
+        await _refuse_second_site(tx, workspace, new.provider)
     del values["provider"]
     await tx.execute(
         insert(Source).values(id=source, workspace_id=workspace, provider=new.provider, **values)
@@ -138,6 +142,28 @@ def _refuse_bad_secrets(provider: str, given: dict[str, Any]) -> None:
             errors.append(FieldError("body/api_key", "Not an API key", lists.key_form))
     if errors:
         raise InvalidRequest(errors=errors)
+
+
+async def _refuse_second_site(tx: Tx, workspace: UUID, provider: str) -> None:
+    # One at a time in a workspace: of two at once, the second finds the first.
+    await tx.execute(
+        select(Workspace.id).where(Workspace.id == workspace).with_for_update(key_share=True)
+    )
+    there = await tx.scalar(
+        select(Source.id)
+        .where(
+            Source.workspace_id == workspace,
+            Source.provider == provider,
+            Source.archived_at.is_(None),
+        )
+        .limit(1)
+    )
+    if there is not None:
+        raise Conflict(
+            f"{encode('src', there)} is there: two sites of {provider.title()} number their"
+            " invoices alike, and one workspace could not tell them apart. For a new password,"
+            " PATCH that source; for another site, use another workspace."
+        )
 
 
 async def _refuse_unknown_programs(tx: Tx, workspace: UUID, programs: list[UUID]) -> None:

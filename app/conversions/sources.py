@@ -12,7 +12,7 @@ from app.conversions.providers.registry import PROVIDERS
 from app.conversions.source_changes import SourceCreate, SourceUpdate, change, create
 from app.db.tables import Source
 from app.db.tx import Read
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.ids import encode
 from app.openapi import documented
 from app.pages import Order, PageDep, page
@@ -61,11 +61,14 @@ class SourceOut(Out):
         )
 
 
-@router.post("", status_code=201, responses=documented(NotFound))
+@router.post("", status_code=201, responses=documented(NotFound, Conflict))
 async def create_source(
     body: SourceCreate, caller: Admin, tx: TxDep, request: Request
 ) -> SourceOut:
-    """Make a source, then give its `webhook_url` and `event_types` to the provider."""
+    """Make a source, then give its `webhook_url` and `event_types` to the provider.
+
+    A second one of Chargebee is refused: its invoices are numbered per site.
+    """
     source = await create(tx, caller.workspace_id, body, request.app.state.secret_keys)
     return await _shown(tx, caller, source, request)
 

@@ -31,6 +31,18 @@ async def test_an_external_id_is_given_once(api: Api) -> None:
     assert len((await api.get("/links"))["data"]) == 1
 
 
+async def test_one_chargebee_site_is_taken(api: Api) -> None:
+    """Its invoice ids are numbered per site; to connect one anew, the old one goes first."""
+    body = {"provider": "chargebee", "signing_secrets": ["chargebee:0123456789"]}
+    answers = await asyncio.gather(*(api.send("POST", "/sources", json=body) for _ in range(6)))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 5}
+    (made,) = (answer.json() for answer in answers if answer.status_code == 201)
+    problem = await api.post("/sources", body, status=409)
+    assert all(word in problem["detail"] for word in (made["id"], "PATCH", "another workspace"))
+    await api.delete(f"/sources/{made['id']}")
+    await api.post("/sources", body)
+
+
 async def test_one_admin_key_is_left(api: Api) -> None:
     for _ in range(2):
         await api.post("/keys", {"name": "k", "scopes": ["admin"]})

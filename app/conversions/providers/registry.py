@@ -51,7 +51,8 @@ class ReadBody(Protocol):
 class Provider:
     """One billing system. event_types: what to switch on there. secret_form: what its secret
     looks like, told to whoever makes a source. headers: lower-case names of those that `read`
-    needs too, since the body doesn't say what they do.
+    needs too, since the body doesn't say what they do. per_site: its ids are of one site there and
+    don't say of which, so that a workspace can have one site only.
     """
 
     verify: Verify
@@ -60,6 +61,7 @@ class Provider:
     is_secret: Callable[[str], bool]
     secret_form: str
     headers: tuple[str, ...] = ()
+    per_site: bool = False
 
     def kept(self, headers: Mapping[str, str]) -> dict[str, str]:
         """What is stored beside the body; a value that nobody sends in good faith is left out."""
@@ -100,6 +102,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             event_types=chargebee.EVENT_TYPES,
             is_secret=chargebee.is_secret,
             secret_form="the webhook's `user:password`",  # noqa: S106 (a description)
+            per_site=True,
         ),
         "paddle": Provider(
             verify=paddle.verify,
