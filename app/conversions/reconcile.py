@@ -27,6 +27,10 @@ from app.secret_keys import SecretKeys
 from app.settings import Settings
 
 MOST_ATTEMPTS: Final = 6
+STORING_PAUSE_S: Final = 30
+"""After a page that we could not store, twice as long each time: 16 minutes, until it is given up
+and the next hour's round tries anew.
+"""
 OVERLAP: Final = timedelta(hours=1)
 """Listed again by each hourly round: events are listed a moment after they were created."""
 _LEASE_S: Final = 60
@@ -81,7 +85,7 @@ _FAIL: Final = text("""
 UPDATE reconciliations SET attempts = attempts + 1, problem = :problem,
   next_at = clock_timestamp() + make_interval(secs => greatest(:wait, 2 ^ attempts)),
   finished_at = CASE WHEN :over OR attempts + 1 >= :most THEN clock_timestamp() END
-WHERE workspace_id = :workspace AND id = :id
+WHERE workspace_id = :workspace AND id = :id AND page_after = :before AND finished_at IS NULL
 """)
 _RECONCILED: Final = text("""
 UPDATE sources SET reconciled_to = greatest(reconciled_to, :to)
@@ -129,22 +133,32 @@ async def begin(tx: Tx, workspace: UUID, source: UUID, since: datetime, until: d
 
 
 async def go_on(database: Database, keys: SecretKeys, settings: Settings) -> bool:
-    """One page of one reconciliation; False if none is due. The provider is asked outside of any
-    transaction.
+    """One page of one reconciliation; False if none is due. What fails is tried again later, and
+    given up after some tries.
     """
     async with database.tx() as tx:
         due = (await tx.execute(_LEASE, {"lease": _LEASE_S})).first()
     if due is None:
         return False
+    try:
+        await _bring(database, keys, settings, due)
+    except ListingError as error:
+        await _give_up(database, due, error)
+    except Exception as error:  # noqa: BLE001 (whatever it is, other sources go on)
+        _log.error("reconciliation.broken", reconciliation_id=str(due.id), exc_info=error)
+        problem = f"We could not store its page: {type(error).__name__}."
+        wait = STORING_PAUSE_S * 2**due.attempts
+        await _give_up(database, due, ListingError(problem, retry_after_s=wait))
+    return True
+
+
+async def _bring(database: Database, keys: SecretKeys, settings: Settings, due: Row[Any]) -> None:
+    """Fetch and store a page. The provider is asked outside of any transaction."""
     async with database.read() as read:
         source = await read.first(
             _SOURCE.bindparams(workspace=due.workspace_id, source=due.source_id)
         )
-    try:
-        fetched = await _fetch(settings, keys, source, due)
-    except ListingError as error:
-        await _give_up(database, due, error)
-        return True
+    fetched = await _fetch(settings, keys, source, due)
     assert source is not None
     async with database.tx() as tx:
         now = await tx.scalar(text("SELECT clock_timestamp()"))
@@ -154,7 +168,6 @@ async def go_on(database: Database, keys: SecretKeys, settings: Settings) -> boo
     if page.filled:
         # Webhooks were lost on their way: somebody should look why.
         _log.warning("reconciliation.filled", source_id=encode("src", source.id), count=page.filled)
-    return True
 
 
 async def _fetch(
@@ -235,6 +248,7 @@ async def _give_up(database: Database, due: Row[Any], error: ListingError) -> No
                 "wait": error.retry_after_s,
                 "over": error.refused,
                 "most": MOST_ATTEMPTS,
+                "before": due.page_after,
                 "workspace": due.workspace_id,
                 "id": due.id,
             },

@@ -36,8 +36,8 @@ class ReconcileCreate(In):
 class ReconciliationOut(Out):
     """listed: events of the types that we take; known: those that we had; filled: the others.
 
-    hourly: the worker's own. problem: what the provider answered last instead of a page; with
-    `finished_at` it was given up.
+    hourly: the worker's own. problem: what the provider answered last instead of a page, or why
+    we could not store one; with `finished_at` it was given up.
     """
 
     id: ReconciliationId

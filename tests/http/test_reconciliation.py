@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -200,6 +201,47 @@ async def test_what_is_no_page_is_asked_for_again_or_given_up(
     again = await selling.api.get(path)
     assert counts(again) == ((0, 0, 0) if problem else (1, 0, 1))
     assert again["finished_at"] is not None
+
+
+async def test_a_page_that_cannot_be_stored_is_given_up_after_some_tries(
+    selling: Selling, stripe: tuple[Stripe, str]
+) -> None:
+    """Seen from outside, later each time; the next hour's round begins nevertheless."""
+    stripe[0].events = [sold(selling, 1)]
+    await _run(
+        selling,
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RAISE EXCEPTION USING MESSAGE = ''a name''; END'",
+        "CREATE TRIGGER broken BEFORE INSERT ON events EXECUTE FUNCTION broken()",
+    )
+    await reconcile.begin_hourly(selling.database)
+    path, pauses = f"/sources/{selling.source['id']}", []
+    for _ in range(reconcile.MOST_ATTEMPTS):
+        await work(selling)
+        (tried,) = (await selling.api.get(f"{path}/reconciliations"))["data"]
+        assert "could not store" in tried["problem"]
+        assert "a name" not in tried["problem"]
+        pause = "SELECT next_at - clock_timestamp() FROM reconciliations"
+        pauses.append(await _run(selling, pause))
+        await _run(selling, "UPDATE reconciliations SET next_at = now()")
+    assert tried["finished_at"] is not None
+    assert all(b > a + a / 2 for a, b in pairwise(pauses))
+    assert pauses[0] > timedelta(seconds=reconcile.STORING_PAUSE_S - 5)
+    await _run(selling, "DROP TRIGGER broken ON events")
+    await reconcile.begin_hourly(selling.database)
+    await work(selling)
+    (again, _) = (await selling.api.get(f"{path}/reconciliations"))["data"]
+    assert (counts(again), again["problem"]) == ((1, 0, 1), "")
+
+
+async def _run(selling: Selling, *statements: str) -> Any:
+    """What the last one's only row tells, if it tells something."""
+    told = None
+    async with selling.database.tx() as tx:
+        driver = await tx.driver()
+        for statement in statements:
+            told = await driver.fetchval(statement)
+    return told
 
 
 async def test_only_a_source_with_a_key_and_a_sensible_span_is_asked(

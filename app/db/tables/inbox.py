@@ -212,9 +212,9 @@ class Reconciliation(Base):
     known: Mapped[int]
     filled: Mapped[int]
     attempts: Mapped[int]
-    """Pages in a row that the provider did not give."""
+    """Tries in a row that brought no page."""
     problem: Mapped[str]
-    """What it answered last instead of a page."""
+    """What it answered last instead of a page, or why that could not be stored."""
     next_at: Mapped[datetime] = mapped_column(server_default=func.now())
     """Nobody else asks for its next page before."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
