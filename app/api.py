@@ -27,6 +27,7 @@ from app.conversions.http import router as webhooks_router
 from app.conversions.privacy import router as customer_privacy_router
 from app.conversions.quick import Quick, Quickest
 from app.conversions.read import router as conversions_router
+from app.conversions.reassign import router as reassign_router
 from app.conversions.reconciliations import router as reconciliations_router
 from app.conversions.referring import router as referring_router
 from app.conversions.replays import router as replays_router
@@ -77,6 +78,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     replays_router,
     events_router,
     customers_router,
+    reassign_router,
     referring_router,
     conversions_router,
     verdicts_router,

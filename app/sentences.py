@@ -45,6 +45,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     " {program_id}.",
     "bound": "The customer has been bound to {partner_id}{credited} in the program {program_id}"
     " since {since}.",
+    "reassigned": "At {since} the customer was given to {partner_id} in the program {program_id}.",
+    "reassigned_to_nobody": "At {at} it was decided that the customer is nobody's.",
     "binding_outranked": "The customer has been bound to {partner_id} in the program {program_id}"
     " since {since}, but here a {winner} goes before that.",
     "binding_ended": "The customer was bound to {partner_id} in the program {program_id} from"

@@ -22,6 +22,7 @@ from app.core.events import (
     Line,
     Named,
     Payment,
+    Reassigned,
     Refund,
     RefundTotal,
     Subscribed,
@@ -42,6 +43,7 @@ BODIES: Final[Mapping[Kind, type[Body]]] = {
     "dispute": Dispute,
     "named": Named,
     "churn": Churn,
+    "reassigned": Reassigned,
 }
 
 
@@ -176,6 +178,8 @@ def body_json(body: Body) -> Json:
 
 def _fields_json(body: Body) -> Json:
     told = {name: getattr(body, name) for name in _FIELDS[type(body)]}
+    if isinstance(body, Reassigned):
+        return {name: str(value) if value else None for name, value in told.items()}
     if told.get("settled") is False:
         # Only where it is so, so that older events keep their canonical form.
         del told["settled"]
@@ -185,4 +189,7 @@ def _fields_json(body: Body) -> Json:
 def _body_of(kind: Kind, stored: Json) -> Body:
     if kind == "payment":
         return Payment(**{**stored, "lines": tuple(Line(*line) for line in stored["lines"])})
+    if kind == "reassigned":
+        told = {name: UUID(value) if value else None for name, value in stored.items()}
+        return Reassigned(told["program_id"], told["partner_id"], UUID(stored["author"]))
     return BODIES[kind](**stored)

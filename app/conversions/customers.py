@@ -1,5 +1,6 @@
 """`/v1/customers`: by which names a customer is known, who brought it, what it bought."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -10,9 +11,11 @@ from sqlalchemy import select
 
 from app.auth import Caller, ReadDep, Scope, in_lane, needs
 from app.conversions.read import ConversionOut, CreditOut, conversions
+from app.conversions.reassignments import ReassignmentOut, reassignments_of
 from app.conversions.requests import OWN, AliasIn, Joining, KnownAlias
 from app.conversions.touches import TouchOut, touches_of
 from app.conversions.track import TrackerDep
+from app.core.money import BPS
 from app.db.tables import Customer
 from app.db.tx import Read, Tx
 from app.errors import Conflict, ConflictingEvent, LaneBusy, NotFound
@@ -61,6 +64,7 @@ class CustomerWhole(CustomerOut):
     touches: list[TouchOut]
     conversions: list[ConversionOut]
     binding: BindingOut | None
+    reassignments: list[ReassignmentOut]
 
 
 @router.get("")
@@ -86,7 +90,7 @@ async def list_customers(caller: Reader, read: ReadDep, wanted: PageDep) -> List
 @router.get("/{customer_id}")
 async def get_customer(customer_id: CustomerId, caller: Reader, read: ReadDep) -> CustomerWhole:
     """One customer; asked for by an id that was joined to another, that other one."""
-    return await _whole(read, caller.workspace_id, customer_id)
+    return await whole(read, caller.workspace_id, customer_id)
 
 
 @router.post(
@@ -99,7 +103,7 @@ async def add_alias(
 ) -> CustomerWhole:
     """Give a customer another name. If somebody has it, the two are one from now on, for good."""
     customer = await survivor(tx, caller.workspace_id, customer_id)
-    known = await _a_name(tx, caller.workspace_id, customer)
+    known = await a_name(tx, caller.workspace_id, customer)
     joining = Joining(known=known, alias=body)
     await tracker.tell_alone(
         tx,
@@ -107,7 +111,7 @@ async def add_alias(
         joining.mapped(datetime.now(UTC)),
         joining.model_dump_json().encode(),
     )
-    return await _whole(tx, caller.workspace_id, customer_id)
+    return await whole(tx, caller.workspace_id, customer_id)
 
 
 async def survivor(read: Read, workspace: UUID, customer: UUID) -> UUID:
@@ -123,7 +127,7 @@ async def survivor(read: Read, workspace: UUID, customer: UUID) -> UUID:
     return survivor
 
 
-async def _a_name(read: Read, workspace: UUID, customer: UUID) -> KnownAlias:
+async def a_name(read: Read, workspace: UUID, customer: UUID) -> KnownAlias:
     """One of its aliases, to say whom the new one belongs to."""
     aliases = await _aliases(read, workspace, customer)
     if not aliases:
@@ -131,7 +135,7 @@ async def _a_name(read: Read, workspace: UUID, customer: UUID) -> KnownAlias:
     return KnownAlias(namespace=aliases[0].namespace, external_id=aliases[0].external_id)
 
 
-async def _whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhole:
+async def whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhole:
     customer = await survivor(read, workspace, customer_id)
     driver = await read.driver()
     row = await driver.fetchrow(
@@ -148,12 +152,14 @@ async def _whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhol
         customer,
         _MOST,
     )
+    reassignments = await reassignments_of(driver, workspace, customer, most=_MOST)
     return CustomerWhole(
         **dict(row),
         aliases=await _aliases(read, workspace, customer),
         touches=await touches_of(driver, workspace, customer, most=_MOST),
         conversions=await conversions(read, workspace, [r["id"] for r in ids]),
-        binding=await _binding(driver, workspace, customer),
+        binding=await _binding(driver, workspace, customer, reassignments[:1]),
+        reassignments=reassignments,
     )
 
 
@@ -171,28 +177,17 @@ async def _aliases(read: Read, workspace: UUID, customer: UUID) -> list[AliasOut
     return [AliasOut(**row) for row in rows]
 
 
-async def _binding(driver: Any, workspace: UUID, customer: UUID) -> BindingOut | None:
-    """What the earliest closed conversion made of the customer; none closed: the earliest open.
-
-    Of those since the last binding that a conversion found ended.
+async def _binding(
+    driver: Any, workspace: UUID, customer: UUID, said: Sequence[ReassignmentOut]
+) -> BindingOut | None:
+    """What people said last; else what the earliest closed conversion made of the customer; none
+    closed: the earliest open. Of all that, what began since the last binding that was found ended.
     """
-    row = await driver.fetchrow(
-        """
-        WITH standing AS (
-          SELECT * FROM conversions
-          WHERE workspace_id = $1 AND customer_id = $2 AND superseded_by IS NULL
-        )
-        SELECT program_id, credits, bound_at FROM standing
-        WHERE bound_at >= coalesce((
-            SELECT max((told->'params'->>'ended_at')::timestamptz)
-            FROM standing, jsonb_array_elements(reasons) AS told
-            WHERE told->>'code' = 'binding_ended'
-          ), '-infinity')
-        ORDER BY hold_until < now() DESC, occurred_at, key LIMIT 1
-        """,
-        workspace,
-        customer,
-    )
+    ended_at = await driver.fetchval(_ENDED, workspace, customer)
+    row = await driver.fetchrow(_BOUND, workspace, customer, ended_at)
+    latest = [one for one in said if ended_at is None or one.at >= ended_at]
+    if latest and (row is None or row["bound_at"] <= latest[0].at):
+        return _assigned(latest[0])
     if row is None:
         return None
     return BindingOut(
@@ -200,3 +195,24 @@ async def _binding(driver: Any, workspace: UUID, customer: UUID) -> BindingOut |
         credits=[CreditOut(partner_id=UUID(p), bps=bps) for p, bps in row["credits"]],
         since=row["bound_at"],
     )
+
+
+_ENDED: Final = """
+SELECT max((told->'params'->>'ended_at')::timestamptz)
+FROM conversions, jsonb_array_elements(reasons) AS told
+WHERE workspace_id = $1 AND customer_id = $2 AND superseded_by IS NULL
+  AND told->>'code' = 'binding_ended'
+"""
+_BOUND: Final = """
+SELECT program_id, credits, bound_at FROM conversions
+WHERE workspace_id = $1 AND customer_id = $2 AND superseded_by IS NULL
+  AND bound_at >= coalesce($3::timestamptz, '-infinity')
+ORDER BY hold_until < now() DESC, occurred_at, key LIMIT 1
+"""
+
+
+def _assigned(said: ReassignmentOut) -> BindingOut | None:
+    if said.program_id is None or said.partner_id is None:
+        return None
+    whole = CreditOut(partner_id=said.partner_id, bps=BPS)
+    return BindingOut(program_id=said.program_id, credits=[whole], since=said.at)

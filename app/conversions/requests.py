@@ -20,6 +20,8 @@ from app.conversions.providers.track import (
     refund,
     sale,
 )
+from app.conversions.reassignments import TYPE as REASSIGNED
+from app.conversions.reassignments import Reassigning
 from app.core.events import Dispute, Line, Named
 from app.core.identity import person_name
 from app.core.money import MAX_AMOUNT
@@ -264,7 +266,7 @@ class Verdict(In):
 
 TrackIn = (
     LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink | Verdict
-    | ImportedCustomer | ImportedSale
+    | ImportedCustomer | ImportedSale | Reassigning
 )  # fmt: skip
 BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "track.lead": LeadIn,
@@ -274,6 +276,7 @@ BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "customer.referrer": Referring,
     DEAL_LINKED: DealLink,
     "conversion.verdict": Verdict,
+    REASSIGNED: Reassigning,
     CUSTOMER: ImportedCustomer,
     SALE: ImportedSale,
 }

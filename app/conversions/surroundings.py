@@ -12,7 +12,16 @@ import orjson
 
 from app.conversions import referrals
 from app.core.conversions import Conversion
-from app.core.events import ClickTouch, CodeTouch, DealTouch, Event, InvalidToken, ReferrerTouch
+from app.core.events import (
+    ClickTouch,
+    CodeTouch,
+    DealTouch,
+    Event,
+    InvalidToken,
+    Reassigned,
+    ReferrerTouch,
+    Touch,
+)
 from app.core.plans import Plan, parse
 from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
 
@@ -26,7 +35,8 @@ class Wanted:
 
     codes: by name. partners: who is said to have referred; people: customers who are, by the
     digests of aliases. bound: whom recorded conversions credit, since a later one may follow
-    them without a touch, and who registered the customer as a lead.
+    them without a touch, who registered the customer as a lead, and to
+    whom it was given.
     """
 
     links: set[UUID] = field(default_factory=set)
@@ -36,25 +46,32 @@ class Wanted:
     bound: set[Pair] = field(default_factory=set)
 
     def add(self, events: Iterable[Event], conversions: Iterable[Conversion]) -> Self:
-        for touch in (touch for event in events for touch in event.touches):
-            match touch:
-                case ClickTouch():
-                    self.links.add(touch.link_id)
-                case CodeTouch():
-                    self.codes.add(touch.code)
-                case ReferrerTouch(partner_id, person):
-                    self.partners |= {partner_id} if partner_id else set()
-                    self.people |= {person} if person else set()
-                case DealTouch():
-                    self.bound.add((touch.program_id, touch.partner_id))
-                case InvalidToken():
-                    continue
-                case _:
-                    assert_never(touch)
+        for event in events:
+            for touch in event.touches:
+                self._add_touch(touch)
+            body = event.body
+            if isinstance(body, Reassigned) and body.program_id and body.partner_id:
+                self.bound.add((body.program_id, body.partner_id))
         for conversion in conversions:
             if conversion.program_id:
                 self.bound |= {(conversion.program_id, c.partner_id) for c in conversion.credits}
         return self
+
+    def _add_touch(self, touch: Touch) -> None:
+        match touch:
+            case ClickTouch():
+                self.links.add(touch.link_id)
+            case CodeTouch():
+                self.codes.add(touch.code)
+            case ReferrerTouch(partner_id, person):
+                self.partners |= {partner_id} if partner_id else set()
+                self.people |= {person} if person else set()
+            case DealTouch():
+                self.bound.add((touch.program_id, touch.partner_id))
+            case InvalidToken():
+                pass
+            case _:
+                assert_never(touch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ class Binding:
     """The customer belongs to these partners of this program.
 
     since: the conversion that made it. brought: by partner, the touch behind it, where known.
+    assigned: people made it, and since is when they did.
     """
 
     program_id: UUID
     credits: tuple[Credit, ...]
     since: datetime
     brought: Mapping[UUID, Brought]
+    assigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Att
     eligible, reasons = candidates(events, world, occasion)
     if not eligible:
         reasons.append(because("no_eligible_touch" if reasons else "no_touch"))
-        return _nobody(reasons)
+        return nobody(reasons)
     kind = min((c.brought.kind for c in eligible), key=occasion.kinds.index)
     ranked = [c for c in eligible if c.brought.kind == kind]
     latest = ranked[-1]
@@ -77,7 +79,7 @@ def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attributio
     program = binding.program_id
     reasons = [
         because(
-            "bound",
+            "reassigned" if binding.assigned else "bound",
             partner_id=c.partner_id,
             program_id=program,
             since=binding.since,
@@ -92,7 +94,7 @@ def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attributio
     closed_at = occasion.closed_at(world.programs[program].plan_at(occasion.read_at), unearned)
     if closed_at is not None:
         late = because("bound_after_close", program_id=program, closed_at=closed_at)
-        return _nobody((*reasons, late))
+        return nobody((*reasons, late))
     refusals = {
         credit.partner_id: refusal
         for credit in binding.credits
@@ -103,7 +105,7 @@ def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attributio
         reasons += [refusal] if refusal not in reasons else []
     earning = [credit for credit in binding.credits if credit.partner_id not in refusals]
     if not earning:
-        return _nobody(reasons)
+        return nobody(reasons)
     shares = share_out([c.partner_id for c in earning], [c.bps for c in earning])
     brought = {c.partner_id: b for c in shares.credits if (b := binding.brought.get(c.partner_id))}
     return Attribution(program, shares.credits, brought, tuple(reasons), bound_at=binding.since)
@@ -154,7 +156,8 @@ def _named(brought: Brought | None) -> dict[str, Param]:
     return named
 
 
-def _nobody(reasons: Iterable[Reason]) -> Attribution:
+def nobody(reasons: Iterable[Reason]) -> Attribution:
+    """The answer that nobody earns."""
     return Attribution(None, (), {}, tuple(reasons))
 
 

@@ -165,7 +165,22 @@ class Churn:
     subscription: str
 
 
-Body = Lead | Payment | Tie | Subscribed | Refund | RefundTotal | Dispute | Named | Churn
+@dataclass(frozen=True, slots=True)
+class Reassigned:
+    """People said whose the customer is from then on: of open and later conversions. The latest
+    counts.
+
+    partner_id, program_id: both, or neither, for nobody's. author: the key that said so.
+    """
+
+    program_id: UUID | None
+    partner_id: UUID | None
+    author: UUID
+
+
+Body = (
+    Lead | Payment | Tie | Subscribed | Refund | RefundTotal | Dispute | Named | Churn | Reassigned
+)
 Kind = Literal[
     "lead",
     "payment",
@@ -176,6 +191,7 @@ Kind = Literal[
     "dispute",
     "named",
     "churn",
+    "reassigned",
 ]
 
 

@@ -7,12 +7,20 @@ from itertools import takewhile
 from typing import Final, Literal
 from uuid import UUID
 
-from app.core.attribution import Attribution, Binding, binding_of, by_binding, by_touches
+from app.core.attribution import (
+    Attribution,
+    Binding,
+    binding_of,
+    by_binding,
+    by_touches,
+    nobody,
+)
 from app.core.attribution_terms import TouchKind
 from app.core.binding_terms import months_after
-from app.core.conversions import Conversion
+from app.core.conversions import Conversion, Credit
 from app.core.drafts import Draft
-from app.core.events import Event
+from app.core.events import Event, Reassigned
+from app.core.money import BPS
 from app.core.occasions import Occasion
 from app.core.reasons import Reason, because
 from app.core.world import World
@@ -49,23 +57,29 @@ class Following:
     """A customer's bindings while the fold walks on.
 
     times: of all its conversions, in order. closed: those that made or followed a binding and have
-    closed, in deciding order. opened: the bindings that open ones made.
+    closed, in deciding order. opened: the bindings that open ones made. said: the latest event by
+    which people reassigned the customer.
     """
 
     events: Sequence[Event]
     world: World
     times: Sequence[datetime]
     closed: tuple[Conversion, ...]
+    said: tuple[Event, Reassigned] | None
     opened: list[Binding] = field(default_factory=list)
 
     @classmethod
     def of(cls, drafts: Sequence[Draft], events: Sequence[Event], world: World) -> "Following":
         finals = [draft.final for draft in drafts if draft.final is not None]
         closed = tuple(c for c in finals if c.credits and c.bound_at is not None)
-        return cls(events, world, [draft.at for draft in drafts], closed)
+        said = [(event, event.body) for event in events if isinstance(event.body, Reassigned)]
+        times = [draft.at for draft in drafts]
+        return cls(events, world, times, closed, said[-1] if said else None)
 
     def answer(self, occasion: Occasion) -> Attribution:
         """Who an open conversion goes to. Conversions are asked about in deciding order."""
+        if self.said is not None and self.said[1].partner_id is None:
+            return nobody([because("reassigned_to_nobody", at=self.said[0].occurred_at)])
         ranks = self.world.precedence_at(occasion.read_at)
         kinds = tuple(rank for rank in ranks if rank != "binding")
         binding, ended = self._binding_at(occasion)
@@ -127,9 +141,14 @@ class Following:
             ended = end
 
     def _binding(self, occasion: Occasion, since: datetime | None) -> Binding | None:
-        """What the earliest closed conversion made of the customer, from its time on; else what
-        the earliest open one did. since: of those that were made from then on.
+        """What people said last; else what the earliest closed conversion made of the customer,
+        from its time on; else what the earliest open one did. since: of those that were made from
+        then on.
         """
+        if self.said is not None:
+            assigned = _assigned(*self.said)
+            if since is None or assigned.since >= since:
+                return assigned
         for conversion in self.closed:
             made_at = conversion.bound_at
             if since is None or (made_at is not None and made_at >= since):
@@ -160,6 +179,13 @@ class Following:
         place = self.world.enrollments[binding.program_id, partner]
         states = (s for s in place.states if s.since > binding.since and s.state != "active")
         return next((dated.since for dated in states), _NEVER)
+
+
+def _assigned(event: Event, said: Reassigned) -> Binding:
+    assert said.program_id is not None
+    assert said.partner_id is not None
+    credit = Credit(said.partner_id, BPS)
+    return Binding(said.program_id, (credit,), event.occurred_at, {}, assigned=True)
 
 
 def _made(answer: Attribution, occasion: Occasion) -> Binding:

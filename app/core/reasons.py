@@ -41,6 +41,8 @@ CODES: Final = frozenset(
         "no_eligible_touch",
         "attributed",  # partner_id, program_id, model, bps if the model shares
         "bound",  # partner_id, program_id, since, bps if there are several, touch_at if known
+        "reassigned",  # partner_id, program_id, since
+        "reassigned_to_nobody",  # at
         "binding_outranked",  # partner_id, program_id, since, winner: the kind that goes before
         "binding_ended",  # partner_id, program_id, since, ended_at, why: term or suspended
         "bound_after_close",  # program_id, closed_at

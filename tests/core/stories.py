@@ -23,6 +23,7 @@ from app.core.events import (
     Line,
     Named,
     Payment,
+    Reassigned,
     ReferrerTouch,
     Refund,
     RefundTotal,
@@ -109,6 +110,8 @@ def stories(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> Story:
         told.person_news()
     for _ in range(draw(st.integers(0, 2))):
         told.join()
+    for _ in range(draw(st.sampled_from((0, 0, 0, 0, 1, 2)))):
+        told.reassign()
     if not told.events:
         told.person_news()
     return Story(draw(worlds(hold_days=hold_days)), tuple(told.events.values()))
@@ -194,6 +197,12 @@ class _Teller:
     def join(self) -> None:
         self.tell(Named(), people=self.people(2, 3))
 
+    def reassign(self) -> None:
+        program = self.draw(st.sampled_from(PROGRAMS))
+        partner = self.draw(st.sampled_from((None, *PARTNERS)))
+        author = UUID(int=0xF0)
+        self.tell(Reassigned(program if partner else None, partner, author), people=self.people())
+
     def payment(self, n: int) -> None:
         """One payment as one to three messages tell it, their ties, and its refunds."""
         draw = self.draw
@@ -278,6 +287,7 @@ _KINDS: dict[type, str] = {
     RefundTotal: "refund_total",
     Dispute: "dispute",
     Named: "named",
+    Reassigned: "reassigned",
 }
 _NAMED_BY = {3: 0, 2: 2, 1: 1}
 

@@ -133,6 +133,7 @@ CASES: dict[str, Case] = {
         {"namespace": "stripe:", "external_id": "cus_1"}
     ),
     "POST /v1/customers/{customer_id}/partner": Case({"program_id": "{program}", "name": "C"}),
+    "POST /v1/customers/{customer_id}/reassign": Case({"partner_id": None, "reason": "Mine"}),
     "GET /v1/customers/{customer_id}/export": Case(),
     "POST /v1/customers/{customer_id}/erase": Case(),
     "GET /v1/conversions": Case(status=200, query="?customer_id={customer}"),
