@@ -42,6 +42,7 @@ openapi: .venv/.stamp ## write openapi.yaml and the schema of own events from th
 	$(BIN)/python -m app openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
 	$(BIN)/python -m app.conversions.providers.standard_schema > docs/standard-webhooks.schema.json
+	$(BIN)/python -m app.plan_schema > docs/plan.schema.json
 
 lock: .venv/.stamp ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

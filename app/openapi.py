@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
-from app import errors, terms
+from app import errors, plan_schema
 from app.errors import FieldError, Problem
 from app.problems import MEDIA_TYPE, body_of
 from app.writing import HEADER, MAX_KEY_LENGTH, METHODS, REPLAYED, Writes
@@ -116,7 +116,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _SCHEMA
-    schemas["Plan"] = terms.SCHEMA
+    schemas["Plan"] = plan_schema.SCHEMA
     for schema in schemas.values():
         # A plan is read by the core, which names every mistake; here it is only described.
         if "plan" in schema.get("properties", {}):

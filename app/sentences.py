@@ -54,11 +54,23 @@ SENTENCES: Final[Mapping[str, str]] = {
     "bound_after_close": "That became known after the conversion had closed for {program_id} at"
     " {closed_at}.",
     "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",
+    "cap_applied": "The rule `{rule}` pays at most {limit} per {per}{in_period}, of which {used}"
+    " was used: {amount}.",
+    "cap_count_reached": "The rule `{rule}` pays {count} times per customer{in_period} at most, and"
+    " has.",
+    "rule_not_best": "The rule `{rule}` would pay {amount}, less than `{best}` or no more.",
+    "rule_not_paid": "The rule `{rule}` would pay, but a later one can't be worked out.",
     "rule_not_matched": "The rule `{rule}` wants {field} {wanted}; this sale has {found}.",
     "rule_condition_false": "The condition of the rule `{rule}` is not met.",
     "rule_failed": "The rule `{rule}` failed, so nobody is paid: {error}.",
+    "below_minimum": "The rule `{rule}` wants a sale of {minimum} at least; this one is {base}.",
     "months_over": "The rule `{rule}` pays for {months} months, which began at {since}.",
-    "no_rate": "The rule `{rule}` pays in {currency}, the sale was in {sale_currency}.",
+    "payments_over": "The rule `{rule}` pays for {payments} payments; this is number {payment}.",
+    "lines_missing": "The rule `{rule}` pays per {per}, but not all lines are known, so nobody is"
+    " paid.",
+    "amount_beyond_limit": "The rule `{rule}` comes to {amount}, more than can be booked, so nobody"
+    " is paid.",
+    "no_rate": "The rule `{rule}` reckons in {currency}, the sale was in {sale_currency}.",
     "no_rule_matched": "No rule of the plan applies, so nobody is paid.",
     "rounds_to_zero": "The rule `{rule}` applies, but what it pays rounds to zero.",
     "imported_as_paid": "It was imported as settled by an earlier system, so it pays nobody here.",
@@ -94,7 +106,9 @@ _KINDS: Final[Mapping[str, Prefix]] = {
     "by": "conv",
     "deal_id": "deal",
 }
-_AMOUNTS: Final = frozenset({"base", "amount", "flat", "refunded", "disputed", "gross"})
+_AMOUNTS: Final = frozenset(
+    {"base", "amount", "flat", "refunded", "disputed", "gross", "limit", "used", "minimum"}
+)
 _INSTANTS: Final = frozenset(
     {"at", "first_at", "sale_at", "closed_at", "since", "touch_at", "until", "ended_at"}
 )
@@ -129,6 +143,8 @@ def sentence(code: str, params: Mapping[str, Any]) -> str:
     words = _Words({**_touch_words(params), **told, "credited": _credited(params)})
     if code == "rule_paid":
         words["how"] = _how(params, words)
+    if code.startswith("cap_"):
+        words["in_period"] = _in_period(params)
     return SENTENCES[code].format_map(words)
 
 
@@ -203,7 +219,13 @@ def _percent(bps: int) -> str:
 def _how(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if "rate_bps" in params:
         return f"{_percent(params['rate_bps'])} of"
-    return f"a flat {words['flat']} for"
+    flat, per = f"a flat {words['flat']}", params.get("per")
+    return f"{flat} for each of {params['times']} {params['per']}s in" if per else f"{flat} for"
+
+
+def _in_period(params: Mapping[str, Any]) -> str:
+    period = params.get("period", "life")
+    return "" if period == "life" else f" and {period}"
 
 
 def _duration(seconds: int) -> str:

@@ -1,83 +1,19 @@
 """Credits and terms → awards: what the rules are told of a sale, and what they give for it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from app.core import identity
-from app.core.commission import Ruling, SaleFacts, months_between, rule_on
-from app.core.conversions import Award, Conversion, ConversionKind, Credit
-from app.core.events import Event, Payment
+from app.core.buyers import Buyer, Sold
+from app.core.commission import rule_on
+from app.core.conversions import Award, Conversion, Credit
 from app.core.money import slice_bps
 from app.core.occasions import Brought
+from app.core.paying import Paid
 from app.core.reasons import Reason
+from app.core.sale_facts import SaleFacts, months_between
 from app.core.world import PlanFact, World
-
-
-@dataclass(frozen=True, slots=True)
-class Sold:
-    """What was sold, by the message whose figures win. Amounts in minor units."""
-
-    gross: int
-    base: int
-    currency: str
-    quantity: int
-    product_ids: tuple[str, ...]
-    lines_complete: bool
-    subscription: str
-
-    @classmethod
-    def of(cls, payment: Payment, subscriptions: Sequence[str] = ()) -> Self:
-        """subscriptions: what others than the payment say that it is of, the latest last."""
-        products = dict.fromkeys(line.product_id for line in payment.lines if line.product_id)
-        return cls(
-            gross=payment.gross,
-            base=payment.base,
-            currency=payment.currency,
-            quantity=payment.quantity,
-            product_ids=tuple(products),
-            lines_complete=payment.lines_complete,
-            subscription=payment.subscription or (subscriptions[-1] if subscriptions else ""),
-        )
-
-
-@dataclass(slots=True)
-class Buyer:
-    """What the customer had bought before the conversion at hand; grows as the fold walks on."""
-
-    countries: tuple[tuple[datetime, str], ...]
-    paid: int = 0
-    first_paid_at: datetime | None = None
-    since: dict[str, datetime] = field(default_factory=dict)
-    """First paid sale of each subscription."""
-
-    @classmethod
-    def of(cls, events: Sequence[Event]) -> Self:
-        return cls(tuple((e.occurred_at, e.country) for e in events if e.country))
-
-    def bought(self, conversion: Conversion) -> None:
-        """The conversion now lies behind."""
-        if conversion.kind == "lead":
-            return
-        self.paid += 1
-        self.first_paid_at = self.first_paid_at or conversion.occurred_at
-        if conversion.subscription:
-            self.since.setdefault(conversion.subscription, conversion.occurred_at)
-
-    def kind_of(self, sold: Sold | None) -> ConversionKind:
-        """A renewal is a later paid sale of the same subscription."""
-        if sold is None:
-            return "lead"
-        return "renewal" if sold.subscription and sold.subscription in self.since else "sale"
-
-    def country_at(self, at: datetime) -> str:
-        """The last one known by then; before any was known, the first that became known."""
-        known = [country for since, country in self.countries if since <= at]
-        if known:
-            return known[-1]
-        return self.countries[0][1] if self.countries else ""
 
 
 def awards_for(
@@ -102,39 +38,47 @@ def awards_for(
         enrollment = world.enrollments[conversion.program_id, credit.partner_id]
         country = enrollment.country_at(conversion.read_at)
         facts = _facts(conversion, sold, buyer, brought.get(credit.partner_id), country)
+        if terms.plan.caps_customers:
+            facts = replace(facts, earlier=buyer.earlier(conversion.program_id, facts.at))
         ruling = rule_on(terms.plan, facts)
         reasons.extend(ruling.reasons)
-        amount = slice_bps(ruling.amount, before_bps, credit.bps)
+        story = (*conversion.reasons, *ruling.reasons)
+        for paid in ruling.paid:
+            amount = slice_bps(paid.amount, before_bps, credit.bps)
+            if amount > 0:
+                awards.append(_award(conversion, credit, terms, paid, amount, story))
         before_bps += credit.bps
-        if amount > 0:
-            awards.append(_award(conversion, credit, terms, ruling, amount))
     awards.sort(key=lambda award: award.commission_id)
     return tuple(awards), tuple(reasons)
 
 
 def _award(
-    conversion: Conversion, credit: Credit, terms: PlanFact, ruling: Ruling, amount: int
+    conversion: Conversion,
+    credit: Credit,
+    terms: PlanFact,
+    paid: Paid,
+    amount: int,
+    story: tuple[Reason, ...],
 ) -> Award:
     assert conversion.program_id is not None
-    assert ruling.rule_id is not None
     return Award(
         commission_id=identity.commission_id(
             conversion=conversion.id,
             plan_version=terms.id,
-            rule=ruling.rule_id,
+            rule=paid.rule_id,
             beneficiary=credit.partner_id,
         ),
         program_id=conversion.program_id,
         partner_id=credit.partner_id,
         plan_version_id=terms.id,
         plan_version=terms.version,
-        rule_id=ruling.rule_id,
-        base=ruling.base,
+        rule_id=paid.rule_id,
+        base=paid.base,
         amount=amount,
-        currency=ruling.currency,
-        rate_bps=ruling.rate_bps,
+        currency=paid.currency,
+        rate_bps=paid.rate_bps,
         reversed=0,
-        reasons=(*conversion.reasons, *ruling.reasons),
+        reasons=story,
     )
 
 
@@ -168,4 +112,8 @@ def _facts(
         recurring_since=buyer.since.get(conversion.subscription, at)
         if conversion.subscription
         else first_paid_at,
+        payment=1 + buyer.payments_of(conversion.subscription),
+        customer_value=buyer.value.get(conversion.currency, 0),
+        lines=sold.lines if sold else (),
+        lines_complete=sold is None or sold.lines_complete,
     )

@@ -8,6 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.currencies import EXPONENTS
+from app.core.money import MAX_AMOUNT, Money
+
 _ABSENT: Final = object()
 
 
@@ -145,6 +148,17 @@ class Fields:
 
     def __getitem__(self, name: str) -> Node:
         return self.node.child(name, self.values.get(name, _ABSENT))
+
+
+def read_money(node: Node) -> Money:
+    """An amount of minor units with its currency; none below 0."""
+    fields = node.fields(("amount", "currency"))
+    amount, currency = fields["amount"].integer(0, MAX_AMOUNT), fields["currency"].text(3)
+    if currency and currency not in EXPONENTS:
+        fields["currency"].refuse(
+            f"{currency} is no currency code", "Give ISO 4217 in lower case: eur, usd."
+        )
+    return Money(amount, currency)
 
 
 def _listed(words: Collection[str], last: str = "and") -> str:

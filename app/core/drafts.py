@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.core import sales
-from app.core.awards import Sold
+from app.core.buyers import Sold
 from app.core.conversions import Conversion
 from app.core.events import Event, Lead, Payment
 

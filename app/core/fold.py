@@ -11,7 +11,8 @@ from uuid import UUID
 
 from app.core import duplicates, identity, occasions, sales
 from app.core.attribution import Attribution
-from app.core.awards import Buyer, awards_for
+from app.core.awards import awards_for
+from app.core.buyers import Buyer
 from app.core.conversions import Conversion
 from app.core.drafts import Draft, History, leads_among, sales_among
 from app.core.events import Event
@@ -70,7 +71,7 @@ def _decide(
     for draft in drafts:
         if draft.final is not None:
             decided.append(_refresh(draft.final, draft.sale))
-            buyer.bought(draft.final)
+            buyer.bought(decided[-1], draft.sale)
             continue
         occasion = occasions.Occasion(
             at=draft.at,
@@ -82,7 +83,7 @@ def _decide(
         )
         conversion = _open(draft, following.answer(occasion), buyer, history, world)
         decided.append(conversion)
-        buyer.bought(conversion)
+        buyer.bought(conversion, draft.sale)
     return tuple(decided)
 
 

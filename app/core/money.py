@@ -14,6 +14,10 @@ class Money:
     amount: int
     currency: str
 
+    def document(self) -> dict[str, object]:
+        """As a plan writes it."""
+        return {"amount": self.amount, "currency": self.currency}
+
 
 def share(amount: int, numerator: int, denominator: int) -> int:
     """Amount × numerator ÷ denominator, rounded once, half to even.

@@ -6,12 +6,14 @@ rules in the order in which they are tried.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from app.core.attribution_terms import AttributionTerms, attribution_document, read_attribution
 from app.core.binding_terms import BindingTerms, binding_document, read_binding
 from app.core.documents import Node, PlanProblem
-from app.core.rules import Flat, Match, Percent, Rule, read_rule, rule_document
+from app.core.matches import Match
+from app.core.pays import CustomerCap, Flat, Percent
+from app.core.rules import Rule, read_rule, rule_document
 
 __all__ = [
     "Flat",
@@ -24,6 +26,8 @@ __all__ = [
     "canonical",
     "parse",
 ]
+
+Combine = Literal["first_match", "best", "sum"]
 
 MAX_RULES: Final = 100
 MAX_HOLD_DAYS: Final = 3_650
@@ -44,14 +48,20 @@ class Plan:
     """One version of a program's terms.
 
     hold_days, late_days: how long a commission stays pending and may still be re-decided.
+    combine: of the rules that match, the first pays, or the one that pays most, or all.
     """
 
     hold_days: int
     late_days: int
     attribution: AttributionTerms
     binding: BindingTerms
-    combine: Literal["first_match"]
+    combine: Combine
     rules: tuple[Rule, ...]
+
+    @property
+    def caps_customers(self) -> bool:
+        """Whether what a rule pays depends on what it paid for the customer before."""
+        return any(isinstance(rule.cap, CustomerCap) for rule in self.rules)
 
 
 def parse(document: Mapping[str, object]) -> Plan:
@@ -60,13 +70,13 @@ def parse(document: Mapping[str, object]) -> Plan:
     fields = Node(document, "", problems).fields(
         ("hold_days", "attribution", "combine", "rules"), ("late_days", "binding")
     )
-    fields["combine"].choice(("first_match",), later=("best", "sum"))
+    combine = fields["combine"].choice(("first_match", "best", "sum"), default="first_match")
     plan = Plan(
         hold_days=fields["hold_days"].integer(0, MAX_HOLD_DAYS),
         late_days=fields["late_days"].integer(0, MAX_LATE_DAYS, default=DEFAULT_LATE_DAYS),
         attribution=read_attribution(fields["attribution"]),
         binding=read_binding(fields["binding"]),
-        combine="first_match",
+        combine=cast("Combine", combine),
         rules=_read_rules(fields["rules"]),
     )
     if problems:

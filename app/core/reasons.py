@@ -47,11 +47,19 @@ CODES: Final = frozenset(
         "binding_ended",  # partner_id, program_id, since, ended_at, why: term or suspended
         "bound_after_close",  # program_id, closed_at
         # Rules and awards.
-        "rule_paid",  # rule, rate_bps | flat, base, amount, currency
+        "rule_paid",  # rule, rate_bps | flat, base, amount, currency; not per sale: per, times
+        "cap_applied",  # rule, per, limit, used, amount, currency, period if per customer
+        "cap_count_reached",  # rule, count, period
+        "rule_not_best",  # rule, amount, best, currency
+        "rule_not_paid",  # rule
         "rule_not_matched",  # rule, field, wanted, found
         "rule_condition_false",  # rule
         "rule_failed",  # rule, error
+        "below_minimum",  # rule, minimum, base, currency
         "months_over",  # rule, months, since
+        "payments_over",  # rule, payments, payment
+        "lines_missing",  # rule, per
+        "amount_beyond_limit",  # rule, amount, currency
         "no_rate",  # rule, currency, sale_currency
         "no_rule_matched",
         "rounds_to_zero",  # rule

@@ -53,6 +53,14 @@ RULES: dict[str, dict[str, Any]] = {
     "clicked": {"when": 'touch.kind == "click"', "pay": {"percent_bps": 1_700}},
     "coded": {"when": 'touch.code == "SPRING"', "pay": {"percent_bps": 1_900}},
     "base": {"pay": {"percent_bps": 1_111, "months": 3}},
+    "capped": {
+        "pay": {"percent_bps": 2_500},
+        "cap": {"per": "customer", "amount": {"amount": 40, "currency": "eur"}, "period": "month"},
+    },
+    "twice": {"pay": {"percent_bps": 900}, "cap": {"per": "customer", "count": 2}, "adds": True},
+    "bonus": {"match": {"nth": 2}, "pay": {"flat": {"amount": 50, "currency": "eur"}}},
+    "two": {"pay": {"percent_bps": 1_300, "payments": 2, "per": "line"}},
+    "valued": {"when": "customer.value > 50 && sale.payment > 1", "pay": {"percent_bps": 1_500}},
     "fifth": {"pay": {"percent_bps": 2_000}},
 }
 
@@ -114,6 +122,7 @@ def plan_with(
     model: str = "last_click",
     window: int = 60,
     binding: tuple[int, bool] = (0, False),
+    combine: str = "first_match",
     **attribution: Any,
 ) -> Plan:
     """A plan of named rules of the pool. attribution: more of its terms. binding: its months, 0
@@ -131,7 +140,7 @@ def plan_with(
                 **({"months": months} if months else {}),
                 **({"ends": ["suspended"]} if ends else {}),
             },
-            "combine": "first_match",
+            "combine": combine,
             "rules": [{"id": rule, **RULES[rule]} for rule in rules],
         }
     )
@@ -148,6 +157,8 @@ def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
                     ("flat", "clicked", "coded"),
                     ("lead", "clicked", "base"),
                     ("new", "base", "early"),
+                    ("valued", "capped", "twice"),
+                    ("two", "twice", "bonus", "base"),
                 )
             )
         ),
@@ -156,6 +167,7 @@ def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
         model=draw(st.sampled_from(("last_click", "first_click", *sorted(SHARING)))),
         window=draw(st.sampled_from((5, 60))),
         binding=draw(st.sampled_from(((0, False), (0, False), (1, False), (0, True), (2, True)))),
+        combine=draw(st.sampled_from(("first_match", "first_match", "best", "sum"))),
     )
 
 

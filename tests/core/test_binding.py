@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.core.binding_terms import months_after
-from app.core.commission import months_between
+from app.core.sale_facts import months_between
 from app.core.world import Dated, World
 from tests.core.made_worlds import LONG_AGO, plan_with, world_of
 from tests.core.test_attribution import ANA, BO, FIRST, click, day

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.commission import months_between
+from app.core.sale_facts import months_between
 
 
 def utc(text: str) -> datetime:

@@ -14,6 +14,7 @@ def by(model: str, **terms: Any) -> dict[str, Any]:
     return plan_of(attribution={"model": model, "window_days": 1, **terms})
 
 
+EUR = {"amount": 1, "currency": "eur"}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     # Whole document.
     ("hold_days", plan_of(hold_days=True), "true or false"),
@@ -67,8 +68,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("attribution/min_share_bps", by("linear", min_share_bps=10_001), "out of range"),
     ("attribution/windows/email", by("linear", windows={"email": 3}), "not known"),
     ("attribution/windows/code", by("linear", windows={"code": 3_651}), "out of range"),
-    ("combine", plan_of(combine="best"), "best is not available yet"),
-    ("combine", plan_of(combine="sum"), "sum is not available yet"),
     ("combine", plan_of(combine="all"), "known words"),
     ("binding/months", plan_of(binding={"months": 0}), "out of range"),
     ("binding/ends", plan_of(binding={"ends": []}), "0 elements"),
@@ -89,8 +88,52 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("rules/0/id", plan_of(rule(id="")), "0 characters"),
     ("rules/0/id", plan_of(rule(id=7)), "must be text"),
     ("rules/1/id", plan_of(rule(), rule()), "rule 0 too"),
-    ("rules/0/cap", plan_of(rule(cap={"per": "sale", "amount": 1})), "not available yet"),
-    ("rules/0/adds", plan_of(rule(adds=True)), "not available yet"),
+    ("rules/0/adds", plan_of(rule(adds=1)), "must be true or false"),
+    # Cap.
+    ("rules/0/cap", plan_of(rule(cap=None)), "null"),
+    ("rules/0/cap/per", plan_of(rule(cap={"amount": EUR})), "missing"),
+    ("rules/0/cap/per", plan_of(rule(cap={"per": "partner", "amount": EUR})), "not available yet"),
+    ("rules/0/cap/per", plan_of(rule(cap={"per": "day", "amount": EUR})), "known words"),
+    ("rules/0/cap", plan_of(rule(cap={"per": "sale"})), "limits nothing"),
+    ("rules/0/cap", plan_of(rule(cap={"per": "customer"})), "limits nothing"),
+    ("rules/0/cap", plan_of(rule(cap={"per": "customer", "period": "year"})), "limits nothing"),
+    ("rules/0/cap/amount", plan_of(rule(cap={"per": "sale", "amount": 1})), "must be an object"),
+    (
+        "rules/0/cap/amount/currency",
+        plan_of(rule(cap={"per": "sale", "amount": {"amount": 1, "currency": "abc"}})),
+        "no currency",
+    ),
+    (
+        "rules/0/cap/amount/amount",
+        plan_of(rule(cap={"per": "sale", "amount": {"amount": -1, "currency": "eur"}})),
+        "out of range",
+    ),
+    (
+        "rules/0/cap/count",
+        plan_of(rule(cap={"per": "sale", "amount": EUR, "count": 1})),
+        "no meaning per sale",
+    ),
+    (
+        "rules/0/cap/period",
+        plan_of(rule(cap={"per": "sale", "amount": EUR, "period": "year"})),
+        "no meaning per sale",
+    ),
+    (
+        "rules/0/cap/percent_of_bill_bps",
+        plan_of(rule(cap={"per": "customer", "count": 1, "percent_of_bill_bps": 1})),
+        "no meaning per customer",
+    ),
+    (
+        "rules/0/cap/percent_of_bill_bps",
+        plan_of(rule(cap={"per": "sale", "percent_of_bill_bps": 10_001})),
+        "out of range",
+    ),
+    ("rules/0/cap/count", plan_of(rule(cap={"per": "customer", "count": 0})), "out of range"),
+    (
+        "rules/0/cap/period",
+        plan_of(rule(cap={"per": "customer", "count": 1, "period": "week"})),
+        "known words",
+    ),
     ("rules/0/amount", plan_of(rule(amount=1)), "not known"),
     # Match.
     ("rules/0/match", plan_of(rule(match=None)), "null"),
@@ -117,6 +160,14 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("rules/0/match/countries/0", plan_of(rule(match={"countries": ["DEU"]})), "3 characters"),
     ("rules/0/match/countries/1", plan_of(rule(match={"countries": ["DE", "DE"]})), "twice"),
     ("rules/0/match/new", plan_of(rule(match={"new": 1})), "must be true or false"),
+    ("rules/0/match/nth", plan_of(rule(match={"nth": 0})), "out of range"),
+    ("rules/0/match/nth", plan_of(rule(match={"nth": True})), "true or false"),
+    ("rules/0/match/min_amount", plan_of(rule(match={"min_amount": 100})), "must be an object"),
+    (
+        "rules/0/match/min_amount/currency",
+        plan_of(rule(match={"min_amount": {"amount": 1, "currency": "EUR"}})),
+        "no currency",
+    ),
     # Pay.
     ("rules/0/pay", plan_of(rule(pay={})), "how much"),
     ("rules/0/pay", plan_of(rule(pay=[])), "must be an object"),
@@ -156,10 +207,15 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("rules/0/pay/to", plan_of(rule(pay={"percent_bps": 1, "to": "me"})), "known words"),
     ("rules/0/pay/as", plan_of(rule(pay={"percent_bps": 1, "as": "credit"})), "not available"),
     ("rules/0/pay/of", plan_of(rule(pay={"percent_bps": 1, "of": "commission"})), "not available"),
-    ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "line"})), "not available"),
-    ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "unit"})), "not available"),
+    ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "unit"})), "no meaning"),
+    ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "seat"})), "known words"),
     ("rules/0/pay/bands", plan_of(rule(pay={"percent_bps": 1, "bands": {}})), "not available"),
-    ("rules/0/pay/payments", plan_of(rule(pay={"percent_bps": 1, "payments": 3})), "not available"),
+    ("rules/0/pay/payments", plan_of(rule(pay={"percent_bps": 1, "payments": 0})), "out of range"),
+    (
+        "rules/0/pay/payments",
+        plan_of(rule(pay={"percent_bps": 1, "payments": 10_001})),
+        "out of range",
+    ),
     ("rules/0/pay/months", plan_of(rule(pay={"percent_bps": 1, "months": 0})), "out of range"),
     ("rules/0/pay/months", plan_of(rule(pay={"percent_bps": 1, "months": 1_201})), "out of range"),
     ("rules/0/pay/months", plan_of(rule(pay={"percent_bps": 1, "months": None})), "null"),

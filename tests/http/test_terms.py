@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from app import terms
+from app import plan_schema, terms
 from app.core import plans
 from app.errors import PlanInvalid
 
 WHOLE: dict[str, Any] = {
-    **terms.SAMPLE,
+    **plan_schema.SAMPLE,
     "binding": {"months": 12, "ends": ["suspended"]},
     "attribution": {
         "model": "position_based", "window_days": 1, "min_share_bps": 500,
@@ -21,27 +21,36 @@ WHOLE: dict[str, Any] = {
             "id": "everything",
             "match": {
                 "kind": ["sale"], "product_ids": ["p"], "countries": ["DE"], "new": True,
+                "nth": 1, "min_amount": {"amount": 1, "currency": "eur"},
             },
             "when": "sale.amount > 0",
             "pay": {
                 "to": "partner", "as": "cash", "of": "sale", "per": "sale", "percent_bps": 1,
-                "months": 3,
+                "months": 3, "payments": 3,
             },
+            "cap": {"per": "sale", "amount": {"amount": 1, "currency": "eur"},
+                "percent_of_bill_bps": 1,
+            },
+            "adds": True,
         },
-        *terms.SAMPLE["rules"],
+        {
+            "id": "seats", "pay": {"per": "unit", "flat": {"amount": 1, "currency": "eur"}},
+            "cap": {"per": "customer", "count": 1, "period": "year"},
+        },
+        *plan_schema.SAMPLE["rules"],
     ],
 }  # fmt: skip
 
 
 def test_the_documented_sample_is_a_plan() -> None:
-    assert plans.canonical(plans.parse(terms.SAMPLE)) == terms.checked(terms.SAMPLE)
+    assert plans.canonical(plans.parse(plan_schema.SAMPLE)) == terms.checked(plan_schema.SAMPLE)
 
 
 def test_the_schema_names_what_the_core_writes_and_nothing_else() -> None:
     written = terms.checked(WHOLE)
     decaying = {"model": "time_decay", "window_days": 1, "half_life_days": 7}
     written_too = terms.checked({**WHOLE, "attribution": decaying})
-    assert names(written) | names(written_too) == described(terms.SCHEMA)
+    assert names(written) | names(written_too) == described(plan_schema.SCHEMA)
 
 
 @pytest.mark.parametrize("field", ["hold_days", "attribution", "combine", "rules"])
@@ -50,7 +59,7 @@ def test_what_the_schema_requires_the_core_requires(field: str) -> None:
     with pytest.raises(PlanInvalid) as caught:
         terms.checked(without)
     assert [error.place for error in caught.value.errors] == [f"body/plan/{field}"]
-    assert field in terms.SCHEMA["required"]
+    assert field in plan_schema.SCHEMA["required"]
 
 
 def names(document: Any, place: str = "") -> set[str]:

@@ -1,0 +1,271 @@
+"""The plan language as a JSON Schema: what `core.plans.parse` takes, for editors and other tools.
+
+It says all but four things: that rule ids differ, that a condition compiles, that country and
+currency codes exist, and that weights sum. docs/plan.schema.json is what this module prints.
+"""
+
+import sys
+from typing import Any, Final
+
+import orjson
+
+from app.core import attribution_terms as terms
+from app.core import binding_terms, matches, pays, plans
+from app.core.conditions import MAX_CHARACTERS
+from app.core.money import BPS, MAX_AMOUNT
+
+Schema = dict[str, Any]
+
+
+def _integer(low: int, high: int, description: str = "") -> Schema:
+    told = {"description": description} if description else {}
+    return {"type": "integer", "minimum": low, "maximum": high, **told}
+
+
+def _object(required: list[str], properties: Schema, **rest: Any) -> Schema:
+    needed = {"required": required} if required else {}
+    return {
+        "type": "object",
+        **needed,
+        "properties": properties,
+        "additionalProperties": False,
+        **rest,
+    }
+
+
+def _money(description: str) -> Schema:
+    return _object(
+        ["amount", "currency"],
+        {
+            "amount": _integer(0, MAX_AMOUNT, "Minor units."),
+            "currency": {"type": "string", "pattern": "^[a-z]{3}$"},
+        },
+        description=description,
+    )
+
+
+def _list(elements: Schema, description: str) -> Schema:
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": matches.MAX_LISTED,
+        "uniqueItems": True,
+        "items": elements,
+        "description": description,
+    }
+
+
+_KIND: Final[Schema] = {"enum": list(matches.KINDS)}
+_MATCH: Final[Schema] = _object(
+    [],
+    {
+        "kind": {
+            "anyOf": [_KIND, _list(_KIND, "Any of them.")],
+            "description": "One or several; sale and renewal if absent.",
+        },
+        "product_ids": _list(
+            {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": matches.MAX_PRODUCT_ID,
+                "pattern": "^[^\\u0000]*$",
+            },
+            "At least one of them was sold; a rule per line or unit pays for these only.",
+        ),
+        "countries": _list(
+            {"type": "string", "pattern": "^[A-Z]{2}$"}, "The customer's, ISO 3166-1, upper case."
+        ),
+        "new": {"type": "boolean", "description": "The customer's first paid sale, or a later one"},
+        "nth": _integer(1, matches.MAX_NTH, "Which of the customer's paid sales; 1 is the first."),
+        "min_amount": _money("The least base of a sale."),
+    },
+    description="What a sale must be like; what is absent matches all.",
+)
+_PAY: Final[Schema] = _object(
+    [],
+    {
+        "to": {"const": "partner"},
+        "as": {"const": "cash"},
+        "of": {"const": "sale"},
+        "per": {
+            "enum": list(pays.PERS),
+            "description": "Of what it is paid: the sale, or those of its lines or units (seats)"
+            " that are of the rule's products. sale if absent.",
+        },
+        "percent_bps": _integer(0, BPS, "Share of the base in 1/10,000."),
+        "flat": _money("For each sale, line or unit."),
+        "months": _integer(
+            1,
+            pays.MAX_MONTHS,
+            "For how many calendar months since the first paid sale; absent: always",
+        ),
+        "payments": _integer(
+            1,
+            pays.MAX_PAYMENTS,
+            "For how many payments of a subscription, else of the customer; absent: all",
+        ),
+    },
+    description="Either percent_bps or flat.",
+    oneOf=[{"required": ["percent_bps"]}, {"required": ["flat"]}],
+    anyOf=[{"properties": {"per": {"enum": ["sale", "line"]}}}, {"required": ["flat"]}],
+)
+_CAP: Final[Schema] = _object(
+    ["per"],
+    {
+        "per": {"enum": ["sale", "customer"]},
+        "amount": _money("The most that the rule pays."),
+        "count": _integer(1, pays.MAX_COUNT, "Per customer: how many times it pays."),
+        "percent_of_bill_bps": _integer(
+            0, BPS, "Per sale: of what the customer paid, tax included, in 1/10,000."
+        ),
+        "period": {
+            "enum": list(pays.PERIODS),
+            "description": "Per customer: the calendar period in UTC; life if absent.",
+        },
+    },
+    description="The most that a rule pays.",
+    oneOf=[
+        {
+            "properties": {"per": {"const": "sale"}, "count": False, "period": False},
+            "anyOf": [{"required": ["amount"]}, {"required": ["percent_of_bill_bps"]}],
+        },
+        {
+            "properties": {"per": {"const": "customer"}, "percent_of_bill_bps": False},
+            "anyOf": [{"required": ["amount"]}, {"required": ["count"]}],
+        },
+    ],
+)
+_RULE: Final[Schema] = _object(
+    ["id", "pay"],
+    {
+        "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,63}$"},
+        "match": _MATCH,
+        "when": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_CHARACTERS,
+            "pattern": "^[^\\u0000]*$",
+            "description": "A CEL expression over the facts.",
+        },
+        "pay": _PAY,
+        "cap": _CAP,
+        "adds": {
+            "type": "boolean",
+            "description": "Whether it pays on top of what the other rules come to.",
+        },
+    },
+)
+_WINDOW: Final = _integer(0, terms.MAX_WINDOW_DAYS)
+_WEIGHT: Final = _integer(0, BPS)
+_ATTRIBUTION: Final[Schema] = _object(
+    ["model", "window_days"],
+    {
+        "model": {"enum": list(terms.MODELS)},
+        "window_days": {
+            **_WINDOW,
+            "description": "How old a touch may be. A registered lead has its lock instead.",
+        },
+        "windows": _object(
+            [],
+            dict.fromkeys(terms.KINDS, _WINDOW),
+            description="Windows in days of those kinds of touches that have their own.",
+        ),
+        "weights_bps": _object(
+            ["first", "middle", "last"],
+            dict.fromkeys(("first", "middle", "last"), _WEIGHT),
+            description="Of position_based: of the first touch, of all between, of the last;"
+            " they sum to 10,000. 40, 20 and 40 % if absent.",
+        ),
+        "half_life_days": _integer(
+            1,
+            terms.MAX_HALF_LIFE_DAYS,
+            "Of time_decay, which needs it: in which a touch loses half its weight.",
+        ),
+        "min_share_bps": _integer(
+            0, BPS, "A partner with a smaller share gets none; the others share it."
+        ),
+    },
+    description="Whose touches count, and how they share.",
+    oneOf=[
+        {"properties": {"model": {"const": "position_based"}, "half_life_days": False}},
+        {
+            "properties": {"model": {"const": "time_decay"}, "weights_bps": False},
+            "required": ["half_life_days"],
+        },
+        {
+            "properties": {
+                "model": {"const": "linear"},
+                "weights_bps": False,
+                "half_life_days": False,
+            }
+        },
+        {
+            "properties": {
+                "model": {"enum": ["last_click", "first_click"]},
+                "weights_bps": False,
+                "half_life_days": False,
+                "min_share_bps": False,
+            }
+        },
+    ],
+)
+_BINDING: Final[Schema] = _object(
+    [],
+    {
+        "months": _integer(
+            1, binding_terms.MAX_BINDING_MONTHS, "For so many calendar months; absent: for life."
+        ),
+        "ends": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": len(binding_terms.ENDS),
+            "items": {"enum": list(binding_terms.ENDS)},
+            "description": "suspended: it ends when a partner leaves or is suspended.",
+        },
+    },
+    description="For how long a customer belongs to whom it was credited; for life if absent.",
+)
+SAMPLE: Final[dict[str, Any]] = {
+    "hold_days": 30,
+    "late_days": 1,
+    "attribution": {"model": "last_click", "window_days": 60},
+    "combine": "first_match",
+    "rules": [
+        {
+            "id": "yearly",
+            "match": {"product_ids": ["pro-yearly"]},
+            "pay": {"to": "partner", "flat": {"amount": 5000, "currency": "usd"}},
+        },
+        {"id": "standard", "pay": {"to": "partner", "percent_bps": 2000, "months": 12}},
+    ],
+}
+SCHEMA: Final[Schema] = _object(
+    ["hold_days", "attribution", "combine", "rules"],
+    {
+        "hold_days": _integer(0, plans.MAX_HOLD_DAYS, "How long a commission stays pending."),
+        "late_days": _integer(
+            0, plans.MAX_LATE_DAYS, "How long late news may still change it; 1 if absent."
+        ),
+        "attribution": _ATTRIBUTION,
+        "binding": _BINDING,
+        "combine": {
+            "enum": ["first_match", "best", "sum"],
+            "description": "Of the rules that match, the first pays, or the one that pays most, or"
+            " all.",
+        },
+        "rules": {"type": "array", "maxItems": plans.MAX_RULES, "items": _RULE},
+    },
+    title="Plan",
+    description="A program's terms: its rules are tried in listed order.",
+    examples=[SAMPLE],
+)
+
+
+def published() -> bytes:
+    """The schema as `docs/plan.schema.json` holds it."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", **SCHEMA}
+    return orjson.dumps(head, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(published())

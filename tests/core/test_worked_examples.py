@@ -1,0 +1,130 @@
+"""What plans pay, by a table of examples that people have worked out: worked_examples.yaml."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import yaml
+
+from app.core.events import Event, Line, Payment
+from app.core.plans import Plan, parse
+from app.core.world import PlanFact, World
+from tests.core.made_worlds import HEARD, START, world_of
+from tests.core.pure_road import PureRoad, owed
+from tests.core.telling import ANA, BO, CY, FIRST, click, lead, refund, sale
+
+Example = dict[str, Any]
+EXAMPLES: list[Example] = yaml.safe_load(
+    (Path(__file__).parent / "worked_examples.yaml").read_text()
+)
+NAMES = {"ana": ANA, "bo": BO, "cy": CY}
+
+
+def test_there_are_enough_of_them_and_each_claims_something_else() -> None:
+    claims = {example["case"] for example in EXAMPLES}
+    assert len(claims) == len(EXAMPLES) >= 60
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example["case"]))
+@pytest.mark.parametrize("backwards", [False, True], ids=["in order", "backwards"])
+def test_a_plan_pays_what_was_worked_out_by_hand(example: Example, *, backwards: bool) -> None:
+    road = PureRoad(_world(example))
+    events = _events(example)
+    for n, event in enumerate(reversed(events) if backwards else events):
+        road.receive(replace(event, received_at=HEARD + timedelta(days=1_500, seconds=n)))
+    paid: dict[str, dict[str, int]] = defaultdict(dict)
+    back: dict[str, dict[str, int]] = defaultdict(dict)
+    told: dict[str, set[str]] = {}
+    for conversion in road.conversions.values():
+        name = conversion.key.rsplit(":", 1)[1]
+        told[name] = {reason.code for reason in conversion.reasons}
+        for award in conversion.awards:
+            _add(paid[name], award.rule_id, award.amount)
+            _add(back[name], award.rule_id, award.reversed)
+    assert _without_zeros(paid) == example["paid"]
+    assert _without_zeros(back) == example.get("back", {})
+    for name, code in example.get("tells", {}).items():
+        assert code in told[name]
+    assert road.balances == owed(road)
+
+
+def _world(example: Example) -> World:
+    first = _plan(example, example)
+    world = world_of(first)
+    program = world.programs[FIRST]
+    later = tuple(
+        PlanFact(UUID(int=0xF0 + n), n + 2, _instant(version["from"]), _plan(example, version))
+        for n, version in enumerate(example.get("versions", []))
+    )
+    return replace(world, programs={FIRST: replace(program, plans=(*program.plans, *later))})
+
+
+def _plan(example: Example, version: Example) -> Plan:
+    return parse(
+        {
+            "hold_days": 3_650,
+            "attribution": {
+                "model": "last_click",
+                "window_days": 3_650,
+                **example.get("attribution", {}),
+            },
+            "combine": version.get("combine", "first_match"),
+            "rules": version["rules"],
+        }
+    )
+
+
+def _events(example: Example) -> list[Event]:
+    at = START
+    events: list[Event] = []
+    for fact in example["told"]:
+        at = _instant(fact["at"]) if "at" in fact else at + timedelta(hours=1)
+        events.append(replace(_event(fact), occurred_at=at, country=fact.get("country", "")))
+    clicks = (click(-n - 30, NAMES[name]) for n, name in enumerate(example.get("clicks", ["ana"])))
+    events[0] = replace(events[0], touches=tuple(clicks))
+    return events
+
+
+def _event(fact: Example) -> Event:
+    if "lead" in fact:
+        return lead(name=fact["lead"])
+    currency = fact.get("currency", "eur")
+    if "refund" in fact:
+        refund_id = fact.get("id", "r1")
+        return refund(fact["refund"], fact["amount"], refund_id=refund_id, currency=currency)
+    event = sale(
+        fact["sale"],
+        fact["amount"],
+        base=fact.get("base", fact["amount"]),
+        currency=currency,
+        subscription=fact.get("subscription", ""),
+    )
+    assert isinstance(event.body, Payment)
+    lines = tuple(Line(*line) for line in fact.get("lines", []))
+    complete = not fact.get("incomplete", False)
+    assert not lines or not complete or sum(line.amount for line in lines) == event.body.base
+    body = replace(
+        event.body, lines=lines, lines_complete=complete, quantity=fact.get("quantity", 1)
+    )
+    return replace(event, body=body)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _add(sums: dict[str, int], name: str, amount: int) -> None:
+    sums[name] = sums.get(name, 0) + amount
+
+
+def _without_zeros(sums: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    rules: Iterable[tuple[str, dict[str, int]]] = (
+        (name, {rule: amount for rule, amount in by_rule.items() if amount})
+        for name, by_rule in sums.items()
+    )
+    return {name: by_rule for name, by_rule in rules if by_rule}
