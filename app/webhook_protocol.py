@@ -40,7 +40,9 @@ class WebhookProtocol(RedirectProtocol):
         self._begins_webhook = False
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        if self._begins_webhook and not cycle.waiting_for_100_continue:
+        # Another app is uvicorn's own, which refuses what is too much at once.
+        is_ours = app is self.app and not cycle.waiting_for_100_continue
+        if self._begins_webhook and is_ours:
             self._held = cycle
         else:
             super()._start_asgi_task(cycle, app)
@@ -53,7 +55,7 @@ class WebhookProtocol(RedirectProtocol):
 
     def _is_taken(self, cycle: Any) -> bool:
         taker = self._late.taker
-        if taker is None or self.flow.write_paused or self.limit_concurrency is not None:
+        if taker is None or self.flow.write_paused:
             return False
         try:
             return taker.take(cycle.scope, bytes(cycle.body), partial(self._told, cycle))

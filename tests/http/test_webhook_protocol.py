@@ -217,6 +217,31 @@ async def test_what_cannot_be_stored_is_told_by_the_app(
     assert taker.answered == 0
 
 
+async def test_one_that_waits_for_its_commit_is_answered_also_at_a_stop(
+    selling: Selling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await opened(selling)
+    batches = selling.api.app.state.receiver._batches
+    run, goes_on = batches._run, asyncio.Event()
+
+    async def slow(*given: Any) -> Any:
+        await goes_on.wait()
+        return await run(*given)
+
+    monkeypatch.setattr(batches, "_run", slow)
+    async with short(selling.api.app) as (port, taker):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(source, A))
+        await asyncio.sleep(0.1)
+        # Soon after the server was told to stop.
+        asyncio.get_running_loop().call_later(0.2, goes_on.set)
+    found = await answer(reader)
+    assert found.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close\r\n" in found
+    assert taker.answered == 1
+    writer.close()
+
+
 async def test_it_is_counted_as_a_request_of_the_api(selling: Selling) -> None:
     labels = {"method": "POST", "route": "/v1/webhooks/{source_id}", "status": "200"}
     source = await opened(selling)
