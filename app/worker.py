@@ -27,11 +27,12 @@ from app import collector, logs, secret_keys
 from app.children import on_stop
 from app.conversions import inbox, reconcile, replays
 from app.conversions.bodies import remove_old_bodies
-from app.conversions.deal_links import find_customers, tell_deals
+from app.conversions.deal_links import tell_deals
 from app.conversions.watch import watch_inbox
 from app.db.engine import Database
 from app.db.tables import Heartbeat
 from app.db.where import database_url
+from app.deal_customers import Finder
 from app.health import HEARTBEAT_S
 from app.idempotency import remove_old
 from app.ledger.mature import mature_due
@@ -175,7 +176,7 @@ LOOPS: Final = (
     Loop("reconciliations", 2, reconcile_sources),
     Loop("salts", ROUND_S, tend_salts),
     Loop("deals", 1, in_database(tell_deals)),
-    Loop("deals' customers", 5, in_database(find_customers)),
+    Loop("deals' customers", 5, in_database(Finder().find)),
 )
 SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", in_database(keep_partitions)),

@@ -23,24 +23,6 @@ from app.wire import In
 TYPE: Final = "deal.linked"
 _BATCH: Final = 100
 
-_FIND: Final = """
-UPDATE deals SET linked = true, customer_id = found.customer_id
-FROM (
-  SELECT d.id, c.id AS customer_id FROM deals d
-  JOIN deal_prospects p ON p.workspace_id = d.workspace_id AND p.deal_id = d.id
-  CROSS JOIN LATERAL (
-    WITH same AS MATERIALIZED (
-      SELECT id, created_at FROM customers
-      WHERE workspace_id = d.workspace_id AND merged_into IS NULL AND email <> ''
-        AND reverse(lower(email)) COLLATE "C" = reverse(lower(p.contact_email)) COLLATE "C"
-    )
-    SELECT id FROM same ORDER BY created_at, id LIMIT 1
-  ) c
-  WHERE d.stage IN ('accepted', 'qualified') AND NOT d.linked AND p.contact_email <> ''
-  ORDER BY d.id LIMIT $1 FOR UPDATE OF d SKIP LOCKED
-) found WHERE deals.id = found.id
-"""
-"""Materialized, or all customers of the workspace would be read in the order of their age."""
 _UNTOLD: Final = """
 SELECT d.workspace_id, d.id, d.number, d.program_id, d.partner_id, d.stage, d.registered_at,
   d.lock_until, s.at, p.customer_external_id, n.namespace, n.external_id
@@ -99,13 +81,6 @@ class DealLink(In):
             contact=Contact((Alias(self.namespace, self.external_id),)),
             type=TYPE,
         )
-
-
-async def find_customers(database: Database) -> None:
-    """Link accepted deals to customers who have come with the contact's very address."""
-    async with database.tx() as tx:
-        driver = await tx.driver()
-        await driver.execute(_FIND, _BATCH)
 
 
 async def tell_deals(database: Database) -> int:

@@ -1,6 +1,6 @@
 """A program whose two partners look for the same prospects, and what they do about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.conversions import inbox
-from app.conversions.deal_links import find_customers, tell_deals
+from app.conversions.deal_links import tell_deals
 from app.db.engine import Database
+from app.deal_customers import Finder
 from app.ids import decode
 from tests.http.client import Api, make_partner, make_program
 
@@ -32,6 +33,7 @@ class Dealing:
     program: Any
     ana: Any
     bo: Any
+    finder: Finder = field(default_factory=Finder)
 
     def body(self, partner: Any, **changes: Any) -> dict[str, Any]:
         ids = {"program_id": self.program["id"], "partner_id": partner["id"]}
@@ -58,7 +60,7 @@ class Dealing:
 
     async def work(self) -> None:
         """What the worker does within seconds."""
-        await find_customers(self.database)
+        await self.finder.find(self.database)
         await tell_deals(self.database)
         workspace = await self.workspace()
         while await inbox.settle(self.database, workspace):

@@ -15,6 +15,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from app.db.engine import Database
 from app.db.tables import Deal, DealKey, DealProspect, DealState
 from app.db.tx import Tx
+from app.deal_customers import link_deals
 from app.errors import Conflict, NotFound
 from app.prospects import email_key
 from app.wire import In
@@ -118,6 +119,8 @@ async def take(tx: Tx, workspace: UUID, deal_id: UUID, step: Step) -> None:
             reason=step.reason,
         )
     )
+    if values["stage"] == "accepted":
+        await link_deals(await tx.driver(), [deal_id])
     if values["stage"] in {"rejected", "lost"}:
         await _release(tx, workspace, deal_id)
 
