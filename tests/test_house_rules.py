@@ -28,6 +28,7 @@ SWALLOWS = {
     "app/worker.py": "the worker loop goes on, and counts",
     "app/conversions/inbox.py": "one event must not stop the others; it is counted as an attempt",
     "app/conversions/batching.py": "handed to each request that waits in the batch",
+    "app/conversions/reconcile.py": "one page must not stop other sources; it is told and given up",
     "app/conversions/replay.py": "verify reads tampered facts and names what breaks",
     "app/conversions/providers/stripe.py": "whatever breaks while verifying is a bad signature",
     "app/redirect/journal.py": "a visitor is sent on even if the log can't be written",
