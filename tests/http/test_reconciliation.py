@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -35,6 +35,8 @@ class Stripe:
         self.asked: list[dict[str, str]] = []
         self.answers: list[bytes] = []
         """Given in place of pages, the first one first."""
+        self.meanwhile: Callable[[], Awaitable[Any]] | None = None
+        """What happens before the next answer."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -43,6 +45,8 @@ class Stripe:
         query = {name: text for name, (text,) in parse_qs(urlsplit(target).query).items()}
         assert query.keys() <= LEGAL
         self.asked.append(query)
+        if self.meanwhile is not None:
+            await self.meanwhile()
         if self.answers:
             writer.write(self.answers.pop(0))
         elif f"authorization: bearer {KEY.lower()}" not in head.lower():
@@ -232,6 +236,18 @@ async def test_a_page_that_cannot_be_stored_is_given_up_after_some_tries(
     await work(selling)
     (again, _) = (await selling.api.get(f"{path}/reconciliations"))["data"]
     assert (counts(again), again["problem"]) == ((1, 0, 1), "")
+
+
+async def test_a_slow_try_that_fails_opens_nothing_again(
+    selling: Selling, stripe: tuple[Stripe, str]
+) -> None:
+    """Its lease had ended, and another worker came to the end before it."""
+    stripe[0].answers = [answered(b"{}", "500 Broken")]
+    ended = "UPDATE reconciliations SET finished_at = now()"
+    stripe[0].meanwhile = lambda: _run(selling, ended)
+    now = int(time.time())
+    done = await asked_for(selling, now - 3_600, now)
+    assert (done["finished_at"] is not None, done["problem"]) == (True, "")
 
 
 async def _run(selling: Selling, *statements: str) -> Any:
