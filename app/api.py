@@ -21,18 +21,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, errors, openapi, problems
 from app.conversions.customers import router as customers_router
-from app.conversions.events import router as events_router
 from app.conversions.http import Receiver
 from app.conversions.http import router as webhooks_router
-from app.conversions.privacy import router as customer_privacy_router
+from app.conversions.intake.events import router as events_router
+from app.conversions.intake.replays import router as replays_router
+from app.conversions.people.privacy import router as customer_privacy_router
 from app.conversions.quick import Quick, Quickest
 from app.conversions.read import router as conversions_router
 from app.conversions.reassign import router as reassign_router
-from app.conversions.reconciliations import router as reconciliations_router
 from app.conversions.referring import router as referring_router
-from app.conversions.replays import router as replays_router
 from app.conversions.resolve import router as verdicts_router
-from app.conversions.sources import router as sources_router
+from app.conversions.sources.http import router as sources_router
+from app.conversions.sources.reconciliations import router as reconciliations_router
 from app.conversions.track import Tracker
 from app.conversions.track import router as track_router
 from app.db.engine import Database

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app import api, claims
 from app.auth import Scope, issue, new_key
 from app.claims import CannotServeError
-from app.conversions import verify as verification
+from app.conversions.proof import verify as verification
 from app.db import embedded
 from app.db.engine import Database
 from app.db.migrate import is_current, upgrade

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from app import add_partners
 from app.add_partners import PartnerCreate
-from app.conversions import source_changes
-from app.conversions.source_changes import SourceCreate
+from app.conversions.sources import change as source_changes
+from app.conversions.sources.change import SourceCreate
 from app.db.tables import Link
 from app.db.tx import Tx
 from app.ids import encode

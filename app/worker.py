@@ -25,10 +25,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import collector, logs, secret_keys
 from app.children import on_stop
-from app.conversions import inbox, reconcile, replays
-from app.conversions.bodies import remove_old_bodies
 from app.conversions.deal_links import tell_deals
-from app.conversions.watch import watch_inbox
+from app.conversions.intake import inbox, replays
+from app.conversions.intake.bodies import remove_old_bodies
+from app.conversions.intake.watch import watch_inbox
+from app.conversions.sources import reconcile
 from app.db.engine import Database
 from app.db.tables import Heartbeat
 from app.db.where import database_url

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.auth import Scope, issue, new_key
-from app.conversions.erase import erase_customer, search
+from app.conversions.people.erase import erase_customer, search
+from app.conversions.proof.verify import verify
 from app.conversions.requests import LeadIn
-from app.conversions.verify import verify
 from app.db.engine import Database
 from app.erasures import ErasureOut
 from tests.canary import where

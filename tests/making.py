@@ -10,8 +10,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import insert, text
 
-from app.conversions import inbox, incoming
-from app.conversions.incoming import Incoming
+from app.conversions.intake import inbox, incoming
+from app.conversions.intake.incoming import Incoming
 from app.conversions.providers.mapping import Alias
 from app.conversions.requests import AliasIn, LeadIn, RefundIn, SaleIn, TrackIn
 from app.core import click_token

@@ -26,10 +26,10 @@ COMMITS = ("app/db/", "app/redirect/journal")
 """Who may end a transaction: the boundary, and the journal on its own SQLite file."""
 SWALLOWS = {
     "app/worker.py": "the worker loop goes on, and counts",
-    "app/conversions/inbox.py": "one event must not stop the others; it is counted as an attempt",
+    "app/conversions/intake/inbox.py": "one event must not stop the others; counted as an attempt",
     "app/conversions/batching.py": "handed to each request that waits in the batch",
-    "app/conversions/reconcile.py": "one page must not stop other sources; it is told and given up",
-    "app/conversions/replay.py": "verify reads tampered facts and names what breaks",
+    "app/conversions/sources/reconcile.py": "one page must not stop other sources; told, given up",
+    "app/conversions/proof/replay.py": "verify reads tampered facts and names what breaks",
     "app/conversions/providers/stripe.py": "whatever breaks while verifying is a bad signature",
     "app/redirect/journal.py": "a visitor is sent on even if the log can't be written",
     "app/redirect/watch.py": "a background loop outlives whatever breaks one round, and counts",

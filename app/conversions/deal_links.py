@@ -11,8 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions import incoming
-from app.conversions.incoming import Incoming
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming
 from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.conversions.providers.track import OWN
 from app.core.events import DealTouch, Named

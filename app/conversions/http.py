@@ -13,9 +13,9 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy import literal_column, select, text
 
 from app.conversions.batching import Batches
-from app.conversions.incoming import Incoming, Stored
+from app.conversions.intake.incoming import Incoming, Stored
+from app.conversions.intake.put_back import take_in
 from app.conversions.providers.registry import PROVIDERS
-from app.conversions.put_back import take_in
 from app.db.engine import Database
 from app.db.tables import Source, Workspace
 from app.errors import NotFound, SignatureInvalid

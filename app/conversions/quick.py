@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import problems
 from app.conversions.http import Receiver, router
-from app.conversions.incoming import Stored
+from app.conversions.intake.incoming import Stored
 from app.errors import Problem, Unavailable
 from app.ids import MalformedIdError, decode, encode
 from app.limits import MAX_WEBHOOK_BYTES, WEBHOOKS

@@ -9,9 +9,9 @@ from sqlalchemy import insert, select
 
 from app.add_partners import EnrollmentCreate, PartnerCreate, create, enroll
 from app.auth import Caller, Scope, in_lane, needs
-from app.conversions import incoming
 from app.conversions.customers import survivor
-from app.conversions.incoming import Incoming
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming
 from app.conversions.requests import KnownAlias, Referring
 from app.db.tables import Customer, Link, PartnerCustomer
 from app.db.tx import Tx

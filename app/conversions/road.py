@@ -16,7 +16,7 @@ from app.conversions import facts, identities, surroundings
 from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
-from app.conversions.record import write, write_counters
+from app.conversions.recording.record import write, write_counters
 from app.conversions.surroundings import Everything, Wanted
 from app.core.events import Event
 from app.core.steps import next_step

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy import select
 
 from app.auth import Caller, Scope, get_database, needs
-from app.conversions import incoming, road
+from app.conversions import road
 from app.conversions.batching import Batches
-from app.conversions.incoming import Incoming
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming
 from app.conversions.outcomes import OutcomeOut, outcomes
 from app.conversions.providers.mapping import Mapped
 from app.conversions.requests import MAX_AHEAD, LeadIn, RefundIn, SaleIn

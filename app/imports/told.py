@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from app.conversions import incoming
 from app.conversions.imported import ImportedCustomer, ImportedSale
-from app.conversions.incoming import Incoming
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming
 from app.conversions.providers.mapping import Mapped, fingerprint
 from app.conversions.providers.track import IMPORTED
 from app.conversions.requests import MAX_AHEAD, RefundIn

@@ -25,9 +25,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.conversions import incoming, surroundings, verify
+from app.conversions import surroundings
 from app.conversions.canon import received_event
-from app.conversions.incoming import Incoming
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming
+from app.conversions.proof import verify
 from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.core.events import (
     Body,

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.conversions import bodies, incoming
-from app.conversions.bodies import remove_old_bodies
-from app.conversions.incoming import Incoming
-from app.conversions.put_back import put_back
+from app.conversions.intake import bodies, incoming
+from app.conversions.intake.bodies import remove_old_bodies
+from app.conversions.intake.incoming import Incoming
+from app.conversions.intake.put_back import put_back
+from app.conversions.proof.verify import verify
 from app.conversions.requests import TrackIn
-from app.conversions.verify import verify
 from app.db.engine import Database
 from app.ids import first_at, uuid7
 from tests.making import CLICK_KEYS, Shop, ago, lead, make_shop, now, refund, sale

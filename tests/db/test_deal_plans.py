@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from app.conversions.deal_links import _FIND
 from app.db.engine import Database
+from app.deal_customers import _LINK_ALL
 from app.ids import uuid7
 from app.program.deals.register import _CUSTOMERS
 from app.program.deals.stages import _EXPIRE
@@ -34,7 +34,7 @@ async def test_customers_are_found_by_the_index_of_addresses(
         parameters: tuple[UUID | list[str] | int, ...] = (workspace, *SPAN)
         statement = _CUSTOMERS
         if sought != "when one registers":
-            statement, parameters = _FIND, (10,)
+            statement, parameters = _LINK_ALL, (10,)
         plan = await driver.fetch(f"EXPLAIN {statement}", *parameters)
     scans = [row[0] for row in plan if "on customers" in row[0]]
     assert len(scans) == 1

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from app.conversions.export import export_customer
+from app.conversions.people.export import export_customer
 from app.core import click_token
 from app.db.engine import Database
 from app.pages import Page

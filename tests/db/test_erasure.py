@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from app.conversions.intake.put_back import put_back
 from app.conversions.providers.mapping import Alias
-from app.conversions.put_back import put_back
 from app.db.engine import Database
 from app.errors import NotFound
 from app.explain import explained

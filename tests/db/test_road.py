@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert
 
 from app.conversions import road
+from app.conversions.proof.verify import verify
 from app.conversions.providers.mapping import Alias
 from app.conversions.requests import AliasIn, Joining, KnownAlias
-from app.conversions.verify import verify
 from app.db.engine import Database
 from app.db.tables import PartnerCountry
 from tests.making import (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import text
 
-from app.conversions import incoming
-from app.conversions.incoming import Incoming
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming
 from app.db.engine import Database
 from app.db.tx import Tx
 from tests.making import CLICK_KEYS, Shop, lead, make_shop, now

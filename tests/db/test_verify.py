@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from app import commands
+from app.conversions.proof.verify import Verdict, verify
 from app.conversions.providers.mapping import Alias
-from app.conversions.verify import Verdict, verify
 from app.db.engine import Database
 from app.ids import encode
 from app.ledger.mature import GRACE_S, mature_workspace

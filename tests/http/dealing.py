@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.conversions import inbox
 from app.conversions.deal_links import tell_deals
+from app.conversions.intake import inbox
 from app.db.engine import Database
 from app.deal_customers import Finder
 from app.ids import decode

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.conversions import inbox
+from app.conversions.intake import inbox
 from app.db.engine import Database
 from tests.http.client import Api
 from tests.http.selling import Selling, open_selling

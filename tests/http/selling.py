@@ -11,7 +11,8 @@ from uuid import UUID
 import httpx
 from sqlalchemy import text
 
-from app.conversions import inbox, verify
+from app.conversions.intake import inbox
+from app.conversions.proof import verify
 from app.db.engine import Database
 from app.ids import decode
 from tests.contract import stripe_objects as objects

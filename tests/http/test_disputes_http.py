@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.conversions import verify
+from app.conversions.proof import verify
 from app.db.engine import Database
 from app.ledger.mature import GRACE_S, mature_workspace
 from tests.contract import stripe_objects as objects

@@ -179,7 +179,7 @@ async def test_messages_come_in_pages(selling: Selling) -> None:
 async def test_a_page_ends_before_it_gets_too_large(
     selling: Selling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.conversions.export.MAX_BODY_BYTES", 1)
+    monkeypatch.setattr("app.conversions.people.export.MAX_BODY_BYTES", 1)
     for number in range(2):
         await track(selling, "sale", **selling.sale(invoice_id=f"INV-{number}"))
     (customer,) = (await selling.api.get("/customers"))["data"]

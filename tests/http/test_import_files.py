@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from app import limits
-from app.conversions import inbox
+from app.conversions.intake import inbox
 from app.imports import run, told
 from app.imports.header import Header, Row
 from tests.http.importing import bring, counts, errors, selling, send

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.conversions import inbox, replays
-from app.conversions.watch import watch_inbox
+from app.conversions.intake import inbox, replays
+from app.conversions.intake.watch import watch_inbox
 from app.core.reasons import because
 from app.db.engine import Database
 from tests.contract import stripe_objects as objects
@@ -70,11 +70,12 @@ async def test_what_is_absent_stays_and_what_is_wrong_changes_nothing(selling: S
     path = f"/sources/{selling.source['id']}"
     changed = await selling.api.patch(path, {"with_tax": True, "api_key": "rk_live_0123456789"})
     assert (changed["with_tax"], changed["has_api_key"]) == (True, True)
-    for wrong in (
+    refused: tuple[dict[str, Any], ...] = (
         {"signing_secrets": []}, {"signing_secrets": ["no prefix but long enough"]},
         {"api_key": "pk_live_0123456789"}, {"api_key": "rk_live_\n0123456789"},
         {"with_tax": 1}, {"provider": "paddle"},
-    ):  # fmt: skip
+    )  # fmt: skip
+    for wrong in refused:
         await selling.api.patch(path, wrong, status=422)
     unknown = {"program_ids": ["prog_01h45ytscbebyvny4gc8cr8ma2"]}
     await selling.api.patch(path, unknown, status=404)

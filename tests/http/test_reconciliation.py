@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.api import build
-from app.conversions import inbox, listing, reconcile
+from app.conversions.intake import inbox
+from app.conversions.sources import listing, reconcile
 from app.db.engine import Database
 from app.secret_keys import SecretKeys
 from app.settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.conversions import inbox
+from app.conversions.intake import inbox
 from app.db.engine import Database
 from app.ids import encode, uuid7
 from tests.http.bringing import code_of, codes, pending, tell

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.conversions import inbox, replays
+from app.conversions.intake import inbox, replays
 from app.db.engine import Database
 from app.ids import decode
 from tests.contract import stripe_objects as objects

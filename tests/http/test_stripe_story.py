@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from app.conversions import inbox
+from app.conversions.intake import inbox
 from app.core.click_token import ClickToken, sign
 from app.db.engine import Database
 from app.ids import decode, uuid7

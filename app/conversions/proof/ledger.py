@@ -7,8 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions.finding import Finding
-from app.conversions.replay import Replay
+from app.conversions.proof.finding import Finding
+from app.conversions.proof.replay import Replay
 from app.core.transfers import Transfer
 from app.ids import encode
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions import about
-from app.conversions.about import Person
-from app.conversions.cut_clicks import cut_clicks
-from app.conversions.deals_about import forget_deals
+from app.conversions.people import about
+from app.conversions.people.about import Person
+from app.conversions.people.cut_clicks import cut_clicks
+from app.conversions.people.deals_about import forget_deals
 from app.db.engine import Database
 from app.db.tx import Tx
 from app.erasures import ErasureOut, latest, record

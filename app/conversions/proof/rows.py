@@ -5,8 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.conversions.canon import credits_of, reasons_json
-from app.conversions.finding import Finding
-from app.conversions.replay import Replay
+from app.conversions.proof.finding import Finding
+from app.conversions.proof.replay import Replay
 from app.core.conversions import Award, Conversion
 from app.core.status import status_of
 from app.core.transfers import Standing

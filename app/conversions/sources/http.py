@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select, update
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
 from app.conversions.providers.registry import PROVIDERS
-from app.conversions.source_changes import SourceCreate, SourceUpdate, change, create
+from app.conversions.sources.change import SourceCreate, SourceUpdate, change, create
 from app.db.tables import Source
 from app.db.tx import Read
 from app.errors import Conflict, NotFound

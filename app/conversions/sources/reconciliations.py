@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import Row, Select, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
-from app.conversions.reconcile import begin
+from app.conversions.sources.reconcile import begin
 from app.db.tables import Reconciliation, Source
 from app.db.tx import Read
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound

@@ -7,10 +7,10 @@ from uuid import UUID
 import asyncpg
 from pydantic import Field
 
-from app.conversions import about
-from app.conversions.about import Person
-from app.conversions.deals_about import RegisteredOut, deals_about
-from app.conversions.received import ReceivedOut
+from app.conversions.people import about
+from app.conversions.people.about import Person
+from app.conversions.people.deals_about import RegisteredOut, deals_about
+from app.conversions.people.received import ReceivedOut
 from app.db.tx import Read
 from app.errors import FieldError, InvalidRequest
 from app.ids import MalformedIdError, decode

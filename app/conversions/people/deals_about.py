@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions.about import Person
+from app.conversions.people.about import Person
 from app.wire import Instant, Out
 
 MOST: Final = 1_000

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions import verify_facts, verify_ledger
 from app.conversions.canon import decision_hash, dumps
-from app.conversions.finding import Finding
-from app.conversions.replay import Replay, replay
+from app.conversions.proof import facts as verify_facts
+from app.conversions.proof import ledger as verify_ledger
+from app.conversions.proof.finding import Finding
+from app.conversions.proof.replay import Replay, replay
+from app.conversions.proof.rows import differences
 from app.conversions.surroundings import compiled_fact
-from app.conversions.verify_rows import differences
 from app.core.world import PlanFact
 from app.db.engine import Database
 

@@ -5,8 +5,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request
 
 from app.auth import Caller, LaterDep, Scope, get_database, needs
-from app.conversions.erase import erase_customer, search
-from app.conversions.export import CustomerExport, export_customer
+from app.conversions.people.erase import erase_customer, search
+from app.conversions.people.export import CustomerExport, export_customer
 from app.erasures import ErasureOut
 from app.errors import LaneBusy
 from app.openapi import documented

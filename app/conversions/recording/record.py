@@ -9,9 +9,9 @@ import asyncpg
 from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
 from app.conversions.facts import Counters
-from app.conversions.record_money import write_commissions, write_conversions
-from app.conversions.record_people import write_people
-from app.conversions.record_touches import write_touches
+from app.conversions.recording.money import write_commissions, write_conversions
+from app.conversions.recording.people import write_people
+from app.conversions.recording.touches import write_touches
 from app.core.events import Event
 from app.core.fold import ENGINE
 from app.core.reasons import Reason, because

@@ -10,10 +10,10 @@ from pydantic import Field
 from sqlalchemy import Select, and_, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
-from app.conversions import conflicts
+from app.conversions.intake import conflicts
+from app.conversions.intake.put_back import put_back
 from app.conversions.outcomes import EventOutcome, OutcomeOut, outcomes
 from app.conversions.providers.track import OWN_SOURCES
-from app.conversions.put_back import put_back
 from app.db.tables import EventRow
 from app.db.tx import Read
 from app.errors import NotFound

@@ -11,7 +11,7 @@ from pydantic import Field
 from sqlalchemy import Row, Select, func, insert, select, text
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
-from app.conversions.put_back import put_back
+from app.conversions.intake.put_back import put_back
 from app.db.engine import Database
 from app.db.tables import EventReplay, EventRow
 from app.db.tx import Read, Tx

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlalchemy import insert, select, update
 
-from app.conversions.listing import LISTS
 from app.conversions.providers.registry import PROVIDERS
+from app.conversions.sources.listing import LISTS
 from app.db.tables import Program, Source, Workspace
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound

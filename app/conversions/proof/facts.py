@@ -7,9 +7,9 @@ from uuid import UUID
 import asyncpg
 
 from app.conversions.canon import dumps, event_json
-from app.conversions.finding import Finding
-from app.conversions.raw import Raw, read_again, without_clicks
-from app.conversions.replay import Replay
+from app.conversions.proof.finding import Finding
+from app.conversions.proof.raw import Raw, read_again, without_clicks
+from app.conversions.proof.replay import Replay
 from app.core.events import Event
 from app.ids import encode
 

@@ -14,11 +14,11 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy import Row, func, insert, text
 
-from app.conversions.incoming import Incoming
-from app.conversions.listing import LISTS, Listed, ListingError, ListPage
+from app.conversions.intake.incoming import Incoming
+from app.conversions.intake.put_back import take_in
 from app.conversions.providers.registry import PROVIDERS
-from app.conversions.put_back import take_in
-from app.conversions.source_changes import api_key_owner
+from app.conversions.sources.change import api_key_owner
+from app.conversions.sources.listing import LISTS, Listed, ListingError, ListPage
 from app.db.engine import Database
 from app.db.tables import Reconciliation
 from app.db.tx import Tx

@@ -9,9 +9,9 @@ import orjson
 import structlog
 from prometheus_client import Counter
 
-from app.conversions import conflicts
 from app.conversions.canon import Json, body_json, json_text
-from app.conversions.conflicts import Conflicting
+from app.conversions.intake import conflicts
+from app.conversions.intake.conflicts import Conflicting
 from app.conversions.providers.mapping import (
     Ignored,
     Mapped,

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from app.conversions.canon import Json
-from app.conversions.incoming import mapped_json
+from app.conversions.intake.incoming import mapped_json
 from app.conversions.providers.mapping import Mapped
 from app.conversions.providers.registry import PROVIDERS
 from app.conversions.requests import BY_TYPE

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from app.conversions import incoming
 from app.conversions.canon import json_text
-from app.conversions.incoming import Incoming, Reading, Stored
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming, Reading, Stored
 from app.conversions.providers.mapping import Ignored, Mapped, Meaning, fingerprint
 from app.conversions.providers.registry import PROVIDERS
 from app.db.tx import Tx

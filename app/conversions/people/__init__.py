@@ -1,0 +1,1 @@
+"""What we hold about a customer: handed out and erased."""

@@ -1,0 +1,1 @@
+"""`verify`: everything that was decided, done again from what is stored."""

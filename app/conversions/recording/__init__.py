@@ -1,0 +1,1 @@
+"""What a batch decided, written a table at a time."""

@@ -1,0 +1,1 @@
+"""Billing systems that tell us of sales: set up, and asked for what they told us not."""
