@@ -12,7 +12,8 @@ from uuid import UUID
 import asyncpg
 
 from app import collector
-from app.conversions import inbox, road
+from app.conversions import road
+from app.conversions.intake import inbox
 from app.db.engine import Database
 from bench.rivals import one_by_one
 from bench.rivals.one_by_one import PlainSale

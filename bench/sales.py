@@ -13,8 +13,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.conversions import incoming
-from app.conversions.incoming import Incoming
+from app.conversions.intake import incoming
+from app.conversions.intake.incoming import Incoming
 from app.db.engine import Database
 from tests.making import CLICK_KEYS, Shop, ago, now, sale
 
