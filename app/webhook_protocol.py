@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.late import Late
 from app.redirect.metrics import FAILURES
-from app.redirect.protocol import RedirectProtocol
+from app.redirect.protocol import RedirectProtocol, own_headers
 
 _PREFIX: Final = b"/v1/webhooks/"
 _STATUS: Final = b"HTTP/1.1 200 OK\r\n"
@@ -34,9 +34,9 @@ class WebhookProtocol(RedirectProtocol):
             held, self._held = self._held, None
             super()._start_asgi_task(held, self.app)
 
-    def on_headers_complete(self) -> None:
+    def begin(self) -> None:
         self._begins_webhook = self.url.startswith(_PREFIX) and self._late.taker is not None
-        super().on_headers_complete()
+        super().begin()
         self._begins_webhook = False
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -49,9 +49,10 @@ class WebhookProtocol(RedirectProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        held, self._held = self._held, None
-        if held is not None and not self._is_taken(held):
-            super()._start_asgi_task(held, self.app)
+        if self._held is not None:
+            held, self._held = self._held, None
+            if not self._is_taken(held):
+                super()._start_asgi_task(held, self.app)
 
     def _is_taken(self, cycle: Any) -> bool:
         taker = self._late.taker
@@ -70,7 +71,7 @@ class WebhookProtocol(RedirectProtocol):
         cycle.response_complete = True
         if cycle.disconnected or self.transport.is_closing():
             return
-        own = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
+        own = own_headers(cycle.default_headers)
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
         self.transport.write(b"".join((_STATUS, own, _HEAD % len(answer), end, answer)))
         if not cycle.keep_alive:

@@ -45,6 +45,23 @@ class _Pending:
         self.response_complete = False
 
 
+class _Own:
+    """The server's own headers as bytes: uvicorn makes a new list of them each second."""
+
+    def __init__(self) -> None:
+        self._of: list[tuple[bytes, bytes]] = []
+        self._text = b""
+
+    def __call__(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        if headers is not self._of:
+            self._of = headers
+            self._text = b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._text
+
+
+own_headers: Final = _Own()
+
+
 class RedirectProtocol(HttpToolsProtocol):
     """uvicorn's own, which looks at redirects first."""
 
@@ -63,13 +80,16 @@ class RedirectProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if not self._opens():
-            # As uvicorn begins a request and takes its headers, which was left out above.
-            url, headers = self.url, self.headers
-            super().on_message_begin()
-            self.url = url
-            for header in headers:
-                super().on_header(*header)
-            super().on_headers_complete()
+            self.begin()
+
+    def begin(self) -> None:
+        """Leave the request to uvicorn: begin it and take its headers, which was left out above."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for header in headers:
+            super().on_header(*header)
+        super().on_headers_complete()
 
     def _opens(self) -> bool:
         """Whether the request takes the short way; if not, nothing has happened."""
@@ -113,7 +133,7 @@ class RedirectProtocol(HttpToolsProtocol):
         pending.response_complete = True
         if pending.disconnected or self.transport.is_closing():
             return
-        own = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        own = own_headers(self.server_state.default_headers)
         end = b"\r\n" if pending.keep_alive else b"connection: close\r\n\r\n"
         self.transport.write(b"".join((_STATUS, own, b"location: ", opening.location, _REST, end)))
         if not pending.keep_alive:
