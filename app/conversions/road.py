@@ -25,13 +25,15 @@ from app.db.tx import Tx
 
 PART: Final = 50
 """Customers whose decisions are written while the next ones are folded."""
+_AT_ONCE: Final = 4
+"""Customers folded before others get their turn: about a millisecond."""
 
 
 async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
     """Decide events and what waited for them, and write the difference. tx: holds the lane.
 
-    Gives the number of events that are settled now. Yields between customers, so that a web
-    process answers others meanwhile.
+    Gives the number of events that are settled now. Yields every few customers, so that
+    a web process answers others meanwhile.
     """
     driver = await tx.driver()
     settled, postponed = await _decide_together(driver, workspace, ids)
@@ -69,7 +71,8 @@ async def _decide_together(
             if n and n % PART == 0:
                 await behind.run(write(driver, batch.cut()))
             batch.decided.append(_decide_one(batch, person, known, world))
-            await asyncio.sleep(0)
+            if n % _AT_ONCE == 0:
+                await asyncio.sleep(0)
         await behind.run(write(driver, batch.cut()))
     await write_counters(driver, workspace, counters)
     settled = len(sorted_out.orphans) + sum(len(person.news) for person in people)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from asyncpg.pgproto.pgproto import UUID as WireUUID  # noqa: N811 (built in C, from text)
+
 from app.conversions.providers.mapping import Mapped
 from app.core import click_token, codes
 from app.core.events import ClickTouch, CodeTouch, DealTouch, InvalidToken, ReferrerTouch, Touch
@@ -74,8 +76,8 @@ def touch_of(stored: Mapping[str, Any]) -> Touch:
             until=datetime.fromisoformat(until) if until else None,
         )
     return ClickTouch(
-        click_id=UUID(stored["click_id"]),
-        link_id=UUID(stored["link_id"]),
+        click_id=WireUUID(stored["click_id"]),
+        link_id=WireUUID(stored["link_id"]),
         traffic_class=stored["traffic_class"],
         at=at,
     )

@@ -100,8 +100,8 @@ def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
     )
 
 
-def _states_json(states: tuple[Dated, ...]) -> list[list[str]]:
-    return [[dated.since.astimezone(UTC).isoformat(), dated.state] for dated in states]
+def _states_json(states: tuple[Dated, ...]) -> list[list[object]]:
+    return [[dated.since.astimezone(UTC), dated.state] for dated in states]
 
 
 def _states_of(stored: list[list[str]]) -> tuple[Dated, ...]:

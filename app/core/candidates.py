@@ -63,10 +63,11 @@ def candidates(
     Kinds that the occasion doesn't ask for are left out.
     """
     own_names = frozenset(person for event in events for person in event.people)
+    judge = _Judge(world, occasion, own_names)
     found: list[Candidate] = []
     reasons: list[Reason] = []
     for touch in _touches(events, occasion):
-        verdict = _judge(touch, _Judge(world, occasion, own_names))
+        verdict = _judge(touch, judge)
         if isinstance(verdict, Reason):
             reasons.append(verdict)
         else:
@@ -92,6 +93,9 @@ def _touches(events: Sequence[Event], occasion: Occasion) -> Iterator[Touch]:
     """All that the events claim, each click once, by their own times; invalid tokens first."""
     asked = [kind for kind in _KINDS if _KINDS[kind] in occasion.kinds]
     touches = [touch for event in events for touch in event.touches if type(touch) in asked]
+    if len(touches) < 2:
+        yield from touches
+        return
     yield from (t for t in touches if isinstance(t, InvalidToken))
     clicks = {t.click_id: t for t in touches if isinstance(t, ClickTouch)}
     yield from sorted(clicks.values(), key=lambda t: (t.at, t.click_id))

@@ -49,7 +49,8 @@ def fold(history: History, world: World) -> Folded:
     drafts.sort(key=lambda draft: draft.order)
     conversions = _decide(drafts, events, history, world)
     suspected = _suspected(drafts, conversions)
-    conversions = _flagged(conversions, suspected)
+    if suspected or history.prior:
+        conversions = _flagged(conversions, suspected)
     return Folded(
         conversions=conversions,
         superseded=_superseded(drafts, conversions, history),
@@ -195,6 +196,8 @@ def _superseded(
     drafts: Sequence[Draft], conversions: Sequence[Conversion], history: History
 ) -> dict[UUID, UUID]:
     """Recorded conversions that no longer stand, each with the one that it turned out to be."""
+    if not history.prior:
+        return {}
     standing = {conversion.id for conversion in conversions}
     by_key = {
         key: conversion.id
@@ -206,6 +209,8 @@ def _superseded(
 
 def _suspected(drafts: Sequence[Draft], conversions: Sequence[Conversion]) -> dict[UUID, UUID]:
     """Sales that may be others told again, with those, unless a person has decided it."""
+    if len(conversions) < 2:
+        return {}
     decided = {
         conversion.id: verdict
         for draft, conversion in zip(drafts, conversions, strict=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final, Literal
 from uuid import UUID
@@ -23,7 +24,7 @@ from app.core.events import Event, Reassigned
 from app.core.money import BPS
 from app.core.occasions import Occasion
 from app.core.reasons import Reason, because
-from app.core.world import World
+from app.core.world import Rank, World
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _NOTHING_FOUND: Final = frozenset({"no_touch", "no_eligible_touch"})
@@ -81,10 +82,11 @@ class Following:
         if self.said is not None and self.said[1].partner_id is None:
             return nobody([because("reassigned_to_nobody", at=self.said[0].occurred_at)])
         ranks = self.world.precedence_at(occasion.read_at)
-        kinds = tuple(rank for rank in ranks if rank != "binding")
+        kinds = _kinds_of(ranks)
         binding, ended = self._binding_at(occasion)
         if binding is None:
-            answer = self._anew(replace(occasion, kinds=kinds), ended)
+            asked = occasion if kinds == occasion.kinds else replace(occasion, kinds=kinds)
+            answer = self._anew(asked, ended)
             if answer.credits:
                 self.opened.append(_made(answer, occasion))
             return answer
@@ -179,6 +181,11 @@ class Following:
         place = self.world.enrollments[binding.program_id, partner]
         states = (s for s in place.states if s.since > binding.since and s.state != "active")
         return next((dated.since for dated in states), _NEVER)
+
+
+@lru_cache
+def _kinds_of(ranks: tuple[Rank, ...]) -> tuple[TouchKind, ...]:
+    return tuple(rank for rank in ranks if rank != "binding")
 
 
 def _assigned(event: Event, said: Reassigned) -> Binding:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -94,7 +93,7 @@ class Reason:
     """One step of an explanation. params holds ids and numbers, no personal data."""
 
     code: str
-    params: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
+    params: Mapping[str, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.code in CODES, self.code
@@ -102,7 +101,7 @@ class Reason:
 
 def because(code: str, /, **params: Param) -> Reason:
     """Shorthand: `because("outside_window", age_s=…, window_days=30)`; ids and instants as text."""
-    return Reason(code, MappingProxyType({name: _plain(value) for name, value in params.items()}))
+    return Reason(code, {name: _plain(value) for name, value in params.items()})
 
 
 def _plain(value: Param) -> Plain:

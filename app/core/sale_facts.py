@@ -96,9 +96,11 @@ def months_between(start: datetime, at: datetime) -> int:
     """Whole calendar months in UTC, 0 if `at` is not later. The day is clamped to the month's end:
     one month after Jan 31 is Feb 28, or 29.
     """
+    if at <= start:
+        return 0
     start, at = start.astimezone(UTC), at.astimezone(UTC)
     months = (at.year - start.year) * 12 + at.month - start.month
     anniversary_day = min(start.day, monthrange(at.year, at.month)[1])
     if (at.day, at.timetz()) < (anniversary_day, start.timetz()):
         months -= 1
-    return max(months, 0)
+    return months

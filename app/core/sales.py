@@ -172,13 +172,13 @@ def _sale(component: list[Event]) -> Sale:
     keys = sorted({key for event in component for key in event.payments}, key=key_rank)
     return Sale(
         keys=tuple(keys),
-        payments=tuple((e, e.body) for e in component if isinstance(e.body, Payment)),
-        refunds=tuple((e, e.body) for e in component if isinstance(e.body, Refund)),
-        totals=tuple((e, e.body) for e in component if isinstance(e.body, RefundTotal)),
-        disputes=tuple((e, e.body) for e in component if isinstance(e.body, Dispute)),
-        named_together=tuple(event.payments for event in component),
+        payments=tuple([(e, e.body) for e in component if isinstance(e.body, Payment)]),
+        refunds=tuple([(e, e.body) for e in component if isinstance(e.body, Refund)]),
+        totals=tuple([(e, e.body) for e in component if isinstance(e.body, RefundTotal)]),
+        disputes=tuple([(e, e.body) for e in component if isinstance(e.body, Dispute)]),
+        named_together=tuple([event.payments for event in component]),
         subscriptions=tuple(
-            e.body.subscription for e in component if isinstance(e.body, Subscribed)
+            [e.body.subscription for e in component if isinstance(e.body, Subscribed)]
         ),
     )
 

@@ -97,17 +97,22 @@ def difference(
     own codes. What is reversed while it is held leaves from there at once, and comes back so.
     """
     returned, stopped = standing.reversed - reversed_, held - standing.held
+    raised = _Move(
+        standing.expense, standing.outstanding, amount - standing.amount, "award", "award_lowered"
+    )
+    if not (returned or stopped):
+        return _transfers(standing, (raised,))
     at_once = 0
     if returned > 0 and stopped > 0:
         at_once = min(returned, stopped)
     elif returned < 0 and stopped < 0:
         at_once = max(returned, stopped)
     back: Code = "restored" if standing.superseded else "reinstatement"
-    expense, rest, aside = standing.expense, standing.outstanding, standing.stopped
+    expense, rest, aside = raised.debit, raised.credit, standing.stopped
     return _transfers(
         standing,
         (
-            _Move(expense, rest, amount - standing.amount, "award", "award_lowered"),
+            raised,
             _Move(expense, aside, at_once, back, "reversal"),
             _Move(expense, rest, returned - at_once, back, "reversal"),
             _Move(rest, aside, stopped - at_once, "held", "released"),

@@ -59,14 +59,11 @@ def _new_names(batch: Batch) -> Iterator[dict[str, Any]]:
 
 def _told(batch: Batch, decided: Decided) -> dict[str, str]:
     """E-mail and name as the latest of the news tells them; empty where none does."""
-    contacts = [
-        batch.contacts[event.id]
-        for event in sorted(decided.person.news, key=lambda event: event.order)
-    ]
-    return {
-        field: next((c[field] for c in reversed(contacts) if c.get(field)), "")
-        for field in ("email", "name")
-    }
+    email = name = ""
+    for event in sorted(decided.person.news, key=lambda event: event.order):
+        contact = batch.contacts[event.id]
+        email, name = contact.get("email") or email, contact.get("name") or name
+    return {"email": email, "name": name}
 
 
 async def _retell(
