@@ -1,6 +1,6 @@
 """All links in a local SQLite file, so that a start without Postgres serves every one.
 
-It is only ever a copy: a file that can't be read is dropped and filled anew.
+It is only ever a copy: a file that is not one of ours is dropped and filled anew.
 """
 
 import json
@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 import structlog
 
 from app.redirect.link_row import LinkRow
+from app.redirect.metrics import FAILURES as FAILED
 
 _VERSION: Final = 4
 _SCHEMA: Final = f"""
@@ -77,14 +79,21 @@ class Replica:
 
     def __init__(self, path: Path) -> None:
         self._lock = Lock()
+        address = _address(path)
         try:
-            self._writer = _open(path)
+            self._writer = _open(address)
+        except sqlite3.OperationalError:
+            # The disk fails, not what is on it: that stays for the next start.
+            FAILED.labels("replica").inc()
+            log.exception("replica.unusable")
+            address = f"file:{quote(str(path))}?mode=memory&cache=shared"
+            self._writer = _open(address)
         except sqlite3.DatabaseError as error:
             log.warning("replica.dropped", error=str(error))
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self._writer = _open(path)
-        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._writer = _open(address)
+        self._reader = _connect(address)
         self._reader.execute("PRAGMA query_only = 1")
 
     def find(self, host: str, code: str) -> LinkRow | None:
@@ -195,8 +204,22 @@ class Replica:
         )
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+def _address(path: Path) -> str:
+    """Kept to this process, which its folder's lock says already. So SQLite has the index of its
+    log in memory: as a file it would have to be made anew after a crash, for which a full disk has
+    no room.
+    """
+    return f"file:{quote(str(path))}?vfs=unix-excl"
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        address, timeout=5, isolation_level=None, check_same_thread=False, uri=True
+    )
+
+
+def _open(address: str) -> sqlite3.Connection:
+    connection = _connect(address)
     try:
         _check_version(connection)
         connection.executescript(_SCHEMA)

@@ -1,4 +1,7 @@
 import asyncio
+import contextlib
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -153,6 +156,39 @@ async def test_memory_keeps_the_links_asked_for_lately(tmp_path: Path) -> None:
         assert directory.find("", code) is not None
     assert list(directory._targets) == ["/c0", "/c2"]
     directory.close()
+
+
+def test_after_a_crash_the_links_are_there_though_no_file_can_be_made(tmp_path: Path) -> None:
+    """As on a full disk: the log's index would be a file."""
+    left = tmp_path / "left.sqlite"
+    replica = Replica(left)
+    replica.apply([row(code="a")], [], Position("here:1", 1, 1))
+    crashed = tmp_path / "links.sqlite"
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{left}{suffix}", f"{crashed}{suffix}")
+    replica.close()
+    (tmp_path / "links.sqlite-shm").mkdir()
+    again = Replica(crashed)
+    assert again.find("", "a") is not None
+    again.close()
+
+
+def test_a_replica_that_the_disk_keeps_back_stays_for_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "links.sqlite"
+    replica = Replica(path)
+    replica.apply([row(code="a")], [], Position("here:1", 1, 1))
+    replica.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holding:
+        holding.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holding.execute("BEGIN EXCLUSIVE")
+        kept_back = Replica(path)
+        assert kept_back.position() is None
+        kept_back.apply([row(code="b")], [], Position("here:1", 2, 2))
+        assert kept_back.find("", "b") is not None
+        kept_back.close()
+    again = Replica(path)
+    assert again.find("", "a") is not None
+    again.close()
 
 
 def test_codes_may_change_hands(tmp_path: Path) -> None:
