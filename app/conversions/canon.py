@@ -116,12 +116,12 @@ def received_event(
 
 
 def reasons_json(reasons: tuple[Reason, ...]) -> list[Json]:
-    return [{"code": reason.code, "params": dict(reason.params)} for reason in reasons]
+    return [{"code": reason.code, "params": reason.params} for reason in reasons]
 
 
 def json_text(reasons: tuple[Reason, ...]) -> str:
     """Reasons as a jsonb parameter takes them."""
-    return orjson.dumps(reasons).decode()
+    return orjson.dumps(reasons_json(reasons)).decode()
 
 
 def reasons_of(stored: list[Json]) -> tuple[Reason, ...]:

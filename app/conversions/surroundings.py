@@ -129,7 +129,7 @@ def part_for(everything: Everything, wanted: Wanted, customers: set[UUID]) -> Wo
         codes={i: whole.codes[i] for i in meant},
         code_names=names,
         referrers=referrers,
-        selves=frozenset(p for _, p in ordered if everything.owners.get(p) in customers),
+        selves=frozenset([p for _, p in ordered if everything.owners.get(p) in customers]),
         precedence=whole.precedence,
     )
 

@@ -64,7 +64,7 @@ class Buyer:
 
     @classmethod
     def of(cls, events: Sequence[Event]) -> Self:
-        return cls(tuple((e.occurred_at, e.country) for e in events if e.country))
+        return cls(tuple([(e.occurred_at, e.country) for e in events if e.country]))
 
     def bought(self, conversion: Conversion, sale: Sale | None) -> None:
         """The conversion now lies behind. sale: all messages about it; none of a lead."""

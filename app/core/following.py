@@ -72,7 +72,7 @@ class Following:
     @classmethod
     def of(cls, drafts: Sequence[Draft], events: Sequence[Event], world: World) -> "Following":
         finals = [draft.final for draft in drafts if draft.final is not None]
-        closed = tuple(c for c in finals if c.credits and c.bound_at is not None)
+        closed = tuple([c for c in finals if c.credits and c.bound_at is not None])
         said = [(event, event.body) for event in events if isinstance(event.body, Reassigned)]
         times = [draft.at for draft in drafts]
         return cls(events, world, times, closed, said[-1] if said else None)

@@ -9,6 +9,7 @@ from uuid import UUID
 Plain = str | int | bool | tuple[str, ...]
 """What a reason holds: it survives JSON unchanged, so a stored reason equals a fresh one."""
 Param = Plain | UUID | datetime
+_PLAIN: Final = (str, int, tuple)
 
 CODES: Final = frozenset(
     {
@@ -101,12 +102,14 @@ class Reason:
 
 def because(code: str, /, **params: Param) -> Reason:
     """Shorthand: `because("outside_window", age_s=…, window_days=30)`; ids and instants as text."""
-    return Reason(code, {name: _plain(value) for name, value in params.items()})
+    return Reason(
+        code,
+        {
+            name: value if isinstance(value, _PLAIN) else _text(value)
+            for name, value in params.items()
+        },
+    )
 
 
-def _plain(value: Param) -> Plain:
-    if isinstance(value, str | int | tuple):
-        return value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return str(value)
+def _text(value: UUID | datetime) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
