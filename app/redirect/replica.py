@@ -20,7 +20,6 @@ from app.redirect.metrics import FAILURES as FAILED
 _VERSION: Final = 4
 _SCHEMA: Final = f"""
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
     CREATE TABLE IF NOT EXISTS links (
         id BLOB NOT NULL UNIQUE, host TEXT NOT NULL, code TEXT NOT NULL, destination TEXT NOT NULL,
         click_parameter TEXT NOT NULL, fallback TEXT, subs TEXT NOT NULL, expires_at REAL,
@@ -221,14 +220,14 @@ def _connect(address: str) -> sqlite3.Connection:
 def _open(address: str) -> sqlite3.Connection:
     connection = _connect(address)
     try:
-        _check_version(connection)
-        connection.executescript(_SCHEMA)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            raise sqlite3.DatabaseError("made by another release")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if version == 0:
+            # Only then: it writes, and a start on a full disk can't.
+            connection.executescript(_SCHEMA)
     except sqlite3.DatabaseError:
         connection.close()
         raise
     return connection
-
-
-def _check_version(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, _VERSION):
-        raise sqlite3.DatabaseError("made by another release")
