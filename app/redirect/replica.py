@@ -220,14 +220,19 @@ def _connect(address: str) -> sqlite3.Connection:
 def _open(address: str) -> sqlite3.Connection:
     connection = _connect(address)
     try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError("made by another release")
+        is_new = _is_new(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
+        if is_new:
             # Only then: it writes, and a start on a full disk can't.
             connection.executescript(_SCHEMA)
     except sqlite3.DatabaseError:
         connection.close()
         raise
     return connection
+
+
+def _is_new(connection: sqlite3.Connection) -> bool:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, _VERSION):
+        raise sqlite3.DatabaseError("made by another release")
+    return bool(version == 0)
