@@ -9,14 +9,15 @@ import hmac
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from app.conversions.providers import chargebee_notes, chargebee_people, chargebee_sales
 from app.conversions.providers.chargebee_shapes import Occurrence
-from app.conversions.providers.mapping import Ignored, Mapped, Meaning, Senseless, body_digest
-from app.conversions.providers.shapes import Node, ShapeError, root
-from app.core.reasons import because
+from app.conversions.providers.mapping import Ignored, Mapped, Meaning
+from app.conversions.providers.reading import ignored, of_other_mode, read_message
+from app.conversions.providers.shapes import Node
 
 _HEADER: Final = "authorization"
 _SCHEME: Final = "basic"
@@ -87,19 +88,13 @@ def read(body: bytes, *, live: bool, received_at: datetime, with_tax: bool = Fal
     live: the workspace's mode; what tells of a test site is ignored in a live one. with_tax:
     whether commissions are worked out on amounts with their tax.
     """
-    try:
-        message = root(body)
-        external_id = message.needed_id("id")
-    except ShapeError as wrong:
-        return _senseless(body_digest(body), wrong)
-    try:
-        return _read_event(
-            message, external_id, live=live, received_at=received_at, with_tax=with_tax
-        )
-    except ShapeError as wrong:
-        named = message.fields.get("event_type")
-        known = named if isinstance(named, str) and named in _READERS else ""
-        return _senseless(external_id, wrong, known)
+    return read_message(
+        body,
+        id_name="id",
+        type_name="event_type",
+        types=_READERS,
+        read_event=partial(_read_event, live=live, received_at=received_at, with_tax=with_tax),
+    )
 
 
 def _read_event(
@@ -107,10 +102,10 @@ def _read_event(
 ) -> Meaning:
     event_type = message.needed_id("event_type")
     if live and _of_test_site(message, external_id):
-        return Ignored(external_id, because("other_mode", livemode=False), event_type)
+        return of_other_mode(external_id, event_type, livemode=False)
     reader = _READERS.get(event_type)
     if reader is None:
-        return Ignored(external_id, because("event_ignored", type=event_type), event_type)
+        return ignored(external_id, event_type)
     if message.text("api_version") not in ("", "v2"):
         raise message.wrong("api_version", "not v2, which is to be chosen for this webhook")
     occurred_at = message.instant("occurred_at")
@@ -135,8 +130,3 @@ def _of_test_site(message: Node, external_id: str) -> bool:
     sites = (message.fields.get(name) for name in ("site", "site_id", "site_name"))
     named = any(isinstance(site, str) and site.endswith("-test") for site in sites)
     return named or "__test__" in external_id
-
-
-def _senseless(external_id: str, wrong: ShapeError, event_type: str = "") -> Senseless:
-    reason = because("senseless", place=wrong.place, problem=wrong.problem)
-    return Senseless(external_id, reason, event_type)

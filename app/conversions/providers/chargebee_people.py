@@ -2,7 +2,7 @@
 
 from app.conversions.providers.chargebee_shapes import Occurrence, needed, scoped
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
-from app.conversions.providers.shapes import Node, distinct
+from app.conversions.providers.shapes import Node, distinct, in_time
 from app.core.events import Churn, Named
 
 
@@ -25,7 +25,7 @@ def subscription_cancelled(event: Occurrence) -> Mapped:
         "churn",
         Churn(subscription=scoped("subscription", needed(thing, "id"))),
         _subscriber(event, thing),
-        occurred_at=event.in_time(at, thing.at("cancelled_at")) if at else None,
+        occurred_at=in_time(at, event.received_at, thing, "cancelled_at") if at else None,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from app.conversions.providers.chargebee_money import in_minor_units, invoice_lines
 from app.conversions.providers.chargebee_shapes import Occurrence, needed, scoped
 from app.conversions.providers.mapping import Ignored, Mapped
-from app.conversions.providers.shapes import Node, distinct
+from app.conversions.providers.shapes import Node, distinct, in_time
 from app.core.events import Payment, Refund, Tie
 from app.core.money import MAX_AMOUNT, share
 
@@ -34,7 +34,7 @@ def invoice(event: Occurrence) -> Mapped | Ignored:
         "payment",
         sale,
         contact,
-        occurred_at=event.in_time(paid_at, thing.at("paid_at")) if paid_at else None,
+        occurred_at=in_time(paid_at, event.received_at, thing, "paid_at") if paid_at else None,
         invoice=number,
         codes=_coupons(thing),
     )

@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import quote
 
 from app.conversions.providers.mapping import Alias, Contact, Ignored, Mapped
-from app.conversions.providers.shapes import AHEAD, Node, ShapeError, click_ids, distinct
+from app.conversions.providers.reading import ignored
+from app.conversions.providers.shapes import Node, ShapeError, click_ids, distinct, in_time
 from app.core.events import Body, Kind
-from app.core.reasons import because
 
 NAMESPACE: Final = "chargebee:"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,15 +64,9 @@ class Occurrence:
         holders = (self.content.node("invoice"), self.content.node("customer"))
         return next((c for c in (h.country("billing_address") for h in holders) if c), "")
 
-    def in_time(self, at: datetime, place: str) -> datetime:
-        """The instant, unless it lies more than five minutes ahead of the receipt."""
-        if at > self.received_at + AHEAD:
-            raise ShapeError(place, "more than 5 minutes in the future")
-        return at
-
     def known_at(self) -> datetime:
         """When the event arose: the time of all that is not a sale."""
-        return self.in_time(self.occurred_at, "occurred_at")
+        return in_time(self.occurred_at, self.received_at, Node({}, ""), "occurred_at")
 
     def version_at(self, resource: Node) -> datetime:
         """When a resource got the state that it is in, to the millisecond.
@@ -83,7 +77,7 @@ class Occurrence:
         if version_ms is None:
             return self.known_at()
         at = _EPOCH + timedelta(milliseconds=version_ms)
-        return self.in_time(at, resource.at("resource_version"))
+        return in_time(at, self.received_at, resource, "resource_version")
 
     def mapped(
         self,
@@ -111,7 +105,7 @@ class Occurrence:
 
     def ignored(self) -> Ignored:
         """Understood, and it changes nothing."""
-        return Ignored(self.external_id, because("event_ignored", type=self.type), self.type)
+        return ignored(self.external_id, self.type)
 
     def _said(self, name: str) -> Iterator[tuple[Node, str]]:
         """Where our client may have written something: in `meta_data`, or a custom field `cf_…`."""

@@ -10,14 +10,15 @@ import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from app.conversions.providers import paddle_adjustments, paddle_people, paddle_sales
-from app.conversions.providers.mapping import Ignored, Mapped, Meaning, Senseless, body_digest
+from app.conversions.providers.mapping import Ignored, Mapped, Meaning
 from app.conversions.providers.paddle_shapes import Notification
-from app.conversions.providers.shapes import Node, ShapeError, root
-from app.core.reasons import because
+from app.conversions.providers.reading import ignored, of_other_mode, read_message
+from app.conversions.providers.shapes import Node
 
 TOLERANCE_S: Final = 300
 _HEADER: Final = "paddle-signature"
@@ -80,19 +81,13 @@ def read(body: bytes, *, live: bool, received_at: datetime, with_tax: bool = Fal
     live: the workspace's mode; see above for what tells the other one. with_tax: whether
     commissions are worked out on amounts with their tax.
     """
-    try:
-        message = root(body)
-        external_id = message.needed_id("event_id")
-    except ShapeError as wrong:
-        return _senseless(body_digest(body), wrong)
-    try:
-        return _read_event(
-            message, external_id, live=live, received_at=received_at, with_tax=with_tax
-        )
-    except ShapeError as wrong:
-        named = message.fields.get("event_type")
-        known = named if isinstance(named, str) and named in _READERS else ""
-        return _senseless(external_id, wrong, known)
+    return read_message(
+        body,
+        id_name="event_id",
+        type_name="event_type",
+        types=_READERS,
+        read_event=partial(_read_event, live=live, received_at=received_at, with_tax=with_tax),
+    )
 
 
 def _signed(secret: str, stamp: str, body: bytes) -> str:
@@ -106,10 +101,10 @@ def _read_event(
 ) -> Meaning:
     event_type = message.needed_id("event_type")
     if live and any(map(str.startswith, (external_id, message.id("notification_id")), _SIMULATED)):
-        return Ignored(external_id, because("other_mode", livemode=False), event_type)
+        return of_other_mode(external_id, event_type, livemode=False)
     reader = _READERS.get(event_type)
     if reader is None:
-        return Ignored(external_id, because("event_ignored", type=event_type), event_type)
+        return ignored(external_id, event_type)
     occurred_at = message.moment("occurred_at")
     if occurred_at is None:
         raise message.wrong("occurred_at", "missing")
@@ -125,8 +120,3 @@ def _read_event(
             with_tax=with_tax,
         )
     )
-
-
-def _senseless(external_id: str, wrong: ShapeError, event_type: str = "") -> Senseless:
-    reason = because("senseless", place=wrong.place, problem=wrong.problem)
-    return Senseless(external_id, reason, event_type)

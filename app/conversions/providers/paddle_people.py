@@ -5,6 +5,7 @@ A transaction has neither e-mail address nor country, so these are the only mess
 
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
 from app.conversions.providers.paddle_shapes import Notification, discount_codes, scoped
+from app.conversions.providers.shapes import in_time
 from app.core.countries import COUNTRIES
 from app.core.events import Churn
 
@@ -37,7 +38,7 @@ def subscription_canceled(event: Notification) -> Mapped:
         "churn",
         Churn(subscription=scoped("subscription", thing.needed_id("id"))),
         _subscriber(event),
-        occurred_at=event.in_time(at, thing.at("canceled_at")) if at else None,
+        occurred_at=in_time(at, event.received_at, thing, "canceled_at") if at else None,
     )
 
 

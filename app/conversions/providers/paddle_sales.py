@@ -11,7 +11,7 @@ from typing import Final
 
 from app.conversions.providers.mapping import Contact, Mapped
 from app.conversions.providers.paddle_shapes import Notification, discount_codes, scoped
-from app.conversions.providers.shapes import Node
+from app.conversions.providers.shapes import Node, in_time
 from app.conversions.providers.weighing import shared
 from app.core.events import Line, Payment, Tie
 from app.core.money import MAX_AMOUNT, share
@@ -123,9 +123,9 @@ def _sold_at(event: Notification) -> datetime:
     thing = event.thing
     captured = [_capture(attempt) for attempt in thing.nodes("payments")]
     if at := max((at for at in captured if at), default=None):
-        return event.in_time(at, thing.at("payments"))
+        return in_time(at, event.received_at, thing, "payments")
     if at := thing.moment("billed_at"):
-        return event.in_time(at, thing.at("billed_at"))
+        return in_time(at, event.received_at, thing, "billed_at")
     return event.known_at()
 
 

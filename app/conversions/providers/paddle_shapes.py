@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.conversions.providers.mapping import Alias, Contact, Ignored, Mapped
-from app.conversions.providers.shapes import AHEAD, Node, ShapeError, click_ids
+from app.conversions.providers.reading import ignored
+from app.conversions.providers.shapes import Node, click_ids, in_time
 from app.core.events import Body, Kind, Named
-from app.core.reasons import because
 
 NAMESPACE = "paddle:"
 
@@ -46,15 +46,9 @@ class Notification:
         own = self.custom.text_or_number("finderfee_customer_id")
         return (*found, Alias("own", own)) if own else tuple(found)
 
-    def in_time(self, at: datetime, place: str) -> datetime:
-        """The instant, unless it lies more than five minutes ahead of the receipt."""
-        if at > self.received_at + AHEAD:
-            raise ShapeError(place, "more than 5 minutes in the future")
-        return at
-
     def known_at(self) -> datetime:
         """When the event arose: the time of all that is not a sale."""
-        return self.in_time(self.occurred_at, "occurred_at")
+        return in_time(self.occurred_at, self.received_at, Node({}, ""), "occurred_at")
 
     def mapped(
         self,
@@ -90,7 +84,7 @@ class Notification:
 
     def ignored(self) -> Ignored:
         """Understood, and it changes nothing."""
-        return Ignored(self.external_id, because("event_ignored", type=self.type), self.type)
+        return ignored(self.external_id, self.type)
 
 
 def scoped(kind: str, found: str) -> str:

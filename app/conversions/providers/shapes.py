@@ -242,6 +242,13 @@ def root(body: bytes) -> Node:
     return Node(parsed, "")
 
 
+def in_time(at: datetime, received_at: datetime, node: Node, name: str) -> datetime:
+    """The instant, unless it lies more than five minutes ahead of the receipt."""
+    if at > received_at + AHEAD:
+        raise node.wrong(name, "more than 5 minutes in the future")
+    return at
+
+
 def click_ids(*metadata: Node, reference: object = None) -> tuple[str, ...]:
     """What came as click ids, checked by nobody yet: a bad token never refuses an event.
 

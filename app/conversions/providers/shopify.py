@@ -14,14 +14,8 @@ from types import MappingProxyType
 from typing import Final
 
 from app.conversions.providers import shopify_orders, shopify_people
-from app.conversions.providers.mapping import (
-    NO_HEADERS,
-    Ignored,
-    Mapped,
-    Meaning,
-    Senseless,
-    body_digest,
-)
+from app.conversions.providers.mapping import NO_HEADERS, Ignored, Mapped, Meaning, body_digest
+from app.conversions.providers.reading import ignored, of_other_mode, senseless
 from app.conversions.providers.shapes import Node, ShapeError, root
 from app.conversions.providers.shopify_shapes import (
     DELIVERY_ID,
@@ -31,7 +25,6 @@ from app.conversions.providers.shopify_shapes import (
     TOPIC,
     Message,
 )
-from app.core.reasons import because
 
 _SIGNATURE: Final = "x-shopify-hmac-sha256"
 _ID: Final = re.compile(r"[!-9;-~]{1,128}")
@@ -94,14 +87,14 @@ def read(
     known = topic if _TOPIC.fullmatch(topic) else ""
     external_id = _external_id(known, body, headers)
     if not known:
-        return _senseless(external_id, ShapeError(TOPIC, "not a topic" if topic else "missing"))
+        return senseless(external_id, ShapeError(TOPIC, "not a topic" if topic else "missing"))
     reader = _READERS.get(known)
     if reader is None:
-        return Ignored(external_id, because("event_ignored", type=known), known)
+        return ignored(external_id, known)
     try:
         thing = root(body)
         if (tested := _is_test(thing, headers)) is not None and tested == live:
-            return Ignored(external_id, because("other_mode", livemode=not tested), known)
+            return of_other_mode(external_id, known, livemode=not tested)
         return reader(
             Message(
                 external_id=external_id,
@@ -113,7 +106,7 @@ def read(
             )
         )
     except ShapeError as wrong:
-        return _senseless(external_id, wrong, known)
+        return senseless(external_id, wrong, known)
 
 
 def _external_id(topic: str, body: bytes, headers: Mapping[str, str]) -> str:
@@ -139,8 +132,3 @@ def _signed_with(secret: str, sent: str, body: bytes) -> bool:
         return bool(secret) and hmac.compare_digest(made, sent.encode("ascii"))
     except UnicodeError:
         return False
-
-
-def _senseless(external_id: str, wrong: ShapeError, topic: str = "") -> Senseless:
-    reason = because("senseless", place=wrong.place, problem=wrong.problem)
-    return Senseless(external_id, reason, topic)

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from app.conversions.providers.mapping import Alias, Ignored
-from app.conversions.providers.shapes import AHEAD, Node, ShapeError, distinct
-from app.core.reasons import because
+from app.conversions.providers.reading import ignored
+from app.conversions.providers.shapes import Node, ShapeError, distinct, in_time
 
 TOPIC: Final = "x-shopify-topic"
 EVENT_ID: Final = "x-shopify-event-id"
@@ -48,7 +48,7 @@ class Message:
         """The first of these instants that the object has."""
         for name in names:
             if (at := self.thing.moment(name)) is not None:
-                return self._in_time(at, self.thing.at(name))
+                return in_time(at, self.received_at, self.thing, name)
         raise self.thing.wrong(names[0], "missing")
 
     def triggered_at(self) -> datetime:
@@ -56,7 +56,7 @@ class Message:
         at = Node({TRIGGERED_AT: self.headers.get(TRIGGERED_AT)}, "headers").moment(TRIGGERED_AT)
         if at is None:
             raise ShapeError(TRIGGERED_AT, "missing")
-        return self._in_time(at, TRIGGERED_AT)
+        return in_time(at, self.received_at, Node({}, ""), TRIGGERED_AT)
 
     def aliases(self, customer: str, *owns: str) -> tuple[Alias, ...]:
         """A customer's Shopify id, if there is one, and our client's own ids for it."""
@@ -65,12 +65,7 @@ class Message:
 
     def ignored(self) -> Ignored:
         """Understood, and it changes nothing."""
-        return Ignored(self.external_id, because("event_ignored", type=self.topic), self.topic)
-
-    def _in_time(self, at: datetime, place: str) -> datetime:
-        if at > self.received_at + AHEAD:
-            raise ShapeError(place, "more than 5 minutes in the future")
-        return at
+        return ignored(self.external_id, self.topic)
 
 
 def named_values(node: Node, *lists: str) -> Node:

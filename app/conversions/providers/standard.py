@@ -11,21 +11,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
 from pydantic import ValidationError
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from app.conversions.providers.mapping import (
-    NO_HEADERS,
-    Ignored,
-    Meaning,
-    Senseless,
-    body_digest,
-)
-from app.conversions.providers.shapes import AHEAD, ShapeError
+from app.conversions.providers.mapping import NO_HEADERS, Meaning, body_digest
+from app.conversions.providers.reading import ignored, of_other_mode, senseless
+from app.conversions.providers.shapes import Node, ShapeError, in_time, root
 from app.conversions.providers.standard_schema import MESSAGES
-from app.core.reasons import because
 
 TOLERANCE_S: Final = 300
 MESSAGE_ID: Final = "webhook-id"
@@ -80,22 +73,21 @@ def read(
         document = _document(body)
         named = _type(document)
         if named not in MESSAGES:
-            return Ignored(message, because("event_ignored", type=named), named)
+            return ignored(message, named)
         told = MESSAGES[named].model_validate(document)
         if told.livemode is not None and told.livemode != live:
-            return Ignored(message, because("other_mode", livemode=told.livemode), named)
+            return of_other_mode(message, named, livemode=told.livemode)
         occurred_at = told.data.occurred_at or told.timestamp
-        if occurred_at > received_at + AHEAD:
-            place = "data.occurred_at" if told.data.occurred_at else "timestamp"
-            return _senseless(message, place, "more than 5 minutes in the future", named)
+        place = ("data", "occurred_at") if told.data.occurred_at else ("", "timestamp")
+        in_time(occurred_at, received_at, Node({}, place[0]), place[1])
         dated = told.data.model_copy(update={"occurred_at": occurred_at})
         mapped = dated.mapped(told.timestamp)
         return replace(mapped, external_id=mapped.external_id or message, type=named)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
-        return _senseless(message, _place(first["loc"]), first["msg"], named)
+        return senseless(message, ShapeError(_place(first["loc"]), first["msg"]), named)
     except ShapeError as wrong:
-        return _senseless(message, wrong.place, wrong.problem, named)
+        return senseless(message, wrong, named)
 
 
 def _signed_with(
@@ -110,13 +102,8 @@ def _signed_with(
         return False
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ShapeError("body", "not JSON") from None
-    if not isinstance(document, dict):
-        raise ShapeError("body", "not a JSON object")
+def _document(body: bytes) -> dict[str, object]:
+    document = root(body).fields
     _refuse_nul(document)
     return document
 
@@ -145,7 +132,3 @@ def _place(loc: Sequence[int | str]) -> str:
     """Where it is wrong; a name that the sender made up and that is no word is not repeated."""
     steps = (str(step) for step in loc)
     return ".".join(step if _WORD.fullmatch(step) else "?" for step in steps)
-
-
-def _senseless(message: str, place: str, problem: str, named: str) -> Senseless:
-    return Senseless(message, because("senseless", place=place, problem=problem), named)

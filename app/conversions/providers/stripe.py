@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -14,10 +15,10 @@ from app.conversions.providers import (
     stripe_sales,
     stripe_ties,
 )
-from app.conversions.providers.mapping import Ignored, Mapped, Meaning, Senseless, body_digest
-from app.conversions.providers.shapes import Node, ShapeError, root
+from app.conversions.providers.mapping import Ignored, Mapped, Meaning
+from app.conversions.providers.reading import ignored, of_other_mode, read_message
+from app.conversions.providers.shapes import Node
 from app.conversions.providers.stripe_shapes import Envelope
-from app.core.reasons import because
 
 TOLERANCE_S: Final = 300
 _HEADER: Final = "stripe-signature"
@@ -76,19 +77,13 @@ def read(body: bytes, *, live: bool, received_at: datetime, with_tax: bool = Fal
     live: the workspace's mode; events of the other one are ignored. with_tax: whether commissions
     are worked out on amounts with their tax.
     """
-    try:
-        message = root(body)
-        external_id = message.needed_id("id")
-    except ShapeError as wrong:
-        return _senseless(body_digest(body), wrong)
-    try:
-        return _read_event(
-            message, external_id, live=live, received_at=received_at, with_tax=with_tax
-        )
-    except ShapeError as wrong:
-        named = message.fields.get("type")
-        known = named if isinstance(named, str) and named in _READERS else ""
-        return _senseless(external_id, wrong, known)
+    return read_message(
+        body,
+        id_name="id",
+        type_name="type",
+        types=_READERS,
+        read_event=partial(_read_event, live=live, received_at=received_at, with_tax=with_tax),
+    )
 
 
 def _signed_near(header: str, now_s: float) -> bool:
@@ -117,10 +112,10 @@ def _read_event(
 ) -> Meaning:
     event_type = message.needed_id("type")
     if (livemode := message.flag("livemode")) != live:
-        return Ignored(external_id, because("other_mode", livemode=livemode), event_type)
+        return of_other_mode(external_id, event_type, livemode=livemode)
     reader = _READERS.get(event_type)
     if reader is None:
-        return Ignored(external_id, because("event_ignored", type=event_type), event_type)
+        return ignored(external_id, event_type)
     created_at = message.instant("created")
     if created_at is None:
         raise message.wrong("created", "missing")
@@ -139,8 +134,3 @@ def _read_event(
             with_tax=with_tax,
         )
     )
-
-
-def _senseless(external_id: str, wrong: ShapeError, event_type: str = "") -> Senseless:
-    reason = because("senseless", place=wrong.place, problem=wrong.problem)
-    return Senseless(external_id, reason, event_type)

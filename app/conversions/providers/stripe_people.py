@@ -1,7 +1,7 @@
 """Stripe's customers and subscriptions: their names, their touches, and when they leave."""
 
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
-from app.conversions.providers.shapes import click_ids
+from app.conversions.providers.shapes import click_ids, in_time
 from app.conversions.providers.stripe_codes import promotion_codes
 from app.conversions.providers.stripe_shapes import Envelope
 from app.conversions.providers.stripe_ties import ignored
@@ -37,7 +37,9 @@ def subscription_deleted(event: Envelope) -> Mapped:
     return Mapped(
         external_id=event.external_id,
         kind="churn",
-        occurred_at=(event.in_time(ended_at, thing, "ended_at") if ended_at else event.known_at()),
+        occurred_at=in_time(ended_at, event.received_at, thing, "ended_at")
+        if ended_at
+        else event.known_at(),
         body=Churn(subscription=event.scoped("subscription", thing.needed_id("id"))),
         contact=_subscriber(event),
         type=event.type,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.conversions.providers.mapping import Alias
-from app.conversions.providers.shapes import AHEAD, Node, distinct
+from app.conversions.providers.shapes import Node, distinct, in_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,9 @@ class Envelope:
         """Payment keys of (type, id) pairs; empty ids name nothing."""
         return distinct(self.scoped(kind, found) for kind, found in named if found)
 
-    def in_time(self, at: datetime, node: Node, name: str) -> datetime:
-        """The instant, unless it lies more than five minutes ahead of the receipt."""
-        if at > self.received_at + AHEAD:
-            raise node.wrong(name, "more than 5 minutes in the future")
-        return at
-
     def known_at(self) -> datetime:
         """When the event arose: the time of all that is not a sale."""
-        return self.in_time(self.created_at, self.message, "created")
+        return in_time(self.created_at, self.received_at, self.message, "created")
 
     def sold_at(self) -> datetime:
         """`status_transitions.paid_at`, else the object's `created`, else the event's."""
@@ -51,7 +45,7 @@ class Envelope:
             (self.thing, "created"),
         ):
             if (at := node.instant(name)) is not None:
-                return self.in_time(at, node, name)
+                return in_time(at, self.received_at, node, name)
         return self.known_at()
 
     def buyer(self) -> str:

@@ -1,9 +1,9 @@
 """Stripe's messages that tie ids together: which invoice, payment intent and charge are one."""
 
+from app.conversions.providers import reading
 from app.conversions.providers.mapping import Contact, Ignored, Mapped
 from app.conversions.providers.stripe_shapes import Envelope
 from app.core.events import Tie
-from app.core.reasons import because
 
 NOBODY = Contact(())
 
@@ -71,4 +71,4 @@ def tied(
 
 def ignored(event: Envelope) -> Ignored:
     """Understood, and it changes nothing."""
-    return Ignored(event.external_id, because("event_ignored", type=event.type), event.type)
+    return reading.ignored(event.external_id, event.type)
