@@ -14,7 +14,7 @@ from app.core import duplicates, identity, occasions, sales
 from app.core.attribution import Attribution
 from app.core.awards import awards_for
 from app.core.buyers import Buyer
-from app.core.conversions import Conversion
+from app.core.conversions import Award, Conversion
 from app.core.drafts import Draft, History, leads_among, sales_among
 from app.core.events import Event
 from app.core.following import Following
@@ -122,17 +122,17 @@ def _open(
         else None,
         recorded_at=recorded_at,
     )
+    awards: tuple[Award, ...] = ()
     reasons = answer.reasons
-    conversion = made(awards=(), reasons=reasons)
     if draft.settled:
-        conversion = replace(conversion, reasons=(*reasons, because("imported_as_paid")))
+        reasons += (because("imported_as_paid"),)
     elif plan:
-        awards, tried = awards_for(conversion, sold, plan, buyer, world, answer.brought)
-        reasons = (*reasons, *tried)
-        conversion = made(awards=awards, reasons=reasons)
+        unpaid = made(awards=(), reasons=reasons)
+        awards, tried = awards_for(unpaid, sold, plan, buyer, world, answer.brought)
+        reasons += tried
     if sold and not sold.lines_complete:
-        conversion = replace(conversion, reasons=(*reasons, because("lines_incomplete")))
-    return _refresh(conversion, draft.sale)
+        reasons += (because("lines_incomplete"),)
+    return _refresh(made(awards=awards, reasons=reasons), draft.sale)
 
 
 def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:

@@ -56,3 +56,15 @@ def test_of_two_that_may_be_one_sale_the_one_that_could_be_paid_is_held() -> Non
     road = PureRoad(world_of(plan_with("fifth", hold_days=30)))
     tell(road, OLD, earlier, at=5)
     assert {a.role: n for a, n in road.balances.items() if a.partner_id and n} == {"held": 20_00}
+
+
+def test_a_settled_sale_says_so_also_when_it_lacks_lines() -> None:
+    """The invoice, whose figures win, knows nothing of the import and came without its lines."""
+    assert isinstance(AGAIN.body, Payment)
+    cut_off = replace(AGAIN, body=replace(AGAIN.body, authority=3, lines_complete=False))
+    road = PureRoad(world_of(plan_with("fifth", hold_days=30)))
+    tell(road, OLD, cut_off, at=5)
+    (conversion,) = road.conversions.values()
+    codes = [reason.code for reason in conversion.reasons]
+    assert codes[-2:] == ["imported_as_paid", "lines_incomplete"]
+    assert not conversion.awards
