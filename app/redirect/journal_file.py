@@ -106,24 +106,30 @@ class JournalReader:
     """A journal as the drain reads it, while it is written or after.
 
     left: nobody writes it any more. What can't be read is then skipped up to the next whole
-    record, and `damaged` says how many bytes that were; a write that a crash cut off is none of
-    it, since it was never acknowledged and nothing comes behind it.
+    record, and counts as damaged; a write that a crash cut off is none of it, since it was never
+    acknowledged and nothing comes behind it.
     """
 
     def __init__(self, path: Path, *, left: bool = False) -> None:
         self._left = left
-        self.damaged = 0
+        self._skipped: dict[int, int] = {}
+        """Where damage begins → where the next whole record does."""
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise JournalError(str(error)) from error
-        head = self._read(0, FIRST)
+        try:
+            head = self._read_head()
+        except JournalError:
+            self.close()
+            raise
         self._salt = head[len(_MAGIC) :]
-        # Not yet, or never: its maker came no further than the file's name.
-        self._written = len(head) == FIRST and any(head)
-        if self._written and not head.startswith(_MAGIC):
-            os.close(self._descriptor)
-            raise JournalError("a journal of another release")
+        self._written = bool(head)
+
+    @property
+    def damaged(self) -> int:
+        """How many bytes were skipped."""
+        return sum(intact - at for at, intact in self._skipped.items())
 
     def after(self, end: int, *, max_clicks: int) -> list[Commit]:
         """The next commits in order, one at least if there is any. end: of the last one, or 0."""
@@ -144,6 +150,15 @@ class JournalReader:
     def close(self) -> None:
         os.close(self._descriptor)
 
+    def _read_head(self) -> bytes:
+        """Empty: not yet, or never, since its maker came no further than the file's name."""
+        head = self._read(0, FIRST)
+        if len(head) < FIRST or not any(head):
+            return b""
+        if not head.startswith(_MAGIC):
+            raise JournalError("a journal of another release")
+        return head
+
     def _records(self, end: int) -> Iterator[tuple[Commit, int]]:
         """Commits behind a place, each with what it says to be forgotten."""
         at = max(end, FIRST)
@@ -152,7 +167,7 @@ class JournalReader:
                 at = record[0].end
                 yield record
             elif self._left and (intact := self._next_intact(at)) is not None:
-                self.damaged += intact - at
+                self._skipped[at] = intact
                 at = intact
             else:
                 return
@@ -171,6 +186,8 @@ class JournalReader:
         return Commit(at + _HEAD.size + length, clicks, rows), forgotten
 
     def _next_intact(self, at: int) -> int | None:
+        if at in self._skipped:
+            return self._skipped[at]
         rest = self._read(at, os.fstat(self._descriptor).st_size)
         place = rest.find(_MARK, 1)
         while place >= 0:

@@ -77,7 +77,19 @@ def test_what_a_bad_block_spoiled_is_told_and_costs_no_other_commit(tmp_path: Pa
     assert all_of(path) == whole[:1], "who writes it may be in the middle of it"
     with reading(path, left=True) as reader:
         assert reader.after(0, max_clicks=999) == [whole[0], *whole[2:]]
-        assert reader.damaged == whole[1].end - whole[0].end
+        assert reader.after(whole[0].end, max_clicks=999) == whole[2:]
+        assert reader.damaged == whole[1].end - whole[0].end, "read twice, told once"
+
+
+def test_a_disk_that_cannot_be_read_costs_no_descriptor(tmp_path: Path) -> None:
+    """The drain tries a left journal again and again."""
+    path = next_path(tmp_path)
+    path.mkdir()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(JournalError):
+            JournalReader(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_visitor_cannot_write_a_record_of_the_file(tmp_path: Path) -> None:
