@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import Select, select
 
 from app.auth import Caller, ReadDep, Scope, needs
+from app.core.conversions import ConversionKind
 from app.db import bulk
 from app.db.tables import Commission, Conversion
 from app.db.tx import Read
@@ -33,8 +34,6 @@ router: Final = APIRouter(prefix="/conversions", tags=["Conversions"])
 Reader = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_READ))]
 _ORDER: Final = Order("conv", Conversion.recorded_at, Conversion.id, Conversion.workspace_id)
 
-Kind = Literal["lead", "sale", "renewal"]
-
 
 class CreditOut(Out):
     """bps: the partner's share in 1/10,000; all shares of a conversion sum to 10,000."""
@@ -51,7 +50,7 @@ class ConversionOut(Out):
     """
 
     id: ConversionId
-    kind: Kind
+    kind: ConversionKind
     key: str = Field(examples=["stripe::invoice:in_1MtHbELkdIwHu7ixl4OzzPMv"])
     customer_id: CustomerId
     program_id: ProgramId | None
@@ -88,7 +87,7 @@ class ConversionOut(Out):
 class _Filter:
     program_id: Annotated[ProgramId | None, Query()] = None
     customer_id: Annotated[CustomerId | None, Query()] = None
-    kind: Annotated[Kind | None, Query()] = None
+    kind: Annotated[ConversionKind | None, Query()] = None
     from_: Annotated[Instant | None, Query(alias="from")] = None
     to: Annotated[Instant | None, Query()] = None
 

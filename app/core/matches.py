@@ -1,16 +1,15 @@
 """What a rule asks of a sale by plain comparison: its `match`."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, cast
 
+from app.core.conversions import ConversionKind
 from app.core.countries import COUNTRIES
 from app.core.documents import Node, read_money
 from app.core.money import Money
 
-Kind = Literal["lead", "sale", "renewal"]
-
-KINDS: Final[tuple[Kind, ...]] = ("lead", "sale", "renewal")
-PAID_KINDS: Final[tuple[Kind, ...]] = ("sale", "renewal")
+KINDS: Final[tuple[ConversionKind, ...]] = ("lead", "sale", "renewal")
+PAID_KINDS: Final[tuple[ConversionKind, ...]] = ("sale", "renewal")
 MAX_LISTED: Final = 1_000
 MAX_PRODUCT_ID: Final = 255
 MAX_NTH: Final = 10_000
@@ -25,7 +24,7 @@ class Match:
     1 for the first. min_amount: the least base of a sale.
     """
 
-    kinds: tuple[Kind, ...] = PAID_KINDS
+    kinds: tuple[ConversionKind, ...] = PAID_KINDS
     product_ids: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     new: bool | None = None
@@ -69,11 +68,11 @@ def match_document(match: Match) -> dict[str, object]:
     return document
 
 
-def _read_kinds(node: Node) -> tuple[Kind, ...]:
+def _read_kinds(node: Node) -> tuple[ConversionKind, ...]:
     if node.absent:
         return PAID_KINDS
     words = (node,) if isinstance(node.value, str) else _unique(node)
-    return tuple(cast("Kind", word.choice(KINDS, default="sale")) for word in words)
+    return tuple(cast("ConversionKind", word.choice(KINDS, default="sale")) for word in words)
 
 
 def _unique(node: Node) -> tuple[Node, ...]:
