@@ -6,17 +6,16 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, update
 
 from app.db.tables import Enrollment, EnrollmentState, Link, Partner
-from app.db.tx import Tx
+from app.db.tx import Read, Tx
 
 Status = Literal["active", "suspended"]
 
 
-async def set_status(tx: Tx, workspace: UUID, program: UUID, partner: UUID, status: Status) -> bool:
-    """Whether the partner is in the program at all; the same status twice writes nothing.
-
-    tx: in the lane.
-    """
-    current = await tx.scalar(
+async def current_status(
+    read: Read, workspace: UUID, program: UUID, partner: UUID
+) -> Status | None:
+    """A partner's status in a program now; None if it is not in there."""
+    status: Status | None = await read.scalar(
         select(EnrollmentState.state)
         .where(
             EnrollmentState.workspace_id == workspace,
@@ -26,6 +25,15 @@ async def set_status(tx: Tx, workspace: UUID, program: UUID, partner: UUID, stat
         .order_by(EnrollmentState.since.desc())
         .limit(1)
     )
+    return status
+
+
+async def set_status(tx: Tx, workspace: UUID, program: UUID, partner: UUID, status: Status) -> bool:
+    """Whether the partner is in the program at all; the same status twice writes nothing.
+
+    tx: in the lane.
+    """
+    current = await current_status(tx, workspace, program, partner)
     if current is not None and current != status:
         await tx.execute(
             insert(EnrollmentState).values(

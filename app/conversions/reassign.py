@@ -6,14 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints, model_validator
-from sqlalchemy import select
 
 from app.auth import Caller, Scope, in_lane, needs
 from app.conversions.customers import CustomerWhole, a_name, survivor, whole
 from app.conversions.reassignments import Reassigning
 from app.conversions.track import TrackerDep
-from app.db.tables import EnrollmentState
 from app.db.tx import Tx
+from app.enrollments import current_status
 from app.errors import Conflict, FieldError, LaneBusy, NotFound
 from app.ids import uuid7
 from app.openapi import documented
@@ -75,17 +74,8 @@ async def reassign_customer(
 
 async def _check_place(tx: Tx, workspace: UUID, program: UUID, partner: UUID) -> None:
     """NotFound unless the partner is in the program; Conflict if it is suspended there."""
-    state = await tx.scalar(
-        select(EnrollmentState.state)
-        .where(
-            EnrollmentState.workspace_id == workspace,
-            EnrollmentState.program_id == program,
-            EnrollmentState.partner_id == partner,
-        )
-        .order_by(EnrollmentState.since.desc())
-        .limit(1)
-    )
-    if state is None:
+    status = await current_status(tx, workspace, program, partner)
+    if status is None:
         raise NotFound(errors=[FieldError("body/partner_id", "No such partner in the program")])
-    if state != "active":
+    if status != "active":
         raise Conflict("The partner is suspended in this program.")

@@ -18,13 +18,13 @@ from app.db.tables import (
     DealProspect,
     DealState,
     Enrollment,
-    EnrollmentState,
     Partner,
     PartnerCustomer,
     Program,
 )
 from app.db.tx import Tx
-from app.errors import Conflict, FieldError, NotFound
+from app.enrollments import current_status
+from app.errors import Conflict, FieldError, unknown
 from app.errors import DealConflict as Late
 from app.ids import uuid7
 from app.program.deals.stages import Note, Words, expire
@@ -193,7 +193,7 @@ async def _registrant(tx: Tx, workspace: UUID, new: DealCreate) -> UUID:
         )
     )
     if program is None:
-        raise _unknown("program_id", "No program with this id that is not archived")
+        raise unknown("body/program_id", "No program with this id that is not archived")
     partner = await tx.first(
         select(Partner.id)
         .join(Enrollment, Enrollment.partner_id == Partner.id)
@@ -210,8 +210,9 @@ async def _registrant(tx: Tx, workspace: UUID, new: DealCreate) -> UUID:
     if partner is None:
         field = "partner_id" if by_id else "customer_external_id"
         who = "partner with this id" if by_id else "customer with this id who is a partner"
-        raise _unknown(field, f"No {who} in the program")
-    await _refuse_suspended(tx, workspace, new.program_id, partner.id)
+        raise unknown(f"body/{field}", f"No {who} in the program")
+    if await current_status(tx, workspace, new.program_id, partner.id) != "active":
+        raise Conflict("The partner is suspended in this program.")
     found: UUID = partner.id
     return found
 
@@ -230,21 +231,6 @@ def _partners_who_are(workspace: UUID, external_id: str) -> Select[Any]:
             CustomerName.name == person_name("own", external_id),
         )
     )
-
-
-async def _refuse_suspended(tx: Tx, workspace: UUID, program: UUID, partner: UUID) -> None:
-    state = await tx.scalar(
-        select(EnrollmentState.state)
-        .where(
-            EnrollmentState.workspace_id == workspace,
-            EnrollmentState.program_id == program,
-            EnrollmentState.partner_id == partner,
-        )
-        .order_by(EnrollmentState.since.desc())
-        .limit(1)
-    )
-    if state != "active":
-        raise Conflict("The partner is suspended in this program.")
 
 
 async def _holder(tx: Tx, workspace: UUID, keys: Mapping[str, Match]) -> First | None:
@@ -270,8 +256,3 @@ async def _customer(tx: Tx, workspace: UUID, prospect: Prospect) -> First | None
     if row is None:
         return None
     return First("customer", row["id"], spans[row["n"] - 1].match, row["created_at"])
-
-
-def _unknown(field: str, problem: str) -> NotFound:
-    remedy = "Send an id that the API gave."
-    return NotFound(problem, errors=[FieldError(f"body/{field}", problem, remedy)])
