@@ -1,7 +1,6 @@
 """What plans pay, by a table of examples that people have worked out: worked_examples.yaml."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,8 @@ from tests.core.pure_road import PureRoad, owed
 from tests.core.telling import ANA, BO, CY, FIRST, click, lead, refund, sale
 
 Example = dict[str, Any]
+Parts = dict[str, dict[str, list[int]]]
+"""By sale and rule, what each partner has, in the order of their credits."""
 EXAMPLES: list[Example] = yaml.safe_load(
     (Path(__file__).parent / "worked_examples.yaml").read_text()
 )
@@ -37,17 +38,18 @@ def test_a_plan_pays_what_was_worked_out_by_hand(example: Example, *, backwards:
     events = _events(example)
     for n, event in enumerate(reversed(events) if backwards else events):
         road.receive(replace(event, received_at=HEARD + timedelta(days=1_500, seconds=n)))
-    paid: dict[str, dict[str, int]] = defaultdict(dict)
-    back: dict[str, dict[str, int]] = defaultdict(dict)
+    paid: Parts = defaultdict(dict)
+    back: Parts = defaultdict(dict)
     told: dict[str, set[str]] = {}
     for conversion in road.conversions.values():
         name = conversion.key.rsplit(":", 1)[1]
         told[name] = {reason.code for reason in conversion.reasons}
-        for award in conversion.awards:
-            _add(paid[name], award.rule_id, award.amount)
-            _add(back[name], award.rule_id, award.reversed)
-    assert _without_zeros(paid) == example["paid"]
-    assert _without_zeros(back) == example.get("back", {})
+        sharers = [credit.partner_id for credit in conversion.credits]
+        for award in sorted(conversion.awards, key=lambda one: sharers.index(one.partner_id)):
+            paid[name].setdefault(award.rule_id, []).append(award.amount)
+            back[name].setdefault(award.rule_id, []).append(award.reversed)
+    assert _written(paid) == example["paid"]
+    assert _written(back) == example.get("back", {})
     for name, code in example.get("tells", {}).items():
         assert code in told[name]
     assert road.balances == owed(road)
@@ -118,13 +120,14 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _add(sums: dict[str, int], name: str, amount: int) -> None:
-    sums[name] = sums.get(name, 0) + amount
-
-
-def _without_zeros(sums: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    rules: Iterable[tuple[str, dict[str, int]]] = (
-        (name, {rule: amount for rule, amount in by_rule.items() if amount})
+def _written(sums: Parts) -> dict[str, dict[str, int | list[int]]]:
+    """As the table writes it: what is nothing is left out, one part is a number."""
+    rules = (
+        (name, {rule: _number(parts) for rule, parts in by_rule.items() if any(parts)})
         for name, by_rule in sums.items()
     )
     return {name: by_rule for name, by_rule in rules if by_rule}
+
+
+def _number(parts: list[int]) -> int | list[int]:
+    return parts[0] if len(parts) == 1 else parts
