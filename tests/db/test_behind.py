@@ -61,7 +61,8 @@ async def test_a_failing_block_ends_its_transaction_at_once(database: Database) 
                 raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await block()
+        async with asyncio.timeout(10):
+            await block()
     async with database.read() as read:
         asleep = (
             "query LIKE 'SELECT pg_sleep%' AND state <> 'idle' AND datname = current_database()"
