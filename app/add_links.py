@@ -14,7 +14,7 @@ from app import destinations
 from app.db import bulk
 from app.db.tables import Domain, Enrollment, Link, Partner, Program
 from app.db.tx import Tx
-from app.errors import CodeTaken, FieldError, InvalidRequest, NotFound, Problem, RowsRefused
+from app.errors import CodeTaken, FieldError, InvalidRequest, Problem, all_or_none, unknown
 from app.ids import uuid7
 from app.tracking_links import NewLink
 
@@ -40,14 +40,7 @@ async def add(tx: Tx, workspace: UUID, new: NewLink) -> UUID:
 async def add_all(tx: Tx, workspace: UUID, news: Sequence[NewLink]) -> list[UUID]:
     """Their ids in the same order; RowsRefused, with all there is to say, if any can't be made."""
     places = [f"body/links/{row}" for row in range(len(news))]
-    outcomes = await _outcomes(tx, workspace, news, places)
-    refused = [one for one in outcomes if isinstance(one, Problem)]
-    if refused:
-        raise RowsRefused(
-            f"{len(refused)} of {len(news)} links can't be made, so none was.",
-            errors=[error for problem in refused for error in problem.errors],
-        )
-    return [one for one in outcomes if isinstance(one, UUID)]
+    return all_or_none(await _outcomes(tx, workspace, news, places), "links")
 
 
 async def add_each(tx: Tx, workspace: UUID, news: Sequence[NewLink]) -> list[UUID | Problem]:
@@ -102,10 +95,10 @@ class _Grounds:
 def _draft(new: NewLink, grounds: _Grounds, place: str) -> Draft:
     program = grounds.programs.get(new.program_id)
     if program is None:
-        raise _not_found(f"{place}/program_id", "No program with this id that is not archived")
+        raise unknown(f"{place}/program_id", "No program with this id that is not archived")
     if _pair(new) not in grounds.enrolled:
         problem = "No partner with this id in the program that is not archived"
-        raise _not_found(f"{place}/partner_id", problem)
+        raise unknown(f"{place}/partner_id", problem)
     refuse_click_parameter(new.subs, program.click_parameter, place)
     hosts = program.destination_hosts
     return {
@@ -238,7 +231,3 @@ def _json(value: object) -> str:
 
 def _taken(place: str) -> CodeTaken:
     return CodeTaken(errors=[FieldError(f"{place}/code", "Taken", "Choose another code.")])
-
-
-def _not_found(place: str, problem: str) -> NotFound:
-    return NotFound(problem, errors=[FieldError(place, problem, "Send an id that the API gave.")])

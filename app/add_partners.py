@@ -16,7 +16,7 @@ from app.db.tables import (
     Program,
 )
 from app.db.tx import Tx
-from app.errors import Conflict, FieldError, NotFound
+from app.errors import Conflict, NotFound, unknown
 from app.ids import uuid7
 from app.tracking_links import NewLink
 from app.wire import Country, Email, ExternalId, In, Name, PartnerId, ProgramId
@@ -89,12 +89,12 @@ async def enroll(tx: Tx, workspace: UUID, partner_id: UUID, place: EnrollmentCre
     if await _find(tx, workspace, partner_id, Partner) is None:
         raise NotFound
     if await _find(tx, workspace, place.program_id, Program) is None:
-        raise _unknown("body/program_id", "No program with this id that is not archived")
+        raise unknown("body/program_id", "No program with this id that is not archived")
     recruiter = place.recruited_by
     if recruiter is not None and (
         recruiter == partner_id or await _find(tx, workspace, recruiter, Partner) is None
     ):
-        raise _unknown("body/recruited_by", "No other partner with this id that is not archived")
+        raise unknown("body/recruited_by", "No other partner with this id that is not archived")
     keys = {
         "workspace_id": workspace,
         "program_id": place.program_id,
@@ -123,7 +123,3 @@ async def _find(
             table.workspace_id == workspace, table.id == wanted, table.archived_at.is_(None)
         )
     )
-
-
-def _unknown(place: str, problem: str) -> NotFound:
-    return NotFound(problem, errors=[FieldError(place, problem, "Send an id that the API gave.")])

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class NotFound(Problem):
     status, code, title = 404, "not_found", "There is no such object in this workspace"
 
 
+def unknown(place: str, problem: str) -> NotFound:
+    """For an id in the input that leads to nothing which will do."""
+    return NotFound(problem, errors=[FieldError(place, problem, "Send an id that the API gave.")])
+
+
 class MethodNotAllowed(Problem):
     status, code, title = 405, "method_not_allowed", "This address does not take this method"
 
@@ -111,6 +118,20 @@ class DestinationNotAllowed(Problem):
 class RowsRefused(Problem):
     status, code, title = 422, "rows_refused", "Some rows can't be made, so none was"
     max_errors = 1_000
+
+
+def all_or_none(outcomes: Sequence[Made | Problem], what: str) -> list[Made]:
+    """What was made of each row; RowsRefused, with all there is to say, if any has a problem.
+
+    what: `links`.
+    """
+    refused = [one for one in outcomes if isinstance(one, Problem)]
+    if refused:
+        raise RowsRefused(
+            f"{len(refused)} of {len(outcomes)} {what} can't be made, so none was.",
+            errors=[error for problem in refused for error in problem.errors],
+        )
+    return [one for one in outcomes if not isinstance(one, Problem)]
 
 
 class PlanInvalid(Problem):

@@ -12,7 +12,7 @@ from app.core import codes
 from app.db import bulk
 from app.db import tables as t
 from app.db.tx import Tx
-from app.errors import CodeTaken, FieldError, InvalidRequest, NotFound, Problem, RowsRefused
+from app.errors import CodeTaken, FieldError, InvalidRequest, Problem, all_or_none, unknown
 from app.ids import uuid7
 from app.wire import In, Instant, PartnerId, ProgramId
 
@@ -66,14 +66,7 @@ async def create(tx: Tx, workspace: UUID, new: CodeCreate) -> UUID:
 async def create_all(tx: Tx, workspace: UUID, news: Sequence[CodeCreate]) -> list[UUID]:
     """Their ids in the same order; RowsRefused, with all there is to say, if any can't be made."""
     places = [f"body/codes/{row}" for row in range(len(news))]
-    outcomes = await _outcomes(tx, workspace, news, places)
-    refused = [one for one in outcomes if isinstance(one, Problem)]
-    if refused:
-        raise RowsRefused(
-            f"{len(refused)} of {len(news)} codes can't be made, so none was.",
-            errors=[error for problem in refused for error in problem.errors],
-        )
-    return [one for one in outcomes if isinstance(one, UUID)]
+    return all_or_none(await _outcomes(tx, workspace, news, places), "codes")
 
 
 def refuse_past(valid_until: datetime | None, now: datetime, place: str) -> None:
@@ -155,10 +148,10 @@ def _refuse(
     new: CodeCreate, place: str, programs: set[UUID], enrolled: set[tuple[UUID, UUID]]
 ) -> None:
     if new.program_id not in programs:
-        raise _not_found(f"{place}/program_id", "No program with this id that is not archived")
+        raise unknown(f"{place}/program_id", "No program with this id that is not archived")
     if (new.program_id, new.partner_id) not in enrolled:
         problem = "No partner with this id in the program that is not archived"
-        raise _not_found(f"{place}/partner_id", problem)
+        raise unknown(f"{place}/partner_id", problem)
 
 
 async def _grounds(
@@ -214,7 +207,3 @@ def _states(code: UUID, new: CodeCreate, now: datetime) -> Iterator[dict[str, An
     yield {"code_id": code, "since": now, "state": "active"}
     if new.valid_until is not None:
         yield {"code_id": code, "since": new.valid_until, "state": "ended"}
-
-
-def _not_found(place: str, problem: str) -> NotFound:
-    return NotFound(problem, errors=[FieldError(place, problem, "Send an id that the API gave.")])

@@ -13,7 +13,7 @@ from sqlalchemy import Row, func, insert, select, update
 from app import destinations
 from app.db.tables import Domain, Link, Program
 from app.db.tx import Tx
-from app.errors import Conflict, DomainNotVerified, FieldError, InvalidRequest, NotFound
+from app.errors import Conflict, DomainNotVerified, FieldError, InvalidRequest, NotFound, unknown
 from app.ids import uuid7
 from app.outgoing import Outgoing, OutgoingError
 from app.wire import In, ProgramId
@@ -51,9 +51,7 @@ async def claim(tx: Tx, workspace: UUID, new: DomainCreate, own_host: str) -> UU
         .with_for_update(read=True)
     )
     if program is None:
-        problem = "No program with this id that is not archived"
-        remedy = "Send an id that the API gave."
-        raise NotFound(problem, errors=[FieldError("body/program_id", problem, remedy)])
+        raise unknown("body/program_id", "No program with this id that is not archived")
     domain_id = uuid7()
     await tx.execute(
         insert(Domain).values(
