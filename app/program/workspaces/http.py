@@ -64,17 +64,9 @@ class AdminKeyOut(Out):
     key: str = Field(examples=["ff_test_…"])
 
 
-class WorkspaceCreated(Out):
+class WorkspaceCreated(WorkspaceOut):
     """The workspace and its first admin key."""
 
-    id: WorkspaceId
-    name: str
-    mode: Literal["live", "test"]
-    fallback: str | None
-    click_retention_days: int
-    body_retention_days: int
-    precedence: list[Rank]
-    created_at: Instant
     admin_key: AdminKeyOut
 
 
@@ -85,17 +77,8 @@ async def create_workspace(body: WorkspaceCreate, caller: Admin, tx: TxDep) -> W
         raise MissingScope("Only admin keys of the first workspace make workspaces.")
     made = await create(tx, name=body.name, mode=body.mode)
     shown = await _shown(tx, caller, made.id)
-    return WorkspaceCreated(
-        id=shown.id,
-        name=shown.name,
-        mode=shown.mode,
-        fallback=shown.fallback,
-        click_retention_days=shown.click_retention_days,
-        body_retention_days=shown.body_retention_days,
-        precedence=shown.precedence,
-        created_at=shown.created_at,
-        admin_key=AdminKeyOut(id=made.key_id, key=made.key.key),
-    )
+    admin_key = AdminKeyOut(id=made.key_id, key=made.key.key)
+    return WorkspaceCreated(**dict(shown), admin_key=admin_key)
 
 
 @router.get("")
