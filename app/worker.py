@@ -143,10 +143,6 @@ async def replay_ranges(context: Context) -> None:
         continue
 
 
-async def begin_reconciliations(context: Context) -> None:
-    await reconcile.begin_hourly(context.database)
-
-
 async def reconcile_sources(context: Context) -> None:
     """Page by page; several workers may each be at another source."""
     database, keys, settings = context.database, context.keys, context.settings
@@ -183,7 +179,7 @@ SCHEDULES: Final = (
     Cron("partitions", "7 * * * *", in_database(keep_partitions)),
     Cron("retention", "37 * * * *", in_database(remove_old_clicks)),
     Cron("bodies", "47 * * * *", in_database(remove_old_bodies)),
-    Cron("reconciliation", "23 * * * *", begin_reconciliations),
+    Cron("reconciliation", "23 * * * *", in_database(reconcile.begin_hourly)),
     Cron("link changes", "17 3 * * *", in_database(prune_changes)),
     Cron("idempotency keys", "47 * * * *", in_database(remove_old)),
     Cron("deals' locks", "*/5 * * * *", in_database(expire_due)),
