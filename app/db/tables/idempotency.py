@@ -20,7 +20,7 @@ class IdempotencyKey(Base):
     key: Mapped[bytes] = mapped_column(BYTEA, primary_key=True)
     """SHA-256 of the key as it was sent."""
     request: Mapped[str]
-    """Method and path: `POST /v1/links`."""
+    """Method, path and query: `POST /v1/links`."""
     body: Mapped[bytes] = mapped_column(BYTEA)
     """SHA-256 of the body, its objects' members in order."""
     status: Mapped[int] = mapped_column(Integer)
