@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import zlib
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -202,11 +203,17 @@ async def test_a_key_has_1_to_255_visible_characters(key: str | bytes, api: Api)
     assert (await api.send("POST", "/keys", json=body, once="~" * 255)).status_code == 201
 
 
-async def test_answers_are_stored_sealed(api: Api, database_url: str) -> None:
+async def test_answers_are_stored_sealed(api: Api, database: Database) -> None:
     made = await api.send("POST", "/keys", json={"name": "k", "scopes": ["admin"]}, once="k")
     again = await api.send("POST", "/keys", json={"name": "k", "scopes": ["admin"]}, once="k")
     assert again.json()["key"] == made.json()["key"]
-    assert await where(database_url, made.json()["key"]) == []
+    assert await where(database.url, made.json()["key"]) == []
+    # They are compressed too, so that nothing would be found in an open one either.
+    query = select(IdempotencyKey.sealed_answer)
+    async with database.read() as seen:
+        kept = await seen.scalar(query.where(IdempotencyKey.workspace_id == await _workspace(api)))
+    with pytest.raises(zlib.error):
+        zlib.decompress(kept)
 
 
 async def test_an_erasure_takes_answers_away(api: Api, owned: dict[str, str]) -> None:
