@@ -17,6 +17,7 @@ from app.conversions.intake import inbox
 from app.db.engine import Database
 from bench.rivals import one_by_one
 from bench.rivals.one_by_one import PlainSale
+from bench.rounds import percentile
 from bench.table import table
 from tests.making import Shop, ago, make_shop, percent, sale
 
@@ -160,7 +161,7 @@ def histogram(ordered: list[float], *, step_ms: int = 5, width: int = 50) -> str
         for n in range(min(counts), max(counts) + 1)
     ]
     shares = ", ".join(
-        f"{name} {ordered[min(len(ordered) - 1, int(len(ordered) * share))]:.1f}"
+        f"{name} {percentile(ordered, share):.1f}"
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
     )
     head = f"{len(ordered):,} batches of {inbox.BATCH}: {shares}, most {ordered[-1]:.1f} ms"

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from uuid import UUID
 
 import orjson
@@ -25,6 +24,7 @@ from app.db.engine import Database
 from app.ids import decode
 from bench import clicks, wrk
 from bench.open_loop import Load
+from bench.rounds import compared, percentile
 from bench.table import table
 from bench.webhooks import SIGNING_SECRET, make_source, make_webhooks, write
 from bench.wrk import Round
@@ -72,7 +72,7 @@ async def measure(database_url: str, scale: Scale) -> None:
     database = Database(database_url)
     shop = await make_shop(database, percent(2000), PARTNERS)
     source = await make_source(shop)
-    print(_rates(await _in_turns(shop, source, scale)))
+    print(compared("webhooks", OURS, await _in_turns(shop, source, scale)))
     print(f"\n{_delays(await _steadily(shop, source, scale))}")
     await database.close()
 
@@ -224,29 +224,11 @@ def _length(answer: bytes) -> int:
     return len(head) + 4 + length
 
 
-def _rates(rounds: dict[str, list[Round]]) -> str:
-    ours = median(one.requests_s for one in rounds[OURS])
-    return table(
-        ("", "webhooks/s", "p50 ms", "p99 ms", "ours is", "rounds"),
-        [
-            (
-                name,
-                f"{median(one.requests_s for one in found):,.0f}",
-                f"{median(one.p50_ms for one in found):.2f}",
-                f"{median(one.p99_ms for one in found):.2f}",
-                "" if name == OURS else f"{ours / median(one.requests_s for one in found):.1f} ×",
-                " ".join(f"{one.requests_s:,.0f}" for one in found),
-            )
-            for name, found in rounds.items()
-        ],
-    )
-
-
 def _delays(steady: Steady) -> str:
     rows = [
         (
             name,
-            *(f"{_at(ordered, share):,.1f}" for share in (0.5, 0.99, 0.999)),
+            *(f"{percentile(ordered, share):,.1f}" for share in (0.5, 0.99, 0.999)),
             f"{ordered[-1]:,.1f}",
         )
         for name, ordered in (
@@ -265,7 +247,3 @@ def _delays(steady: Steady) -> str:
         f"{table(heads, rows)}\n\nEach became one commission. The load sent none later than"
         f" {steady.most_late_ms:.1f} ms after its time, which counts as latency."
     )
-
-
-def _at(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

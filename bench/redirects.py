@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from app.db.engine import Database
 from bench import clicks, wrk
@@ -26,7 +25,7 @@ from bench.links import make_links
 from bench.open_loop import token_of
 from bench.requests import ENVIRONMENT, Requests, make_requests
 from bench.rivals import nginx
-from bench.table import table
+from bench.rounds import compared
 from bench.wrk import Round
 from tests.service import free_port, serve
 
@@ -63,7 +62,7 @@ async def main(database_url: str) -> None:
         contenders = Contenders(ports, folder, database_url)
         warm = [wrk.load(port, folder, seconds=2, seed=0) for port in ports.values()]
         rounds, found = await _measure(contenders, warm[-1].requests)
-        print(_report(rounds))
+        print(compared("redirects", OURS, rounds))
         print(f"\n{found}")
         await _check_each(ports[OURS], database_url, requests)
 
@@ -168,24 +167,6 @@ async def _check_each(port: int, database_url: str, requests: Requests) -> None:
     await clicks.drained(database_url)
     await clicks.all_stored(database_url, tokens)
     print(f"Of {len(tokens):,} more, each click id was looked for and found.")
-
-
-def _report(rounds: dict[str, list[Round]]) -> str:
-    ours = median(one.requests_s for one in rounds[OURS])
-    return table(
-        ("", "redirects/s", "p50 ms", "p99 ms", "ours is", "rounds"),
-        [
-            (
-                name,
-                f"{median(one.requests_s for one in found):,.0f}",
-                f"{median(one.p50_ms for one in found):.2f}",
-                f"{median(one.p99_ms for one in found):.2f}",
-                "" if name == OURS else f"{ours / median(one.requests_s for one in found):.2f} ×",
-                " ".join(f"{one.requests_s:,.0f}" for one in found),
-            )
-            for name, found in rounds.items()
-        ],
-    )
 
 
 if __name__ == "__main__":

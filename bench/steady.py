@@ -24,6 +24,7 @@ from bench import clicks
 from bench.links import make_links
 from bench.open_loop import WARM_S
 from bench.requests import ENVIRONMENT
+from bench.rounds import percentile
 from bench.table import table
 from tests.making import Shop
 from tests.service import Service, serve
@@ -160,7 +161,7 @@ def _report(run: Run) -> str:
         (
             "redirects, from the moment each was due",
             f"{REDIRECTS_S:,}/s",
-            *(f"{_at(run.redirects_ms, share):.2f}" for share in (0.5, 0.99, 0.999)),
+            *(f"{percentile(run.redirects_ms, share):.2f}" for share in (0.5, 0.99, 0.999)),
         ),
         (
             "sales, from receipt to decision",
@@ -170,7 +171,7 @@ def _report(run: Run) -> str:
         (
             "reads of the API",
             f"{run.reads_s:.1f}/s",
-            *(f"{_at(run.reads_ms, share):.2f}" for share in (0.5, 0.99)),
+            *(f"{percentile(run.reads_ms, share):.2f}" for share in (0.5, 0.99)),
             "",
         ),
     ]
@@ -180,10 +181,6 @@ def _report(run: Run) -> str:
         f" are in Postgres, by their ids. The load sent no request later than"
         f" {run.most_late_ms:.1f} ms after its time, which counts as latency."
     )
-
-
-def _at(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ from bench.clicks import SECRET
 from bench.decisions import decide_in_batches, histogram
 from bench.open_loop import Load
 from bench.requests import ADDRESSES, AGENTS, CODES, make_requests
+from bench.rounds import compared
 from bench.stored import COPIES, fill
 from bench.webhooks import make_source, make_webhooks
+from bench.wrk import Round
 from tests.making import Shop, make_shop, percent
 
 ANSWER = (
@@ -91,6 +93,16 @@ def test_the_histogram_counts_every_batch() -> None:
     assert drawn.startswith("4 batches of 100: p50 36.0, p95 51.0, p99 51.0, most 51.0 ms")
     bars = [line.partition(" ms ")[2].split()[0] for line in drawn.splitlines() if " to " in line]
     assert bars == ["2", "1", "0", "0", "1"]
+
+
+def test_contenders_are_compared_by_their_medians() -> None:
+    rounds = {
+        "theirs": [Round(1, 5.0, 1.0, 2.0)] * 3,
+        "ours": [Round(1, n, 1.0, 2.0) for n in (9, 10, 99)],
+    }
+    _, _, theirs, ours = compared("requests", "ours", rounds).splitlines()
+    assert theirs == "| theirs | 5 | 1.00 | 2.00 | 2.00 × | 5 5 5 |"
+    assert ours == "| ours | 10 | 1.00 | 2.00 |  | 9 10 99 |"
 
 
 class StallingOnce(BaseRequestHandler):
