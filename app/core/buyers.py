@@ -128,7 +128,6 @@ def gone_by(sale: Sale, conversion: Conversion, at: datetime) -> int:
         disputes=tuple(told for told in sale.disputes if told[0].occurred_at <= at),
     )
     gross, currency = conversion.gross, conversion.currency
-    if sales.is_duplicate(then):
-        return gross
     returned = sales.refunded(then, gross=gross, currency=currency)
-    return min(gross, returned + sales.disputed(then, currency=currency).lost)
+    disputed = sales.disputed(then, currency=currency)
+    return sales.taken_back(then, gross=gross, returned=returned, disputed=disputed)

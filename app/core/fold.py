@@ -145,7 +145,7 @@ def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
     gross, currency = conversion.gross, conversion.currency
     returned = sales.refunded(sale, gross=gross, currency=currency)
     disputed = sales.disputed(sale, currency=currency)
-    refunded = gross if sales.is_duplicate(sale) else min(gross, returned + disputed.lost)
+    refunded = sales.taken_back(sale, gross=gross, returned=returned, disputed=disputed)
     reasons = [r for r in conversion.reasons if r.code not in _MOVING_REASONS]
     return replace(
         conversion,

@@ -92,6 +92,11 @@ def disputed(sale: Sale, *, currency: str) -> Disputed:
     return Disputed(**sums)
 
 
+def taken_back(sale: Sale, *, gross: int, returned: int, disputed: Disputed) -> int:
+    """Of the gross: what refunds and lost disputes took, all if it is another sale told again."""
+    return gross if is_duplicate(sale) else min(gross, returned + disputed.lost)
+
+
 def is_duplicate(sale: Sale) -> bool | None:
     """What a person said last: it is another sale told again, or it is not; None: nothing."""
     verdict = _newest(sale).get(DUPLICATE)
