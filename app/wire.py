@@ -166,6 +166,9 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 """The caller's own id of something, kept as sent."""
 
+Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+"""Whose ids a customer's alias is one of: `own`, `stripe:`."""
+
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=254),

@@ -10,9 +10,10 @@ from pydantic import Field
 from sqlalchemy import select
 
 from app.auth import Caller, ReadDep, Scope, in_lane, needs
+from app.conversions.providers.track import OWN
 from app.conversions.read import ConversionOut, CreditOut, conversions
 from app.conversions.reassignments import ReassignmentOut, reassignments_of
-from app.conversions.requests import OWN, AliasIn, Joining, KnownAlias
+from app.conversions.requests import AliasIn, Joining, KnownAlias
 from app.conversions.touches import TouchOut, touches_of
 from app.conversions.track import TrackerDep
 from app.core.money import BPS

@@ -14,7 +14,18 @@ from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.conversions.providers.track import OWN, TrackSale, sale
 from app.core.events import Lead, Payment
 from app.core.identity import person_name
-from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant, PartnerId, ProgramId
+from app.wire import (
+    Amount,
+    Country,
+    Currency,
+    Email,
+    ExternalId,
+    In,
+    Instant,
+    Namespace,
+    PartnerId,
+    ProgramId,
+)
 
 CUSTOMER: Final = "import.customer"
 SALE: Final = "import.sale"
@@ -25,9 +36,7 @@ class _Named(In):
     """Whom a row is about: by your own id, by an id elsewhere (`stripe:`, `cus_…`), or by both."""
 
     customer_external_id: ExternalId | None = None
-    alias_namespace: (
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None
-    ) = None
+    alias_namespace: Namespace | None = None
     alias_external_id: ExternalId | None = None
 
     @property

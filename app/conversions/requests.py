@@ -26,7 +26,18 @@ from app.core.events import Dispute, Line, Named
 from app.core.identity import person_name
 from app.core.money import MAX_AMOUNT
 from app.core.sales import DUPLICATE
-from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant, PartnerId, ProgramId
+from app.wire import (
+    Amount,
+    Country,
+    Currency,
+    Email,
+    ExternalId,
+    In,
+    Instant,
+    Namespace,
+    PartnerId,
+    ProgramId,
+)
 
 MAX_AHEAD: Final = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
@@ -37,7 +48,6 @@ CodeText = Annotated[
     str, StringConstraints(min_length=1, max_length=255), Field(examples=["ANA10"])
 ]
 """A referral code as the buyer typed it; one that is unknown or has ended is told, not refused."""
-Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Metadata = Annotated[dict[str, str | int | bool | None], Field(max_length=50)]
 
 
@@ -281,19 +291,3 @@ BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     SALE: ImportedSale,
 }
 """How a stored body of ours is read again."""
-
-__all__ = [
-    "BY_TYPE",
-    "MAX_AHEAD",
-    "OWN",
-    "AliasIn",
-    "Clicked",
-    "Joining",
-    "KnownAlias",
-    "LeadIn",
-    "Referring",
-    "RefundIn",
-    "SaleIn",
-    "TrackIn",
-    "Verdict",
-]
