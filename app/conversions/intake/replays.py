@@ -3,7 +3,7 @@
 A chunk is a transaction of its own without the lane; what it puts back is decided like news.
 """
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import Row, Select, func, insert, select, text
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
+from app.conversions.intake.events import State
 from app.conversions.intake.put_back import put_back
 from app.db.engine import Database
 from app.db.tables import EventReplay, EventRow
@@ -28,8 +29,6 @@ router: Final = APIRouter(prefix="/events", tags=["Sources and events"], route_c
 Reader = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_READ))]
 Writer = Annotated[Caller, Depends(needs(Scope.CONVERSIONS_WRITE))]
 _ORDER: Final = Order("rply", EventReplay.created_at, EventReplay.id, EventReplay.workspace_id)
-
-State = Literal["received", "applied", "parked", "ignored", "dead"]
 
 _NEXT: Final = text("""
 SELECT * FROM event_replays WHERE finished_at IS NULL
