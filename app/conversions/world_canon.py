@@ -1,10 +1,10 @@
 """Canonical JSON of what a decision knew of the world."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
+from app.conversions.canon import Json, instant
 from app.core.world import (
     CodeFact,
     Dated,
@@ -14,8 +14,6 @@ from app.core.world import (
     ProgramFact,
     World,
 )
-
-Json = dict[str, Any]
 
 
 def world_json(world: World) -> Json:
@@ -101,7 +99,7 @@ def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
 
 
 def _states_json(states: tuple[Dated, ...]) -> list[list[object]]:
-    return [[dated.since.astimezone(UTC), dated.state] for dated in states]
+    return [[instant(dated.since), dated.state] for dated in states]
 
 
 def _states_of(stored: list[list[str]]) -> tuple[Dated, ...]:
