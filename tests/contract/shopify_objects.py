@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.conversions.providers import shopify
-from app.conversions.providers.mapping import Ignored, Mapped, Meaning, Senseless
+from app.conversions.providers.mapping import Mapped, Meaning
 
 Json = dict[str, Any]
 
@@ -199,11 +199,3 @@ def mapped(topic: str, payload: Json, **how: Any) -> Mapped:
     meaning = means(topic, payload, **how)
     assert isinstance(meaning, Mapped), meaning
     return meaning
-
-
-def reason(meaning: Meaning) -> str:
-    """Why a message changes nothing: its code, or where it is wrong."""
-    if isinstance(meaning, Senseless):
-        return f"{meaning.reason.params['place']}: {meaning.reason.params['problem']}"
-    assert isinstance(meaning, Ignored), meaning
-    return meaning.reason.code

@@ -7,7 +7,7 @@ import orjson
 from standardwebhooks import Webhook
 
 from app.conversions.providers import standard
-from app.conversions.providers.mapping import Ignored, Mapped, Meaning, Senseless
+from app.conversions.providers.mapping import Mapped, Meaning
 
 Json = dict[str, Any]
 
@@ -85,11 +85,3 @@ def mapped(payload: Json, **how: Any) -> Mapped:
     meaning = means(payload, **how)
     assert isinstance(meaning, Mapped), meaning
     return meaning
-
-
-def reason(meaning: Meaning) -> str:
-    """Why a message changes nothing: its code, or where it is wrong."""
-    if isinstance(meaning, Senseless):
-        return f"{meaning.reason.params['place']}: {meaning.reason.params['problem']}"
-    assert isinstance(meaning, Ignored), meaning
-    return meaning.reason.code

@@ -20,7 +20,8 @@ from app.core.events import (
     Subscribed,
 )
 from tests.contract import shopify_objects as objects
-from tests.contract.shopify_objects import NOW, Json, mapped, means, reason, transaction
+from tests.contract.meanings import reason
+from tests.contract.shopify_objects import NOW, Json, mapped, means, transaction
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "shopify"
 TOKEN = "AQ" * 30
