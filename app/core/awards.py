@@ -1,7 +1,6 @@
 """Credits and terms → awards: what the rules are told of a sale, and what they give for it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from uuid import UUID
 
 from app.core import identity
@@ -12,7 +11,7 @@ from app.core.money import slice_bps
 from app.core.occasions import Brought
 from app.core.paying import Paid
 from app.core.reasons import Reason
-from app.core.sale_facts import SaleFacts, months_between
+from app.core.sale_facts import Earlier, SaleFacts, months_between
 from app.core.world import PlanFact, World
 
 
@@ -32,14 +31,15 @@ def awards_for(
     """
     awards: list[Award] = []
     reasons: list[Reason] = []
+    program_id, at = conversion.program_id, conversion.occurred_at
+    assert program_id is not None
+    earlier = buyer.earlier(program_id, at) if terms.plan.caps_customers else ()
     before_bps = 0
     for credit in conversion.credits:
-        assert conversion.program_id is not None
-        enrollment = world.enrollments[conversion.program_id, credit.partner_id]
+        enrollment = world.enrollments[program_id, credit.partner_id]
         country = enrollment.country_at(conversion.read_at)
-        facts = _facts(conversion, sold, buyer, brought.get(credit.partner_id), country)
-        if terms.plan.caps_customers:
-            facts = replace(facts, earlier=buyer.earlier(conversion.program_id, facts.at))
+        touch = brought.get(credit.partner_id)
+        facts = _facts(conversion, sold, buyer, touch, country, earlier)
         ruling = rule_on(terms.plan, facts)
         reasons.extend(ruling.reasons)
         story = (*conversion.reasons, *ruling.reasons)
@@ -88,6 +88,7 @@ def _facts(
     buyer: Buyer,
     brought: Brought | None,
     partner_country: str,
+    earlier: tuple[Earlier, ...],
 ) -> SaleFacts:
     at = conversion.occurred_at
     first_paid_at = buyer.first_paid_at or at
@@ -116,4 +117,5 @@ def _facts(
         customer_value=buyer.value.get(conversion.currency, 0),
         lines=sold.lines if sold else (),
         lines_complete=sold is None or sold.lines_complete,
+        earlier=earlier,
     )

@@ -92,7 +92,7 @@ class Buyer:
         for conversion, sale in self.behind:
             if conversion.program_id != program_id:
                 continue
-            gone = gone_by(sale, conversion, at) if sale else 0
+            gone = gone_by(sale, conversion, at) if sale and sale.may_be_reversed else 0
             left: dict[tuple[str, str], int] = {}
             for award in conversion.awards:
                 back = share(award.amount, gone, conversion.gross) if gone else 0

@@ -140,7 +140,7 @@ def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:
 
     What is taken back is proportional to what was earned, rounded once on the cumulative figure.
     """
-    if sale is None or not (sale.refunds or sale.totals or sale.disputes or conversion.refunded):
+    if sale is None or not (sale.may_be_reversed or conversion.refunded):
         return conversion
     gross, currency = conversion.gross, conversion.currency
     returned = sales.refunded(sale, gross=gross, currency=currency)

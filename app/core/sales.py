@@ -40,6 +40,11 @@ class Sale:
         return tuple(event for event, _ in told)
 
     @property
+    def may_be_reversed(self) -> bool:
+        """Whether any message tells of a refund or a dispute."""
+        return bool(self.refunds or self.totals or self.disputes)
+
+    @property
     def told_by(self) -> tuple[Event, Payment]:
         """Whose figures win: the invoice's, then the session's; the latest of equals."""
         return max(self.payments, key=lambda told: (told[1].authority, told[0].order))
