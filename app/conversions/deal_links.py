@@ -110,6 +110,8 @@ async def tell_deals(database: Database) -> int:
 async def _note_customers(driver: "asyncpg.Connection[Any]") -> None:
     """Which customers they are who were named by the caller's ids, once they are decided on."""
     rows = await driver.fetch(_UNNOTED, _BATCH)
+    if not rows:
+        return
     named = [person_name(OWN, row["customer_external_id"]) for row in rows]
     await driver.execute(
         """
