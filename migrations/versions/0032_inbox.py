@@ -14,6 +14,7 @@ STATES = "state IN ('received', 'applied', 'parked', 'ignored', 'dead')"
 
 
 def upgrade() -> None:
+    _indexes()
     op.add_column(
         "sources", sa.Column("with_tax", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
@@ -31,23 +32,21 @@ def upgrade() -> None:
         "body_retention_days BETWEEN 7 AND 3660",
     )
     op.add_column("events", sa.Column("overdue_at", AT, nullable=True))
-    # One scan each (a second for some millions of events), for which webhooks wait. CONCURRENTLY
-    # would wait for the other nodes, which wait for the migrations' own lock.
-    op.create_index(
-        "ix_events_stuck",
-        "events",
-        ["workspace_id", "state", "received_at", "id"],
-        postgresql_where=sa.text("state IN ('parked', 'dead')"),
-    )
-    op.create_index(
-        "ix_events_conflicting",
-        "events",
-        ["workspace_id", "received_at", "id"],
-        postgresql_where=sa.text("conflicts > 0"),
-    )
     _conflicts()
     _replays()
     _reconciliations()
+
+
+def _indexes() -> None:
+    # Concurrently: events may be many, and webhooks go on. Before all else, which is a transaction;
+    # what an interrupted try left goes first.
+    with op.get_context().autocommit_block():
+        for name, indexed in (
+            ("stuck", "(workspace_id, state, received_at, id) WHERE state IN ('parked', 'dead')"),
+            ("conflicting", "(workspace_id, received_at, id) WHERE conflicts > 0"),
+        ):
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ix_events_{name}")
+            op.execute(f"CREATE INDEX CONCURRENTLY ix_events_{name} ON events {indexed}")
 
 
 def _conflicts() -> None:
