@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.contract import chargebee_objects as objects
 from tests.contract.chargebee_objects import Json
-from tests.contract.paddle_story import Step
+from tests.contract.steps import Step
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ChargebeeSubscriber:
     token: str
     since: datetime
 
-    def story(self) -> tuple[Step, ...]:
+    def story(self) -> tuple[Step[Json], ...]:
         return (
             Step("trial", self._trial(), 0),
             # 20 % of 100.00.

@@ -9,15 +9,7 @@ from typing import Any
 
 from tests.contract import paddle_objects as objects
 from tests.contract.paddle_objects import Json
-
-
-@dataclass(frozen=True)
-class Step:
-    """What happened, and what a partner has pending behind it."""
-
-    name: str
-    events: tuple[Json, ...]
-    pending: int
+from tests.contract.steps import Step
 
 
 @dataclass(frozen=True)
@@ -28,7 +20,7 @@ class PaddleSubscriber:
     token: str
     since: datetime
 
-    def story(self) -> tuple[Step, ...]:
+    def story(self) -> tuple[Step[Json], ...]:
         return (
             Step("trial", self._trial(), 0),
             # 20 % of 100.00.

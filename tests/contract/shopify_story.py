@@ -36,7 +36,7 @@ class ShopifySubscriber:
     token: str
     since: datetime
 
-    def story(self) -> tuple[Step, ...]:
+    def story(self) -> tuple[Step[Message], ...]:
         two = [objects.refund(objects.transaction("11.90", order_id=self._id(FIRST)))]
         return (
             Step("trial", self._trial(), 0),

@@ -26,7 +26,7 @@ class OwnSubscriber:
     token: str
     since: datetime
 
-    def story(self) -> tuple[Step, ...]:
+    def story(self) -> tuple[Step[Message], ...]:
         crm = [{"namespace": "crm", "external_id": f"c-{self.number}"}]
         return (
             Step("trial", (self._told("lead", 0, click_id=self.token),), 0),

@@ -1,8 +1,12 @@
-"""Stories that signed messages tell, step by step."""
+"""Stories that messages tell, step by step, and every order in which they may come."""
 
-from collections.abc import Sequence
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
+
+M = TypeVar("M")
 
 
 class Sendable(Protocol):
@@ -12,10 +16,37 @@ class Sendable(Protocol):
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Generic[M]):
     """What happened, and what a partner's balance is behind it: pending and held."""
 
     name: str
-    messages: Sequence[Sendable]
+    messages: Sequence[M]
     pending: int
     held: int = 0
+
+    @property
+    def balance(self) -> dict[str, int]:
+        """By role, what is not zero."""
+        return {role: n for role, n in (("pending", self.pending), ("held", self.held)) if n}
+
+
+def shuffled(messages: Sequence[M], seed: int, *, twice: int) -> list[M]:
+    """In an order of its own for each seed. twice: so many of them come again."""
+    chance = random.Random(seed)
+    told = [*messages, *chance.sample(messages, twice)]
+    chance.shuffle(told)
+    return told
+
+
+async def tell_in_turn(
+    stories: Sequence[Sequence[M]],
+    post: Callable[[M], Awaitable[object]],
+    settle: Callable[[], Awaitable[None]],
+) -> None:
+    """The next few messages of everybody at once, then what can be decided is."""
+    left = [list(messages) for messages in stories]
+    assert any(left)
+    while any(left):
+        now = [messages.pop(0) for messages in left for _ in range(min(5, len(messages)))]
+        await asyncio.gather(*(post(message) for message in now))
+        await settle()

@@ -10,17 +10,8 @@ from typing import Any
 from tests.contract import stripe_invoices as bills
 from tests.contract import stripe_objects as objects
 from tests.contract import stripe_reversals as reversals
+from tests.contract.steps import Step
 from tests.contract.stripe_objects import Json
-
-
-@dataclass(frozen=True)
-class Step:
-    """What happened, and what a partner's balance is behind it: pending and held."""
-
-    name: str
-    events: tuple[Json, ...]
-    pending: int
-    held: int
 
 
 @dataclass(frozen=True)
@@ -31,7 +22,7 @@ class Subscriber:
     token: str
     since: datetime
 
-    def story(self) -> tuple[Step, ...]:
+    def story(self) -> tuple[Step[Json], ...]:
         return (
             Step("trial", self._trial(), 0, 0),
             # 20 % of 100.00.
@@ -65,7 +56,7 @@ class Subscriber:
         """All of them in their order; until: the last step that happens."""
         told: list[Json] = []
         for step in self.story():
-            told += step.events
+            told += step.messages
             if step.name == until:
                 break
         return told

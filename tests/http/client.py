@@ -1,13 +1,15 @@
 """A caller of the API with a key of its own, and what tests make through it."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
 
 from app.core.click_token import ClickToken, sign
 from app.db.engine import Database
-from app.ids import decode, uuid7
+from app.ids import decode, first_at, uuid7
 from app.program.workspaces.create import create
 
 PLAN: dict[str, Any] = {
@@ -48,6 +50,18 @@ class Api:
     async def get(self, path: str, status: int = 200) -> Any:
         return read(await self.send("GET", path), status)
 
+    async def all(self, path: str) -> list[Any]:
+        """Every page of a list. path: with its query, if it has one."""
+        found: list[Any] = []
+        own = f"{path}{'&' if '?' in path else '?'}limit=100"
+        after = ""
+        while True:
+            page = await self.get(f"{own}{after}")
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            after = f"&starting_after={found[-1]['id']}"
+
     async def post(self, path: str, body: Any = None, status: int = 201) -> Any:
         return read(await self.send("POST", path, json=body), status)
 
@@ -79,9 +93,12 @@ async def new_workspace(app: FastAPI, database: Database, *, first: bool = False
     return Api(app, made.key.key)
 
 
-def click_on(link: Any, app: FastAPI) -> str:
-    """The token of a click just now, as a redirect would have given it."""
-    token = ClickToken(uuid7(), decode("link", link["id"]), "human")
+def click_on(link: Any, app: FastAPI, at: datetime | None = None) -> str:
+    """The token of a click, as a redirect would have given it. at: given none, just now."""
+    made = uuid7()
+    if at is not None:
+        made = UUID(int=first_at(at).int | made.int & ((1 << 80) - 1))
+    token = ClickToken(made, decode("link", link["id"]), "human")
     return sign(token, app.state.secret_keys.click_keys)
 
 

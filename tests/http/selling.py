@@ -31,8 +31,8 @@ class Selling:
     partner: Any
     source: Any
 
-    def click(self) -> str:
-        return click_on(self.partner["default_link"], self.api.app)
+    def click(self, at: datetime | None = None) -> str:
+        return click_on(self.partner["default_link"], self.api.app, at)
 
     def sale(self, **changes: Any) -> dict[str, Any]:
         body = {
@@ -56,9 +56,19 @@ class Selling:
         header = signature(raw)
         response = await self.post(raw, {"Stripe-Signature": header})
         assert response.status_code == 200, response.text
+        await self.settle()
+        return await self.api.get(f"/events/{response.json()['event_id']}")
+
+    async def settle(self) -> None:
+        """Decide what can be decided."""
         while await inbox.settle(self.database, self.workspace):
             continue
-        return await self.api.get(f"/events/{response.json()['event_id']}")
+
+    async def balance(self) -> dict[str, int]:
+        """What the partner has by role, in its only currency, and is not zero."""
+        rows = (await self.api.get(f"/partners/{self.partner['id']}/balance"))["data"]
+        assert len(rows) <= 1
+        return {role: n for row in rows for role, n in row.items() if role != "currency" and n}
 
     async def stored(self) -> dict[str, int]:
         """How many rows of what."""

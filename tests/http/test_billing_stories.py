@@ -3,24 +3,19 @@
 Both tell the same story, so both end in the same figures, in every order.
 """
 
-import asyncio
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from app.conversions.intake import inbox
-from app.core.click_token import ClickToken, sign
 from app.db.engine import Database
-from app.ids import decode, uuid7
 from tests.contract import chargebee_objects, paddle_objects
 from tests.contract.chargebee_story import ChargebeeSubscriber
 from tests.contract.paddle_story import PaddleSubscriber
+from tests.contract.steps import shuffled, tell_in_turn
 from tests.http.client import Api, read
 from tests.http.selling import Selling, open_selling, verified
 
@@ -43,38 +38,14 @@ class Billing:
 
     def person(self, number: int) -> PaddleSubscriber | ChargebeeSubscriber:
         """Who clicked an hour before the trial."""
-        millis = int((SINCE - timedelta(hours=1)).timestamp() * 1000)
-        click = UUID(int=(millis << 80) | (uuid7().int & ((1 << 80) - 1)))
-        link = decode("link", self.selling.partner["default_link"]["id"])
-        keys = self.selling.api.app.state.secret_keys.click_keys
-        return self.subscriber(number, sign(ClickToken(click, link, "human"), keys), SINCE)
+        token = self.selling.click(SINCE - timedelta(hours=1))
+        return self.subscriber(number, token, SINCE)
 
     async def post(self, event: Any) -> str:
         """A webhook as it should be; the id of what was stored."""
         body = paddle_objects.encoded(event)
         response = await self.selling.post(body, self.headers(body), source=self.source["id"])
         return str(read(response, 200)["event_id"])
-
-    async def settle(self) -> None:
-        while await inbox.settle(self.selling.database, self.selling.workspace):
-            continue
-
-    async def all(self, path: str) -> list[Any]:
-        found: list[Any] = []
-        after = ""
-        while True:
-            page = await self.selling.api.get(f"{path}limit=100{after}")
-            found += page["data"]
-            if not page["has_more"]:
-                return found
-            after = f"&starting_after={found[-1]['id']}"
-
-    async def balance(self) -> dict[str, int]:
-        """By role, what is not zero."""
-        partner = self.selling.partner["id"]
-        found = await self.selling.api.get(f"/partners/{partner}/balance")
-        rows = [row for row in found["data"] if row["currency"] == "usd"]
-        return {role: n for row in rows for role, n in row.items() if role != "currency" and n}
 
 
 def paddle_headers(body: bytes) -> dict[str, str]:
@@ -106,13 +77,11 @@ async def billing(
 async def test_every_step_of_the_story_to_the_cent(billing: Billing) -> None:
     api = billing.selling.api
     for step in billing.person(0).story():
-        ids = [await billing.post(event) for event in step.events]
-        await billing.settle()
+        ids = [await billing.post(event) for event in step.messages]
+        await billing.selling.settle()
         states = {(await api.get(f"/events/{one}"))["state"] for one in ids}
         assert states <= {"applied", "ignored"}, step.name
-        assert await billing.balance() == ({"pending": step.pending} if step.pending else {}), (
-            step.name
-        )
+        assert await billing.selling.balance() == step.balance, step.name
 
     upgrade, renewal, sale = (await api.get("/commissions"))["data"]
     shown = [
@@ -131,23 +100,18 @@ async def test_every_step_of_the_story_to_the_cent(billing: Billing) -> None:
 
 async def test_any_order_ends_in_the_same_cents(billing: Billing) -> None:
     """Every event's order is drawn by a fixed seed, and five of them come twice."""
-    told: list[list[Any]] = []
-    for number in range(ORDERS):
-        events = [event for step in billing.person(number).story() for event in step.events]
-        chance = random.Random(number)
-        events += chance.sample(events, 5)
-        chance.shuffle(events)
-        told.append(events)
-    while any(told):
-        now = [events.pop(0) for events in told for _ in range(min(5, len(events)))]
-        await asyncio.gather(*(billing.post(event) for event in now))
-        await billing.settle()
+    api = billing.selling.api
+    told = [
+        shuffled([one for step in billing.person(n).story() for one in step.messages], n, twice=5)
+        for n in range(ORDERS)
+    ]
+    await tell_in_turn(told, billing.post, billing.selling.settle)
 
-    assert await billing.balance() == {"pending": ORDERS * 34_96}
-    assert not await billing.all("/events?state=parked&")
-    assert not await billing.all("/events?state=dead&")
+    assert await billing.selling.balance() == {"pending": ORDERS * 34_96}
+    assert not await api.all("/events?state=parked")
+    assert not await api.all("/events?state=dead")
     stand = Counter(
-        (c["status"], c["amount"], c["reversed"]) for c in await billing.all("/commissions?")
+        (c["status"], c["amount"], c["reversed"]) for c in await api.all("/commissions")
     )
     assert stand == {
         ("pending", 20_00, 0): ORDERS,
@@ -172,7 +136,7 @@ async def test_any_order_ends_in_the_same_cents(billing: Billing) -> None:
     ],
 )
 async def test_who_does_not_prove_himself_stores_nothing(billing: Billing, headers: Any) -> None:
-    body = paddle_objects.encoded(billing.person(0).story()[1].events[1])
+    body = paddle_objects.encoded(billing.person(0).story()[1].messages[1])
     selling = billing.selling
     response = await selling.post(body, headers, source=billing.source["id"])
     assert read(response, 401)["code"] == "signature_invalid"
@@ -180,7 +144,7 @@ async def test_who_does_not_prove_himself_stores_nothing(billing: Billing, heade
 
 
 async def test_what_is_senseless_is_kept_dead(billing: Billing) -> None:
-    event = billing.person(0).story()[1].events[-1]
+    event = billing.person(0).story()[1].messages[-1]
     event = {**event, "occurred_at": "2999-01-01T00:00:00Z"}
     stored = await billing.post(event)
     shown = await billing.selling.api.get(f"/events/{stored}")
@@ -216,7 +180,7 @@ async def test_a_discount_earns_without_a_click(billing: Billing) -> None:
         thing = chargebee_objects.invoice(discounts=discounts, paid_at=at)
         event = chargebee_objects.event("payment_succeeded", invoice=thing, at=at)
     await billing.post(event)
-    await billing.settle()
+    await billing.selling.settle()
     (commission,) = (await billing.selling.api.get("/commissions"))["data"]
     assert (commission["amount"], commission["status"]) == (20_00, "pending")
     whole = await billing.selling.api.get(f"/commissions/{commission['id']}")

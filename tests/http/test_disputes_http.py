@@ -57,11 +57,6 @@ async def tell(selling: Selling, kind: str, thing: Any) -> Any:
     return await selling.webhook(told)
 
 
-async def balance(selling: Selling) -> dict[str, int]:
-    (row,) = (await selling.api.get(f"/partners/{selling.partner['id']}/balance"))["data"]
-    return {role: amount for role, amount in row.items() if role != "currency" and amount}
-
-
 async def statuses(selling: Selling) -> list[str]:
     """In the order in which they were sold."""
     found = (await selling.api.get("/commissions"))["data"]
@@ -75,13 +70,13 @@ async def test_what_is_stopped_waits_and_the_rest_becomes_payable(selling: Selli
     await disputed(selling, 1, "needs_response", amount=50_00)
     told = await disputed(selling, 2, "warning_needs_response")
     assert told["state"] == "ignored"
-    assert await balance(selling) == {"held": 30_00, "pending": 50_00}
+    assert await selling.balance() == {"held": 30_00, "pending": 50_00}
     assert await statuses(selling) == ["held", "held", "pending", "pending"]
 
     await asyncio.sleep(GRACE_S + 0.2)
     assert await mature_workspace(selling.database, selling.workspace) == 4
     assert await mature_workspace(selling.database, selling.workspace) == 0
-    assert await balance(selling) == {"held": 30_00, "payable": 50_00}
+    assert await selling.balance() == {"held": 30_00, "payable": 50_00}
     assert await statuses(selling) == ["held", "held", "payable", "payable"]
     await verified(selling)
 
@@ -89,7 +84,7 @@ async def test_what_is_stopped_waits_and_the_rest_becomes_payable(selling: Selli
     await disputed(selling, 0, "won")
     await disputed(selling, 1, "lost", amount=50_00)
     await disputed(selling, 3, "lost")
-    assert await balance(selling) == {"payable": 50_00}
+    assert await selling.balance() == {"payable": 50_00}
     assert await statuses(selling) == ["payable", "payable", "payable", "void"]
 
 

@@ -4,14 +4,11 @@ import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from app.core.click_token import ClickToken, sign
 from app.db.engine import Database
-from app.ids import decode, first_at, uuid7
 from tests.contract import stripe_objects as objects
 from tests.contract.stripe_objects import checkout_session
 from tests.http.client import Api
@@ -38,13 +35,10 @@ def at(hours: float) -> datetime:
 
 async def opened(selling: Selling) -> None:
     """A customer with a click, whom Stripe knows too."""
-    link = decode("link", selling.partner["default_link"]["id"])
-    low = uuid7().int & ((1 << 80) - 1)
-    token = ClickToken(UUID(int=first_at(at(-1)).int | low), link, "human")
     lead = {
         "customer_external_id": "user-17",
         "customer_aliases": [{"namespace": "stripe:", "external_id": "cus_1"}],
-        "click_id": sign(token, selling.api.app.state.secret_keys.click_keys),
+        "click_id": selling.click(at(-1)),
         "occurred_at": at(0).isoformat(),
     }
     await selling.api.post("/track/lead", lead, status=200)

@@ -3,25 +3,20 @@
 Both say in headers what their bodies don't, so both need what is stored beside the body.
 """
 
-import asyncio
-import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from app.conversions.intake import inbox
-from app.core.click_token import ClickToken, sign
 from app.db.engine import Database
-from app.ids import decode, uuid7
+from app.ids import decode
 from tests.contract import shopify_objects, standard_objects
 from tests.contract.shopify_story import ShopifySubscriber
 from tests.contract.standard_story import OwnSubscriber
-from tests.contract.steps import Sendable
+from tests.contract.steps import Sendable, shuffled, tell_in_turn
 from tests.http.client import Api, read
 from tests.http.selling import Selling, open_selling, verified
 
@@ -41,11 +36,7 @@ class Billing:
 
     def person(self, number: int) -> ShopifySubscriber | OwnSubscriber:
         """Who clicked an hour before the trial."""
-        millis = int((SINCE - timedelta(hours=1)).timestamp() * 1000)
-        click = UUID(int=(millis << 80) | (uuid7().int & ((1 << 80) - 1)))
-        link = decode("link", self.selling.partner["default_link"]["id"])
-        keys = self.selling.api.app.state.secret_keys.click_keys
-        token = sign(ClickToken(click, link, "human"), keys)
+        token = self.selling.click(SINCE - timedelta(hours=1))
         teller = ShopifySubscriber if self.provider == "shopify" else OwnSubscriber
         return teller(number, token, SINCE)
 
@@ -55,28 +46,8 @@ class Billing:
         response = await self.selling.post(body, headers, source=self.source["id"])
         return str(read(response, 200)["event_id"])
 
-    async def settle(self) -> None:
-        while await inbox.settle(self.selling.database, self.selling.workspace):
-            continue
-
     async def event(self, event_id: str) -> Any:
         return await self.selling.api.get(f"/events/{event_id}")
-
-    async def all(self, path: str) -> list[Any]:
-        found: list[Any] = []
-        after = ""
-        while True:
-            page = await self.selling.api.get(f"{path}limit=100{after}")
-            found += page["data"]
-            if not page["has_more"]:
-                return found
-            after = f"&starting_after={found[-1]['id']}"
-
-    async def balance(self) -> dict[str, int]:
-        """By role, what is not zero."""
-        partner = self.selling.partner["id"]
-        rows = (await self.selling.api.get(f"/partners/{partner}/balance"))["data"]
-        return {role: n for row in rows for role, n in row.items() if role != "currency" and n}
 
 
 @pytest.fixture(params=["shopify", "standard"])
@@ -92,11 +63,10 @@ async def billing(
 async def test_every_step_of_the_story_to_the_cent(billing: Billing) -> None:
     for step in billing.person(0).story():
         ids = [await billing.post(message) for message in step.messages]
-        await billing.settle()
+        await billing.selling.settle()
         states = {(await billing.event(one))["state"] for one in ids}
         assert states <= {"applied", "ignored"}, step.name
-        expected = {"pending": step.pending, "held": step.held}
-        assert await billing.balance() == {r: n for r, n in expected.items() if n}, step.name
+        assert await billing.selling.balance() == step.balance, step.name
 
     upgrade, renewal, sale = (await billing.selling.api.get("/commissions"))["data"]
     assert [
@@ -113,31 +83,26 @@ async def test_every_step_of_the_story_to_the_cent(billing: Billing) -> None:
 
 async def test_any_order_ends_in_the_same_cents(billing: Billing) -> None:
     """Every story's order is drawn by a fixed seed, and five of its messages come twice."""
-    told: list[list[Sendable]] = []
-    for number in range(ORDERS):
-        messages = [one for step in billing.person(number).story() for one in step.messages]
-        chance = random.Random(number)
-        messages += chance.sample(messages, 5)
-        chance.shuffle(messages)
-        told.append(messages)
-    while any(told):
-        now = [messages.pop(0) for messages in told for _ in range(min(5, len(messages)))]
-        await asyncio.gather(*(billing.post(message) for message in now))
-        await billing.settle()
+    api = billing.selling.api
+    told = [
+        shuffled([one for step in billing.person(n).story() for one in step.messages], n, twice=5)
+        for n in range(ORDERS)
+    ]
+    await tell_in_turn(told, billing.post, billing.selling.settle)
 
-    assert await billing.balance() == {"pending": ORDERS * 32_96}
+    assert await billing.selling.balance() == {"pending": ORDERS * 32_96}
     for state in ("parked", "dead", "received"):
-        assert not await billing.all(f"/events?state={state}&")
-    assert not [one for one in await billing.all("/events?") if one["conflicts"]]
+        assert not await api.all(f"/events?state={state}")
+    assert not [one for one in await api.all("/events") if one["conflicts"]]
     stand = Counter(
-        (c["status"], c["amount"], c["reversed"]) for c in await billing.all("/commissions?")
+        (c["status"], c["amount"], c["reversed"]) for c in await api.all("/commissions")
     )
     assert stand == {
         ("pending", 20_00, 2_00): ORDERS,
         ("pending", 20_00, 5_04): ORDERS,
         ("void", 14_00, 14_00): ORDERS,
     }
-    kinds = Counter(c["kind"] for c in await billing.all("/conversions?"))
+    kinds = Counter(c["kind"] for c in await api.all("/conversions"))
     assert (kinds["sale"], kinds["renewal"]) == (ORDERS, 2 * ORDERS)
 
 
@@ -154,7 +119,7 @@ async def test_a_stored_message_is_read_again_with_its_headers(billing: Billing)
         )
     again = await billing.selling.api.post(f"/events/{event_id}/replay", status=202)
     assert again["state"] == "received"
-    await billing.settle()
+    await billing.selling.settle()
     after = await billing.event(event_id)
     changes = {name: after[name] for name in ("customer_id", "received_at")}
     assert {**after, "outcome": None} == {**before, "state": "applied", "outcome": None, **changes}

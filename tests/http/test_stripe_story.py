@@ -1,21 +1,16 @@
 """A subscriber's life told by Stripe, through the real API: the same cents in every order."""
 
-import asyncio
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from app.conversions.intake import inbox
-from app.core.click_token import ClickToken, sign
 from app.db.engine import Database
-from app.ids import decode, uuid7
 from tests.contract import stripe_invoices as bills
 from tests.contract import stripe_objects as objects
+from tests.contract.steps import shuffled, tell_in_turn
 from tests.contract.stripe_older import older
 from tests.contract.stripe_story import Subscriber
 from tests.http.client import Api
@@ -35,31 +30,15 @@ async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
 
 def subscriber(selling: Selling, number: int) -> Subscriber:
     """Who clicked an hour before the trial."""
-    millis = int((SINCE - timedelta(hours=1)).timestamp() * 1000)
-    click = UUID(int=(millis << 80) | (uuid7().int & ((1 << 80) - 1)))
-    link = decode("link", selling.partner["default_link"]["id"])
-    keys = selling.api.app.state.secret_keys.click_keys
-    return Subscriber(number, sign(ClickToken(click, link, "human"), keys), SINCE)
-
-
-async def balance(selling: Selling) -> dict[str, int]:
-    """By role, what is not zero."""
-    found = await selling.api.get(f"/partners/{selling.partner['id']}/balance")
-    return {
-        role: amount
-        for row in found["data"]
-        for role, amount in row.items()
-        if role != "currency" and amount
-    }
+    return Subscriber(number, selling.click(SINCE - timedelta(hours=1)), SINCE)
 
 
 @pytest.mark.parametrize("version", ["newest", "older"])
 async def test_every_step_of_the_story_to_the_cent(selling: Selling, version: str) -> None:
     for step in subscriber(selling, 0).story():
-        for event in _in_version(version, step.events):
+        for event in _in_version(version, step.messages):
             assert (await selling.webhook(event))["state"] in {"applied", "ignored"}, step.name
-        expected = {"pending": step.pending, "held": step.held}
-        assert await balance(selling) == {r: n for r, n in expected.items() if n}, step.name
+        assert await selling.balance() == step.balance, step.name
 
     upgrade, renewal, sale = (await selling.api.get("/commissions"))["data"]
     shown = [
@@ -117,24 +96,25 @@ async def test_any_order_ends_in_the_same_cents(selling: Selling) -> None:
     for one in people:
         events = one.events(until="" if one.number % 2 else "evidence")
         events = _in_version("newest" if one.number % 3 else "older", events)
-        chance = random.Random(one.number)
-        events += chance.sample(events, 3)
-        chance.shuffle(events)
-        told.append(events)
-    await _tell_in_turn(selling, told)
+        told.append(shuffled(events, one.number, twice=3))
+
+    async def post(event: Any) -> None:
+        body = objects.encoded(event)
+        response = await selling.post(body, {"Stripe-Signature": signature(body)})
+        assert response.status_code == 200, response.text
+
+    await tell_in_turn(told, post, selling.settle)
 
     half = ORDERS // 2
-    assert await balance(selling) == {
+    assert await selling.balance() == {
         "pending": half * (32_96 + 24_56),
         "held": half * 22_40,
     }
-    states = Counter(
-        {state: len(await _all(selling, f"/events?state={state}")) for state in ("parked", "dead")}
-    )
-    assert not +states
+    for state in ("parked", "dead"):
+        assert not await selling.api.all(f"/events?state={state}")
     stand = Counter(
         (c["status"], c["amount"], c["reversed"], c["held"])
-        for c in await _all(selling, "/commissions?")
+        for c in await selling.api.all("/commissions")
     )
     assert stand == {
         ("pending", 20_00, 2_00, 0): half,
@@ -149,32 +129,6 @@ def _in_version(version: str, events: Iterable[Any]) -> list[Any]:
     if version == "newest":
         return list(events)
     return [then for event in events if (then := older(event)) is not None]
-
-
-async def _tell_in_turn(selling: Selling, stories: list[list[Any]]) -> None:
-    """The next few events of everybody at once, then what can be decided is."""
-    while any(stories):
-        now = [events.pop(0) for events in stories for _ in range(min(5, len(events)))]
-        await asyncio.gather(*(_post(selling, event) for event in now))
-        while await inbox.settle(selling.database, selling.workspace):
-            continue
-
-
-async def _post(selling: Selling, event: Any) -> None:
-    body = objects.encoded(event)
-    response = await selling.post(body, {"Stripe-Signature": signature(body)})
-    assert response.status_code == 200, response.text
-
-
-async def _all(selling: Selling, path: str) -> list[Any]:
-    found: list[Any] = []
-    after = ""
-    while True:
-        page = await selling.api.get(f"{path}&limit=100{after}")
-        found += page["data"]
-        if not page["has_more"]:
-            return found
-        after = f"&starting_after={found[-1]['id']}"
 
 
 @pytest.mark.parametrize("session_first", [True, False])
