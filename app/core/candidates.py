@@ -62,8 +62,7 @@ def candidates(
 
     Kinds that the occasion doesn't ask for are left out.
     """
-    own_names = frozenset(person for event in events for person in event.people)
-    judge = _Judge(world, occasion, own_names)
+    judge = _Judge(events, world, occasion)
     found: list[Candidate] = []
     reasons: list[Reason] = []
     for touch in _touches(events, occasion):
@@ -126,9 +125,9 @@ def _uses(touches: Iterable[T], key: Callable[[T], str], until: datetime) -> lis
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
+    events: Sequence[Event]
     world: World
     occasion: Occasion
-    own_names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +211,7 @@ def _referrer(touch: ReferrerTouch, judge: _Judge) -> Candidate | Reason:
     late = _after_sale("referrer", touch.at, judge.occasion)
     if late is not None:
         return late
-    if touch.person in judge.own_names:
+    if any(touch.person in event.people for event in judge.events):
         return because("self_referral", kind="referrer")
     world = judge.world
     partner = touch.partner_id or world.referrers.get(touch.person)
