@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar, assert_never
 from uuid import UUID
@@ -141,7 +141,7 @@ class _Claim:
     program_id: UUID
     partner_id: UUID
     until: datetime
-    link_id: UUID | None = field(default=None)
+    link_id: UUID | None = None
 
 
 def _judge(touch: Touch, judge: _Judge) -> Candidate | Reason:
