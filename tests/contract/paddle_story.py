@@ -3,23 +3,15 @@
 Every figure is in cents, tax 19 %; commissions are 20 % of what is left without it.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from tests.contract import paddle_objects as objects
 from tests.contract.paddle_objects import Json
-from tests.contract.steps import Step
+from tests.contract.steps import Step, Subscriber
 
 
-@dataclass(frozen=True)
-class PaddleSubscriber:
-    """number: tells its ids from others'. token: the click. since: when the trial began."""
-
-    number: int
-    token: str
-    since: datetime
-
+class PaddleSubscriber(Subscriber):
     def story(self) -> tuple[Step[Json], ...]:
         return (
             Step("trial", self._trial(), 0),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.contract import shopify_objects as objects
-from tests.contract.steps import Step
+from tests.contract.steps import Step, Subscriber
 
 FREE, FIRST, RENEWAL, UPGRADE = 1, 2, 3, 4
 
@@ -28,14 +28,7 @@ class Message:
         return body, {**headers, "X-Shopify-Hmac-Sha256": objects.signature(body, secret)}
 
 
-@dataclass(frozen=True)
-class ShopifySubscriber:
-    """number: tells its ids from others'. token: the click. since: when the trial began."""
-
-    number: int
-    token: str
-    since: datetime
-
+class ShopifySubscriber(Subscriber):
     def story(self) -> tuple[Step[Message], ...]:
         two = [objects.refund(objects.transaction("11.90", order_id=self._id(FIRST)))]
         return (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.contract import standard_objects as objects
-from tests.contract.steps import Step
+from tests.contract.steps import Step, Subscriber
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,7 @@ class Message:
         return body, objects.signed(body, self.number, at=datetime.now(UTC), secret=secret)
 
 
-@dataclass(frozen=True)
-class OwnSubscriber:
-    """number: tells its ids from others'. token: the click. since: when the trial began."""
-
-    number: int
-    token: str
-    since: datetime
-
+class OwnSubscriber(Subscriber):
     def story(self) -> tuple[Step[Message], ...]:
         crm = [{"namespace": "crm", "external_id": f"c-{self.number}"}]
         return (

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
 
 
 class Sendable(Protocol):
@@ -16,11 +18,11 @@ class Sendable(Protocol):
 
 
 @dataclass(frozen=True)
-class Step(Generic[M]):
+class Step(Generic[M_co]):
     """What happened, and what a partner's balance is behind it: pending and held."""
 
     name: str
-    messages: Sequence[M]
+    messages: Sequence[M_co]
     pending: int
     held: int = 0
 
@@ -28,6 +30,21 @@ class Step(Generic[M]):
     def balance(self) -> dict[str, int]:
         """By role, what is not zero."""
         return {role: n for role, n in (("pending", self.pending), ("held", self.held)) if n}
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """number: tells its ids from others'. token: the click. since: when the trial began."""
+
+    number: int
+    token: str
+    since: datetime
+
+
+def in_any_order(stories: Iterable[Sequence[Step[M]]], *, twice: int) -> list[list[M]]:
+    """The messages of each story, `shuffled`."""
+    told = ([one for step in story for one in step.messages] for story in stories)
+    return [shuffled(messages, number, twice=twice) for number, messages in enumerate(told)]
 
 
 def shuffled(messages: Sequence[M], seed: int, *, twice: int) -> list[M]:

@@ -3,25 +3,17 @@
 Every figure is in cents, tax 19 %; commissions are 20 % of what is left without it.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from tests.contract import stripe_invoices as bills
 from tests.contract import stripe_objects as objects
 from tests.contract import stripe_reversals as reversals
-from tests.contract.steps import Step
+from tests.contract.steps import Step, Subscriber
 from tests.contract.stripe_objects import Json
 
 
-@dataclass(frozen=True)
-class Subscriber:
-    """number: tells its ids from others'. token: the click. since: when the trial began."""
-
-    number: int
-    token: str
-    since: datetime
-
+class StripeSubscriber(Subscriber):
     def story(self) -> tuple[Step[Json], ...]:
         return (
             Step("trial", self._trial(), 0, 0),

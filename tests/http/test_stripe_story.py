@@ -12,7 +12,7 @@ from tests.contract import stripe_invoices as bills
 from tests.contract import stripe_objects as objects
 from tests.contract.steps import shuffled, tell_in_turn
 from tests.contract.stripe_older import older
-from tests.contract.stripe_story import Subscriber
+from tests.contract.stripe_story import StripeSubscriber
 from tests.http.client import Api
 from tests.http.selling import Selling, open_selling, signature, verified
 
@@ -28,9 +28,9 @@ async def selling(api: Api, database: Database) -> AsyncIterator[Selling]:
     await verified(made)
 
 
-def subscriber(selling: Selling, number: int) -> Subscriber:
+def subscriber(selling: Selling, number: int) -> StripeSubscriber:
     """Who clicked an hour before the trial."""
-    return Subscriber(number, selling.click(SINCE - timedelta(hours=1)), SINCE)
+    return StripeSubscriber(number, selling.click(SINCE - timedelta(hours=1)), SINCE)
 
 
 @pytest.mark.parametrize("version", ["newest", "older"])
