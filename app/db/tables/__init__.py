@@ -1,6 +1,8 @@
 """All tables, typed, one module a subject. Importing this package fills `Base.metadata`."""
 
+from app.db.tables.backtests import Backtest, BacktestChange, BacktestPart, BacktestSum
 from app.db.tables.base import Base
+from app.db.tables.claims import Claim, ClaimStep, ClaimWords
 from app.db.tables.clicks import (
     Agent,
     Click,
@@ -52,7 +54,14 @@ __all__ = [
     "Account",
     "Agent",
     "ApiKey",
+    "Backtest",
+    "BacktestChange",
+    "BacktestPart",
+    "BacktestSum",
     "Base",
+    "Claim",
+    "ClaimStep",
+    "ClaimWords",
     "Click",
     "ClickRetention",
     "Code",

@@ -31,6 +31,8 @@ class Program(Base):
     """UTM templates of its links, {field: template}."""
     keeps_network: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """Whether its clicks keep the /24 or /48 of the visitor's address."""
+    claim_days: Mapped[int | None]
+    """How long after a customer's first sale a partner may claim it; none: for ever."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     archived_at: Mapped[datetime | None]
 
