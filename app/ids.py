@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7 as _uuid7
 
 Prefix = Literal[
     "ws", "prog", "part", "link", "clk", "cus", "src", "evt", "conv", "com", "plan", "po", "key",
-    "wh", "acct", "dom", "era", "deal", "code", "dlcf", "rply", "recn", "imp",
+    "wh", "acct", "dom", "era", "deal", "code", "dlcf", "rply", "recn", "imp", "clm", "btst",
 ]  # fmt: skip
 PREFIXES: Final = frozenset(Prefix.__args__)  # type: ignore[attr-defined]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
