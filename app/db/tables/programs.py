@@ -33,6 +33,10 @@ class Program(Base):
     """Whether its clicks keep the /24 or /48 of the visitor's address."""
     claim_days: Mapped[int | None]
     """How long after a customer's first sale a partner may claim it; none: for ever."""
+    terms_public: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether everybody may read its terms."""
+    ltv_cac_floor: Mapped[int] = mapped_column(default=400, server_default=text("400"))
+    """The least lifetime value per cost of acquisition that it accepts, in hundredths."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     archived_at: Mapped[datetime | None]
 
