@@ -6,7 +6,7 @@ A rule that can't be worked out stops the ruling: it pays nobody, and no later r
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core.conditions import Condition, Facts, Failed, bind, holds
+from app.core.conditions import OF_LINES, Condition, Facts, Failed, bind, holds
 from app.core.matching import mismatch, no_rate, unknown_minimum
 from app.core.paying import Paid, pay
 from app.core.plans import Plan, Rule
@@ -27,7 +27,7 @@ class Ruling:
 def rule_on(plan: Plan, facts: SaleFacts) -> Ruling:
     """By the plan's way to combine; rules that add are tried whatever the others come to."""
     steps: list[Paid | Reason] = []
-    known = _Known(facts)
+    known = _Known(facts, plan.uses)
     is_decided = False
     for rule in plan.rules:
         if is_decided and plan.combine == "first_match" and not rule.adds:
@@ -52,14 +52,18 @@ class _Stop:
 
 @dataclass(slots=True)
 class _Known:
-    """A sale's facts. Bound for conditions once for all rules: it costs more than an evaluation."""
+    """A sale's facts. Bound for conditions once for all rules: it costs more than an evaluation.
+
+    uses: what any of the conditions names.
+    """
 
     facts: SaleFacts
+    uses: frozenset[str]
     bound: Facts | None = None
 
     def holds(self, condition: Condition) -> bool | Failed:
         if self.bound is None:
-            self.bound = bind(cel_facts(self.facts))
+            self.bound = bind(cel_facts(self.facts, self.uses))
         return holds(condition, self.bound)
 
 
@@ -73,6 +77,8 @@ def _try(rule: Rule, known: _Known) -> Paid | Reason | _Stop:
     if unknown is not None:
         return _Stop(unknown)
     if rule.when is not None:
+        if not facts.lines_complete and not rule.when.uses.isdisjoint(OF_LINES):
+            return _Stop(because("lines_missing", rule=rule.id, per="line"))
         held = known.holds(rule.when)
         if isinstance(held, Failed):
             return _Stop(because("rule_failed", rule=rule.id, error=held.error))

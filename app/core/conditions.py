@@ -23,7 +23,7 @@ MAX_PATTERN_CHARACTERS: Final = 100
 MAX_PATTERNS: Final = 5
 MAX_LOOP_PARTS: Final = 40
 
-Fact = str | int | bool | datetime | list[str]
+Fact = str | int | bool | datetime | list[str] | list[int] | dict[str, int]
 Facts = NewType("Facts", object)
 """The facts of one decision, bound once for all its conditions."""
 
@@ -38,6 +38,9 @@ FACTS: Final[Mapping[str, str]] = MappingProxyType(
         "sale.gross": "int",
         "sale.quantity": "int",
         "sale.product_ids": "list(string)",
+        "sale.product_amounts": "map(string, int)",
+        "sale.product_quantities": "map(string, int)",
+        "sale.line_amounts": "list(int)",
         "sale.payment": "int",
         "sale.months": "int",
         "customer.country": "string",
@@ -45,12 +48,21 @@ FACTS: Final[Mapping[str, str]] = MappingProxyType(
         "customer.months": "int",
         "customer.value": "int",
         "partner.country": "string",
+        "partner.tier": "string",
+        "partner.certified": "bool",
+        "partner.agreement": "string",
+        "partner.enrolled_days": "int",
+        "program.days": "int",
         "touch.kind": "string",
         "touch.code": "string",
         "touch.at": "timestamp",
     }
 )
 """Every name that a condition may use, with its CEL type. Names are added, none is renamed."""
+OF_LINES: Final = frozenset(
+    {"sale.product_amounts", "sale.product_quantities", "sale.line_amounts"}
+)
+OF_QUALIFICATION: Final = frozenset({"partner.tier", "partner.certified", "partner.agreement"})
 
 _TYPES: Final = {
     "string": cel.Type.STRING,
@@ -58,6 +70,8 @@ _TYPES: Final = {
     "int": cel.Type.INT,
     "timestamp": cel.Type.TIMESTAMP,
     "list(string)": cel.Type.List(cel.Type.STRING),
+    "list(int)": cel.Type.List(cel.Type.INT),
+    "map(string, int)": cel.Type.Map(cel.Type.STRING, cel.Type.INT),
 }
 _STANDARD_LIBRARY: Final = """
 stdlib:
@@ -73,6 +87,8 @@ _ENV: Final = cel.NewEnv(
     config=cel.NewEnvConfigFromYaml(_STANDARD_LIBRARY),
     variables={name: _TYPES[type_name] for name, type_name in FACTS.items()},
 )
+_LISTS: Final = tuple(name for name, type_name in FACTS.items() if type_name.startswith("list"))
+"""Looked through from one end to the other, other than a map."""
 _TRY_PATTERN: Final = _ENV.compile("sale.kind.matches(sale.source)")
 _REMEDY: Final = (
     "Write a CEL expression that is true or false, over "
@@ -92,9 +108,13 @@ class ConditionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """source: as its author wrote it; two conditions with the same source are equal."""
+    """source: as its author wrote it; two conditions with the same source are equal.
+
+    uses: the facts that it names.
+    """
 
     source: str
+    uses: frozenset[str] = field(compare=False, repr=False)
     program: cel.Expression = field(compare=False, repr=False)
 
 
@@ -115,12 +135,13 @@ def compile_condition(source: str) -> Condition:
         raise ConditionError(_compiler_words(str(error))) from None
     if program.return_type() != cel.Type.BOOL:
         raise ConditionError(f"gives {program.return_type().name()}, not BOOL")
-    _check_cost(list(parts(program.serialize())))
-    return Condition(source, program)
+    tree = list(parts(program.serialize()))
+    _check_cost(tree)
+    return Condition(source, frozenset(part.name for part in tree) & FACTS.keys(), program)
 
 
 def bind(facts: Mapping[str, Fact]) -> Facts:
-    """facts: a value for each name in FACTS; integers of 64 bits, datetimes aware."""
+    """facts: a value for each name that is used; integers of 64 bits, datetimes aware."""
     return Facts(_ENV.Activation(facts))
 
 
@@ -148,7 +169,7 @@ def _check_cost(tree: list[Part]) -> None:
         raise ConditionError(
             "has an iteration inside an iteration", "Let all, exists and exists_one stand alone."
         )
-    for name in ("matches", "sale.product_ids"):
+    for name in ("matches", *_LISTS):
         if any(part.name == name for part in inside):
             raise ConditionError(
                 f"uses {name} inside an iteration", f"Keep {name} out of all, exists, exists_one."

@@ -5,7 +5,7 @@ rules in the order in which they are tried.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 from app.core.attribution_terms import AttributionTerms, attribution_document, read_attribution
@@ -49,6 +49,7 @@ class Plan:
 
     hold_days, late_days: how long a commission stays pending and may still be re-decided.
     combine: of the rules that match, the first pays, or the one that pays most, or all.
+    uses: the facts that its conditions name.
     """
 
     hold_days: int
@@ -57,6 +58,12 @@ class Plan:
     binding: BindingTerms
     combine: Combine
     rules: tuple[Rule, ...]
+    uses: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        conditions = [rule.when for rule in self.rules if rule.when is not None]
+        used = frozenset(name for condition in conditions for name in condition.uses)
+        object.__setattr__(self, "uses", used)
 
     @property
     def caps_customers(self) -> bool:

@@ -1,14 +1,16 @@
 """All that a rule may look at when it decides on one sale."""
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from app.core.conditions import Fact
 from app.core.events import Line
 from app.core.money import MAX_AMOUNT
+from app.core.qualification import NONE, Qualification
 
 _NO_TOUCH_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_VALUE: Final = MAX_AMOUNT * 100_000
@@ -36,6 +38,8 @@ class SaleFacts:
     payment: which paid sale of the subscription it is, else of the customer; 1 the first.
     lines: one or more that sum to the base, unless lines_complete says that some are unknown.
     earlier: what the program's rules paid for the customer before; only if a cap asks for it.
+    partner: what the credited partner has in the program. partner_since, program_since: when it
+    was enrolled and the program begun.
     """
 
     kind: str
@@ -60,6 +64,9 @@ class SaleFacts:
     lines: tuple[Line, ...] = ()
     lines_complete: bool = True
     earlier: tuple[Earlier, ...] = ()
+    partner: Qualification = NONE
+    partner_since: datetime | None = None
+    program_since: datetime | None = None
 
     @property
     def nth(self) -> int:
@@ -67,29 +74,62 @@ class SaleFacts:
         return 0 if self.kind == "lead" else self.customer_sales + 1
 
 
-def cel_facts(facts: SaleFacts) -> Mapping[str, Fact]:
-    """The facts by the names that a condition uses; no touch reads as the year 1970."""
-    return {
-        "sale.kind": facts.kind,
-        "sale.source": facts.source,
-        "sale.currency": facts.currency,
-        "sale.new": facts.new,
-        "sale.at": facts.at,
-        "sale.amount": facts.amount,
-        "sale.gross": facts.gross,
-        "sale.quantity": facts.quantity,
-        "sale.product_ids": list(facts.product_ids),
-        "sale.payment": facts.payment,
-        "sale.months": months_between(facts.recurring_since, facts.at),
-        "customer.country": facts.customer_country,
-        "customer.sales": facts.customer_sales,
-        "customer.months": facts.customer_months,
-        "customer.value": max(-_MOST_VALUE, min(facts.customer_value, _MOST_VALUE)),
-        "partner.country": facts.partner_country,
-        "touch.kind": facts.touch_kind,
-        "touch.code": facts.touch_code,
-        "touch.at": facts.touch_at or _NO_TOUCH_AT,
+def cel_facts(facts: SaleFacts, names: Collection[str]) -> Mapping[str, Fact]:
+    """The facts by the names that conditions use; no touch reads as the year 1970.
+
+    names: those that some condition uses; more would only take time.
+    """
+    return {name: CEL_FACTS[name](facts) for name in names}
+
+
+def _by_product(facts: SaleFacts, of: Callable[[Line], int]) -> dict[str, int]:
+    """Lines summed by product."""
+    sums: dict[str, int] = {}
+    for line in facts.lines:
+        sums[line.product_id] = sums.get(line.product_id, 0) + of(line)
+    return {product: _bounded(total) for product, total in sums.items()}
+
+
+def _bounded(total: int) -> int:
+    return max(-_MOST_VALUE, min(total, _MOST_VALUE))
+
+
+def _days(since: datetime | None, at: datetime) -> int:
+    return max(0, (at - since).days) if since else 0
+
+
+CEL_FACTS: Final[Mapping[str, Callable[[SaleFacts], Fact]]] = MappingProxyType(
+    {
+        "sale.kind": lambda facts: facts.kind,
+        "sale.source": lambda facts: facts.source,
+        "sale.currency": lambda facts: facts.currency,
+        "sale.new": lambda facts: facts.new,
+        "sale.at": lambda facts: facts.at,
+        "sale.amount": lambda facts: facts.amount,
+        "sale.gross": lambda facts: facts.gross,
+        "sale.quantity": lambda facts: facts.quantity,
+        "sale.product_ids": lambda facts: list(facts.product_ids),
+        "sale.product_amounts": lambda facts: _by_product(facts, lambda line: line.amount),
+        "sale.product_quantities": lambda facts: _by_product(facts, lambda line: line.quantity),
+        "sale.line_amounts": lambda facts: [line.amount for line in facts.lines],
+        "sale.payment": lambda facts: facts.payment,
+        "sale.months": lambda facts: months_between(facts.recurring_since, facts.at),
+        "customer.country": lambda facts: facts.customer_country,
+        "customer.sales": lambda facts: facts.customer_sales,
+        "customer.months": lambda facts: facts.customer_months,
+        "customer.value": lambda facts: _bounded(facts.customer_value),
+        "partner.country": lambda facts: facts.partner_country,
+        "partner.tier": lambda facts: facts.partner.tier,
+        "partner.certified": lambda facts: facts.partner.certified,
+        "partner.agreement": lambda facts: facts.partner.agreement,
+        "partner.enrolled_days": lambda facts: _days(facts.partner_since, facts.at),
+        "program.days": lambda facts: _days(facts.program_since, facts.at),
+        "touch.kind": lambda facts: facts.touch_kind,
+        "touch.code": lambda facts: facts.touch_code,
+        "touch.at": lambda facts: facts.touch_at or _NO_TOUCH_AT,
     }
+)
+"""How each fact of a condition is read: one line for each name in `conditions.FACTS`."""
 
 
 def months_between(start: datetime, at: datetime) -> int:

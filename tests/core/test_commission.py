@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.conditions import FACTS
+from app.core.events import Line
 from app.core.money import MAX_AMOUNT
-from app.core.sale_facts import SaleFacts, cel_facts
+from app.core.qualification import Qualification
+from app.core.sale_facts import CEL_FACTS, SaleFacts, cel_facts
 from tests.core.made_sales import AT, LEAD, SALE, Alone, decide, plan_of, rule
 
 
@@ -236,7 +238,7 @@ def test_months_that_are_over_are_seen_before_the_condition_is_asked() -> None:
 
 
 def test_every_fact_reaches_the_conditions_under_its_name() -> None:
-    assert set(cel_facts(SALE)) == set(FACTS)
+    assert set(CEL_FACTS) == set(FACTS) == set(cel_facts(SALE, FACTS))
     sale = SaleFacts(
         kind="renewal",
         source="src_1",
@@ -257,6 +259,10 @@ def test_every_fact_reaches_the_conditions_under_its_name() -> None:
         recurring_since=datetime(2025, 9, 15, 12, tzinfo=UTC),
         payment=7,
         customer_value=8,
+        lines=(Line("a", 3, 2), Line("b", -1, 1), Line("a", -1, 1)),
+        partner=Qualification("gold", certified=True, agreement="v2"),
+        partner_since=AT - timedelta(days=9, hours=23),
+        program_since=AT - timedelta(days=11),
     )
     condition = (
         "sale.kind == 'renewal' && sale.source == 'src_1' && sale.currency == 'jpy' && !sale.new"
@@ -264,9 +270,20 @@ def test_every_fact_reaches_the_conditions_under_its_name() -> None:
         " && customer.country == 'FR' && customer.sales == 4 && customer.months == 5"
         " && partner.country == 'IT' && touch.kind == 'code' && touch.code == 'bob'"
         " && sale.payment == 7 && sale.months == 6 && customer.value == 8"
+        " && sale.line_amounts == [3, -1, -1] && sale.product_amounts == {'a': 2, 'b': -1}"
+        " && sale.product_quantities == {'a': 3, 'b': 1}"
+        " && partner.tier == 'gold' && partner.certified && partner.agreement == 'v2'"
+        " && partner.enrolled_days == 9 && program.days == 11"
         " && sale.at - touch.at == duration('1h') && sale.at == timestamp('2026-03-15T12:00:00Z')"
     )
     assert decide(plan_of(rule("all", (5, "jpy"), when=condition)), sale).amount == 5
+
+
+def test_a_condition_over_lines_pays_nobody_while_some_are_unknown() -> None:
+    plan = plan_of(rule("big", when="sale.line_amounts.exists(a, a > 5000)"), rule("base"))
+    known = replace(SALE, lines=(Line("pro", 10_000, 1),))
+    assert decide(plan, known).rule_id == "big"
+    assert told(decide(plan, replace(known, lines_complete=False))) == [("lines_missing", "big")]
 
 
 def test_without_a_touch_its_time_reads_as_1970() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from app.core.commission import rule_on
 from app.core.conditions import FACTS, ConditionError, Failed, bind, compile_condition, holds
+from app.core.events import Line
 from app.core.sale_facts import cel_facts
 from tests.core.made_sales import SALE, plan_of, rule
 
 BOUND_S = 0.5
-KNOWN = bind(cel_facts(SALE))
+LINES = tuple(Line(f"prod_{n:020d}", n, 1) for n in range(1_000))
+KNOWN = bind(cel_facts(replace(SALE, lines=LINES), FACTS))
 
 
 def outcome(source: str) -> bool | Failed | None:
@@ -35,7 +38,7 @@ def outcome(source: str) -> bool | Failed | None:
         "sale.lines.exists(l, true)",
         "customer.lifetime_value > 0",
         "customer.email == ''",
-        "partner.tier == 'gold'",
+        "partner.rank == 'gold'",
         "now() > sale.at",
         # Growth and depth.
         "[sale.kind].map(k, k + k) == []",
@@ -47,7 +50,12 @@ def outcome(source: str) -> bool | Failed | None:
         "[1,2].all(a, [1,2].all(b, [1,2].all(c, a + b + c > 0)))",
         "sale.kind.matches('(a|a)*(a|a)*(a|a)*(a|a)*{9}')",
         "'" + "a" * 1_990,
+        "sale.product_amounts.map(p, p) == []",
+        "sale.product_ids.all(p, sale.line_amounts[0] > 0)",
+        "sale.product_amounts.all(p, sale.product_amounts.exists(q, p == q))",
         # Ways around the type checks.
+        "sale.product_amounts['pro'] == 'x'",
+        "partner.certified == 1",
         "type(sale.amount) == type(dyn(1))",
         "sale.amount == 1e3",
         "sale.amount == '1'",
@@ -74,6 +82,10 @@ def test_it_is_refused_when_the_plan_is_saved(source: str) -> None:
         "sale.product_ids[sale.amount] == 'pro'",
         "[0][sale.payment] == 0",
         "{'pro': true}[sale.kind]",
+        "sale.product_amounts[sale.kind] > 0",
+        "sale.product_quantities['a'] > 0",
+        "sale.line_amounts[sale.amount] > 0",
+        "timestamp(partner.tier) < sale.at",
         "timestamp(touch.code) < sale.at",
         "duration(sale.kind) > duration('0s')",
         "int(sale.source) > 0",
