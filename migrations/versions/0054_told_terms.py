@@ -16,7 +16,7 @@ def upgrade() -> None:
     )
     op.add_column(
         "programs",
-        sa.Column("ltv_cac_floor", sa.Integer(), server_default=sa.text("400"), nullable=False),
+        sa.Column("ltv_cac_floor", sa.BigInteger(), server_default=sa.text("400"), nullable=False),
     )
 
 
