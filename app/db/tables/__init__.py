@@ -35,6 +35,7 @@ from app.db.tables.programs import (
     Enrollment,
     EnrollmentState,
     Partner,
+    PartnerCompany,
     PartnerCountry,
     PartnerMember,
     PlanVersion,
@@ -48,6 +49,7 @@ from app.db.tables.referrals import (
     PartnerCustomer,
     ToldTouch,
 )
+from app.db.tables.tallies import TallyPeriod, TallyRow
 from app.db.tables.workspaces import ApiKey, Lane, Workspace, WorkspacePrecedence
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "LinkClicks",
     "LinkImpressions",
     "Partner",
+    "PartnerCompany",
     "PartnerCountry",
     "PartnerCustomer",
     "PartnerMember",
@@ -106,6 +109,8 @@ __all__ = [
     "Reconciliation",
     "Referrer",
     "Source",
+    "TallyPeriod",
+    "TallyRow",
     "ToldTouch",
     "TouchRow",
     "Transfer",

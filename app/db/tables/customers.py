@@ -100,6 +100,14 @@ class Conversion(Base):
         CheckConstraint("refunded BETWEEN 0 AND gross", name="refunded"),
         Index("ix_conversions_customer", "workspace_id", "customer_id"),
         Index("ix_conversions_recorded_at", "workspace_id", "recorded_at", "id"),
+        Index(
+            "ix_conversions_program_id_occurred_at",
+            "workspace_id",
+            "program_id",
+            "occurred_at",
+            "id",
+            postgresql_where=text("program_id IS NOT NULL"),
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
@@ -133,5 +141,7 @@ class Conversion(Base):
     """The conversion that this one turned out to be, or a zero id if its event no longer counts."""
     decision_no: Mapped[int]
     """The latest decision that changed it."""
+    positions: Mapped[Json | None]
+    """[[partner_id, name, period, currency, total]]: the tallies that it was decided at, if any."""
     recorded_at: Mapped[datetime]
     """When its sale was first recorded, under whatever key."""
