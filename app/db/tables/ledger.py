@@ -4,14 +4,21 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Numeric,
+    SmallInteger,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base, Json
 
 
 class Commission(Base):
-    """What a rule awarded a partner for a conversion; one row for good."""
+    """What a rule awarded somebody for a conversion; one row for good."""
 
     __tablename__ = "commissions"
     __table_args__ = (
@@ -21,6 +28,23 @@ class Commission(Base):
         Index("ix_commissions_conversion", "workspace_id", "conversion_id"),
         Index("ix_commissions_partner", "workspace_id", "partner_id", "recorded_at", "id"),
         CheckConstraint("held BETWEEN 0 AND amount", name="held"),
+        CheckConstraint(
+            "recipient IN ('partner', 'recruiter', 'company', 'customer')", name="recipient"
+        ),
+        CheckConstraint(
+            "(partner_id IS NULL) = (recipient = 'customer')"
+            " AND num_nonnulls(partner_id, rewarded_customer_id) = 1",
+            name="beneficiary",
+        ),
+        CheckConstraint(
+            "unit_cost >= 0 AND (unit_cost IS NULL) = (cost_currency IS NULL)", name="unit_cost"
+        ),
+        Index(
+            "ix_commissions_rewarded_customer_id",
+            "workspace_id",
+            "rewarded_customer_id",
+            postgresql_where="rewarded_customer_id IS NOT NULL",
+        ),
         Index(
             "ix_commissions_to_mature",
             "hold_until",
@@ -33,7 +57,14 @@ class Commission(Base):
     conversion_id: Mapped[UUID]
     customer_id: Mapped[UUID]
     program_id: Mapped[UUID]
-    partner_id: Mapped[UUID]
+    partner_id: Mapped[UUID | None]
+    """Who has it; empty where the customer has."""
+    rewarded_customer_id: Mapped[UUID | None]
+    """The customer who has it, by the id of that day: a join moves no balance."""
+    recipient: Mapped[str] = mapped_column(server_default="partner")
+    """As whom the beneficiary has it (`core.rewards.Recipient`)."""
+    level: Mapped[int | None] = mapped_column(SmallInteger)
+    """Of a recruiter: 1 recruited the credited partner, 2 the one who did."""
     plan_version_id: Mapped[UUID]
     plan_version: Mapped[int]
     rule_id: Mapped[str]
@@ -46,6 +77,10 @@ class Commission(Base):
     """Of what is neither reversed nor paid: stopped by an open dispute."""
     paid: Mapped[int]
     currency: Mapped[str]
+    """Its unit (`core.rewards`): a currency for cash, else `credit:eur`, `gift:mug`, …"""
+    unit_cost: Mapped[int | None]
+    """What one of what is no money costs us, in minor units; empty: unknown, or it is money."""
+    cost_currency: Mapped[str | None]
     rate_bps: Mapped[int | None]
     status: Mapped[str]
     hold_until: Mapped[datetime]
@@ -98,15 +133,27 @@ class Account(Base):
         CheckConstraint(
             "role IN ('expense', 'pending', 'held', 'payable', 'in_flight', 'paid')", name="role"
         ),
-        CheckConstraint("(role = 'expense') = (partner_id IS NULL)", name="partner"),
+        CheckConstraint(
+            "num_nonnulls(partner_id, customer_id) = CASE WHEN role = 'expense' THEN 0 ELSE 1 END",
+            name="owner",
+        ),
         Index("ix_accounts_partner", "workspace_id", "partner_id"),
+        Index(
+            "ix_accounts_customer_id",
+            "workspace_id",
+            "customer_id",
+            postgresql_where="customer_id IS NOT NULL",
+        ),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     program_id: Mapped[UUID]
     partner_id: Mapped[UUID | None]
+    customer_id: Mapped[UUID | None]
+    """Whose it is: a partner's, a customer's, or the program's expense."""
     currency: Mapped[str]
+    """Its unit, as a commission's."""
     role: Mapped[str]
     debits: Mapped[Decimal] = mapped_column(Numeric)
     """Minor units, all transfers that debit it."""

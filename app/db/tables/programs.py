@@ -112,6 +112,19 @@ class PartnerCountry(Base):
     """ISO 3166-1 alpha-2, or empty."""
 
 
+class PartnerCompany(Base):
+    """Since when a partner belongs to another one, its company."""
+
+    __tablename__ = "partner_companies"
+    __table_args__ = (Index("ix_partner_companies_company_id", "workspace_id", "company_id"),)
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    partner_id: Mapped[UUID] = mapped_column(ForeignKey("partners.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    company_id: Mapped[UUID | None] = mapped_column(ForeignKey("partners.id"))
+    """Empty: to none from then on."""
+
+
 class PartnerMember(Base):
     """A person of a partner; the first is the one it was created with. Personal data."""
 
