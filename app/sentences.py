@@ -53,6 +53,12 @@ SENTENCES: Final[Mapping[str, str]] = {
     " {since} until {ended_at} ({why}), so touches competed anew.",
     "bound_after_close": "That became known after the conversion had closed for {program_id} at"
     " {closed_at}.",
+    "gate_certified": "{partner_id} was not certified, and only who is earns by this plan.",
+    "gate_tier": "{partner_id} had the tier {found}; by this plan only {wanted} earn.",
+    "gate_agreement": "{partner_id} had accepted no agreement, and only who has earns by this"
+    " plan.",
+    "agreement_pays": "{partner_id} has terms of its own, version {version}, instead of the"
+    " program's.",
     "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",
     "cap_applied": "The rule `{rule}` pays at most {limit} per {per}{in_period}, of which {used}"
     " was used: {amount}.",
@@ -90,6 +96,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "event_ignored": "Events of the type {type} change nothing here.",
     "other_mode": "The event's live mode is {livemode}; this workspace's is not.",
     "conflicting_event": "{external_id} came again with another meaning; the first one stands.",
+    "payment_of_another_customer": "{keys} is another customer's payment, told before this.",
     "senseless": "{place}: {problem}.",
     "decision_failed": "Deciding failed {attempts} times ({error}); it was set aside for us.",
     "refund_currency_differs": "A refund in {currency} cannot reduce a sale in {sale_currency}.",

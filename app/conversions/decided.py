@@ -70,7 +70,8 @@ class Decided:
 class Batch:
     """What one lane transaction decides. counters grow as decisions and transfers are made.
 
-    contacts: by event of the news, whom it names in clear.
+    contacts: by event of the news, whom it names in clear. refused: news of nobody, since they
+    name a payment that is another customer's.
     """
 
     workspace: UUID
@@ -81,11 +82,13 @@ class Batch:
     decisions: list[DecisionRow] = field(default_factory=list)
     transfers: list[tuple[Transfer, datetime]] = field(default_factory=list)
     """Each with the time that it is about."""
+    refused: tuple[Event, ...] = ()
 
     def cut(self) -> "Batch":
         """What was decided since the last cut, to be written; the counters grow on in both."""
         part = replace(self)
         self.orphans, self.decided, self.decisions, self.transfers = (), [], [], []
+        self.refused = ()
         return part
 
 

@@ -1,6 +1,11 @@
-"""Whose event is it: names → customers, found, made or joined, for a batch at once."""
+"""Whose event is it: names → customers, found, made or joined, for a batch at once.
+
+A person's names join whoever has them. The id of a payment and an e-mail address join too, unless
+both sides have an id of the workspace's own: then its word goes, and they are two customers.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -8,11 +13,14 @@ from uuid import UUID
 
 import asyncpg
 
+from app.conversions.providers.track import OWN
 from app.core.events import Event
 from app.ids import uuid7
 
 PERSON: Final = "a:"
 """How `identity.person_name` begins; no payment's key does."""
+EMAIL: Final = "email"
+"""The namespace of addresses, where a workspace joins by them."""
 _CUSTOMER: Final = "customer:"
 
 
@@ -33,12 +41,29 @@ class Someone:
     joined: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What tells customers apart that share a payment or an address.
+
+    own, emails: digests of ids of the workspace's own, and of addresses, among the batch's names.
+    owners: known customers who have an own id.
+    """
+
+    own: AbstractSet[str]
+    emails: AbstractSet[str]
+    owners: AbstractSet[UUID] = frozenset()
+
+
 @dataclass(slots=True)
 class Sorted:
-    """Who the batch is about, and the events that name only payments that nobody knows yet."""
+    """Who the batch is about, and the events that name only payments that nobody knows yet.
+
+    refused: those that name a payment of somebody who has another own id than theirs.
+    """
 
     people: tuple[Someone, ...]
     orphans: tuple[Event, ...]
+    refused: tuple[Event, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,16 +85,20 @@ class _Clump:
         self.joined |= other.joined
 
 
-def sort_out(events: Sequence[Event], known: Mapping[str, UUID]) -> Sorted:
+def sort_out(
+    events: Sequence[Event], known: Mapping[str, UUID], apart: Apart | None = None
+) -> Sorted:
     """Group a batch's events by whom they are about.
 
-    known: customers by name. An event without a person belongs to whoever else has one of its
+    known: customers by name. apart: None joins whatever shares a name; `doubtful` tells whether
+    that may have been too much. An event without a person belongs to whoever else has one of its
     payments; it counts as received when the event was that told so, since it has an effect only
     then. If nobody has, it is an orphan.
     """
     people: list[Someone] = []
     orphans: list[Event] = []
-    for clump in _clumps(events, known):
+    clumps, refused = _clumps(events, known, apart)
+    for clump in clumps:
         orphans += clump.waiting
         if not clump.events:
             continue
@@ -84,7 +113,23 @@ def sort_out(events: Sequence[Event], known: Mapping[str, UUID]) -> Sorted:
                 joined=len(found) > 1 or (bool(found) and clump.joined),
             )
         )
-    return Sorted(tuple(people), tuple(orphans))
+    return Sorted(tuple(people), tuple(orphans), tuple(refused))
+
+
+def doubtful(people: Iterable[Someone], apart: Apart) -> bool:
+    """Whether any of them may be several: customers, or own ids that nobody had, or both."""
+    return any(
+        len(one.absorbed) + (not one.made) + len(one.new_names & apart.own) > 1 for one in people
+    )
+
+
+def in_clear(contacts: Iterable[Mapping[str, Any]]) -> Apart:
+    """Which of the names that messages bring are what. contacts: as `event_bodies` has them."""
+    told = [alias for contact in contacts for alias in contact.get("aliases", ())]
+    return Apart(
+        own={name for name, namespace, _ in told if namespace == OWN},
+        emails={name for name, namespace, _ in told if namespace == EMAIL},
+    )
 
 
 def names_of(events: Iterable[Event]) -> set[str]:
@@ -111,11 +156,41 @@ async def known_names(
     return {row["name"]: row["customer_id"] for row in rows}
 
 
-def _clumps(events: Sequence[Event], known: Mapping[str, UUID]) -> list[_Clump]:
-    """Unions by shared names, in order of receipt; all names of a known customer are shared."""
+async def owners(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, customers: Iterable[UUID]
+) -> frozenset[UUID]:
+    """Those of the customers who have an id of the workspace's own, erased ones included."""
+    # The namespace stands in the text: by a parameter the planner would not use its index.
+    rows = await driver.fetch(
+        f"""
+        SELECT k.id FROM unnest($2::uuid[]) AS k (id)
+        CROSS JOIN LATERAL (
+          SELECT FROM customer_names
+          WHERE workspace_id = $1 AND customer_id = k.id AND namespace = '{OWN}' LIMIT 1
+        ) n
+        """,
+        workspace,
+        sorted(set(customers)),
+    )
+    return frozenset(row["id"] for row in rows)
+
+
+def _clumps(
+    events: Sequence[Event], known: Mapping[str, UUID], apart: Apart | None
+) -> tuple[list[_Clump], list[Event]]:
+    """Unions by shared names, in order of receipt; all names of a known customer are shared.
+
+    Beside them the events that are refused.
+    """
     clumps: dict[str, _Clump] = {}
+    refused: list[Event] = []
     for event in sorted(events, key=_receipt):
         names = {*event.people, *event.payments}
+        if apart is not None:
+            names -= _foreign(event, clumps, known, apart)
+            if not names.issuperset(event.payments):
+                refused.append(event)
+                continue
         labels = names | {f"{_CUSTOMER}{known[name]}" for name in names if name in known}
         joined = _Clump(labels, waiting=[event])
         met = {id(clumps[label]): clumps[label] for label in labels if label in clumps}
@@ -137,7 +212,33 @@ def _clumps(events: Sequence[Event], known: Mapping[str, UUID]) -> list[_Clump]:
     distinct = list({id(clump): clump for clump in clumps.values()}.values())
     for clump in distinct:
         clump.names = {name for name in clump.names if not name.startswith(_CUSTOMER)}
-    return distinct
+    return distinct, refused
+
+
+def _foreign(
+    event: Event, clumps: Mapping[str, _Clump], known: Mapping[str, UUID], apart: Apart
+) -> set[str]:
+    """Its payments and addresses that are somebody else's, who has another own id."""
+    marks = apart.own | {f"{_CUSTOMER}{customer}" for customer in apart.owners}
+    # All names of whoever the event is about so far.
+    named = set[str]()
+
+    def around(name: str) -> set[str]:
+        labels = {name} | ({f"{_CUSTOMER}{known[name]}"} if name in known else set())
+        return labels.union(*(clumps[label].names for label in labels if label in clumps))
+
+    for name in event.people:
+        if name not in apart.emails:
+            named |= around(name)
+    foreign: set[str] = set()
+    addresses = [name for name in event.people if name in apart.emails]
+    for name in (*event.payments, *addresses):
+        others = around(name)
+        if not (named & others or named.isdisjoint(marks) or others.isdisjoint(marks)):
+            foreign.add(name)
+        else:
+            named |= others
+    return foreign
 
 
 def _receipt(event: Event) -> tuple[datetime, UUID]:

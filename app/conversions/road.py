@@ -7,6 +7,7 @@ batch of one.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -65,7 +66,9 @@ async def _decide_together(
     overtaken = await _overtaken(driver, workspace, ids, counters, people, knowns)
     if overtaken:
         return await _decide_together(driver, workspace, [*ids, *overtaken])
-    batch = Batch(workspace, counters, sorted_out.orphans, news.contacts)
+    batch = Batch(
+        workspace, counters, sorted_out.orphans, news.contacts, refused=sorted_out.refused
+    )
     async with Behind() as behind:
         for n, (person, known) in enumerate(zip(people, knowns, strict=True)):
             if n and n % PART == 0:
@@ -76,7 +79,7 @@ async def _decide_together(
         await behind.run(write(driver, batch.cut()))
     await write_counters(driver, workspace, counters)
     settled = len(sorted_out.orphans) + sum(len(person.news) for person in people)
-    return settled, postponed
+    return settled + len(sorted_out.refused), postponed
 
 
 async def _overtaken(
@@ -140,7 +143,12 @@ async def _whose(
         news.add(freed)
         names = identities.names_of(news.events)
     known = await identities.known_names(driver, workspace, names)
-    return identities.sort_out(news.events, known)
+    sorted_out = identities.sort_out(news.events, known)
+    apart = identities.in_clear(news.contacts.values())
+    if identities.doubtful(sorted_out.people, apart):
+        owners = await identities.owners(driver, workspace, known.values())
+        sorted_out = identities.sort_out(news.events, known, replace(apart, owners=owners))
+    return sorted_out
 
 
 async def _world(

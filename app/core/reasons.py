@@ -47,6 +47,10 @@ CODES: Final = frozenset(
         "binding_ended",  # partner_id, program_id, since, ended_at, why: term or suspended
         "bound_after_close",  # program_id, closed_at
         # Rules and awards.
+        "gate_certified",  # partner_id
+        "gate_tier",  # partner_id, wanted, found
+        "gate_agreement",  # partner_id
+        "agreement_pays",  # partner_id, version
         "rule_paid",  # rule, rate_bps | flat, base, amount, currency; not per sale: per, times
         "cap_applied",  # rule, per, limit, used, amount, currency, period if per customer
         "cap_count_reached",  # rule, count, period
@@ -81,6 +85,7 @@ CODES: Final = frozenset(
         "event_ignored",  # type
         "other_mode",  # livemode
         "conflicting_event",  # external_id
+        "payment_of_another_customer",  # keys
         "senseless",  # place, problem
         "decision_failed",  # error, attempts
         "refund_currency_differs",  # currency, sale_currency

@@ -25,13 +25,20 @@ WORKSPACE = UUID("00000000-0000-7000-8000-00000000ff00")
 
 @dataclass(slots=True)
 class PureRoad:
-    """One workspace in memory. names: customers by alias and payment, as `customer_names`."""
+    """One workspace in memory. names: customers by alias and payment, as `customer_names`.
+
+    own, emails: digests of the workspace's own ids, and of addresses. refused: what named another
+    customer's payment.
+    """
 
     world: World
     workspace: UUID = WORKSPACE
     customers: dict[UUID, Known] = field(default_factory=dict)
     names: dict[str, UUID] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
+    emails: frozenset[str] = frozenset()
     parked: list[Event] = field(default_factory=list)
+    refused: list[Event] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     decisions: int = 0
     _told: set[tuple[str, str]] = field(default_factory=set)
@@ -60,6 +67,7 @@ class PureRoad:
         orphans = {event.id: event for event in sorted_out.orphans}
         self.parked = [e for e in self.parked if e.id not in decided and e.id not in orphans]
         self.parked += orphans.values()
+        self.refused += sorted_out.refused
         counters = Counters(now, self.decisions, len(self.transfers), self._chain_hash)
         batch = Batch(workspace=self.workspace, counters=counters, orphans=sorted_out.orphans)
         for person in people:
@@ -123,7 +131,9 @@ class PureRoad:
             asked |= names
             events |= {event.id: event for event in found}
             names |= identities.names_of(found)
-        return identities.sort_out(list(events.values()), self.names)
+        owners = {self.names[name] for name in self.own if name in self.names}
+        apart = identities.Apart(self.own, self.emails, owners)
+        return identities.sort_out(list(events.values()), self.names, apart)
 
     def _keep(self, decided: Decided) -> None:
         person = decided.person

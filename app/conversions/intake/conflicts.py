@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from app.db.tx import Read, Tx
 
 MOST: Final = 20
 """Meanings kept of one key; a sender who goes on beyond is only counted."""
+CONFLICTS: Final = Counter(
+    "finderfee_conflicting_events",
+    "Events that came again under their key with another meaning, or name another's payment",
+)
 
 _COUNT: Final = "UPDATE events SET conflicts = conflicts + 1 WHERE workspace_id = $1 AND id = $2"
 _KEEP: Final = """

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import orjson
 import structlog
-from prometheus_client import Counter
 
 from app.conversions.canon import Json, body_json, json_text
 from app.conversions.intake import conflicts
@@ -24,9 +23,6 @@ from app.db.tx import Tx
 from app.ids import uuid7
 
 _log: Final = structlog.get_logger()
-_CONFLICTS: Final = Counter(
-    "finderfee_conflicting_events", "Events that came again under their key with another meaning"
-)
 
 _STORE: Final = """
 WITH incoming AS (
@@ -139,7 +135,7 @@ async def alarm(tx: Tx, message: Incoming, event_id: UUID, click_keys: Sequence[
     row = dict(zip(_COLUMNS, _row(message, click_keys), strict=True))
     said = Conflicting(**{field.name: row[field.name] for field in fields(Conflicting)})
     await conflicts.keep(tx, message.workspace_id, event_id, said)
-    _CONFLICTS.inc()
+    conflicts.CONFLICTS.inc()
     _log.warning("event.conflicting", event_id=str(event_id), source=message.source)
 
 

@@ -1,14 +1,16 @@
 """Write what a batch decided: one statement a table, all in the lane's transaction."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
 from app.conversions.facts import Counters
+from app.conversions.intake.conflicts import CONFLICTS
 from app.conversions.recording.money import write_commissions, write_conversions
 from app.conversions.recording.people import write_people
 from app.conversions.recording.touches import write_touches
@@ -18,6 +20,8 @@ from app.core.reasons import Reason, because
 from app.db import bulk
 from app.db import tables as t
 from app.ledger.post import Posting, post
+
+_log: Final = structlog.get_logger()
 
 
 async def write(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
@@ -63,6 +67,22 @@ async def _write_events(driver: "asyncpg.Connection[Any]", batch: Batch) -> None
             list(orphan.payments),
             json_text((_waiting(orphan),)),
         )
+    for event in batch.refused:
+        await _refuse(driver, batch.workspace, event)
+
+
+async def _refuse(driver: "asyncpg.Connection[Any]", workspace: UUID, event: Event) -> None:
+    """It contradicts whoever named its payment first: dead, so that a person looks at it."""
+    reason = because("payment_of_another_customer", keys=event.payments)
+    await driver.execute(
+        "UPDATE events SET state = 'dead', reasons = $3, waits_for = '{}'"
+        " WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        event.id,
+        json_text((reason,)),
+    )
+    CONFLICTS.inc()
+    _log.warning("event.conflicting", event_id=str(event.id), source=event.source)
 
 
 def _event_rows(workspace: UUID, decided: Decided) -> list[Mapping[str, Any]]:
