@@ -44,6 +44,7 @@ from app.db.tables.programs import (
 )
 from app.db.tables.referrals import (
     Code,
+    CodeNews,
     CodeProviderId,
     CodeState,
     PartnerCustomer,
@@ -67,6 +68,7 @@ __all__ = [
     "Click",
     "ClickRetention",
     "Code",
+    "CodeNews",
     "CodeProviderId",
     "CodeState",
     "Commission",

@@ -43,7 +43,13 @@ class CustomerName(Base):
     __tablename__ = "customer_names"
     __table_args__ = (
         Index("ix_customer_names_customer", "workspace_id", "customer_id"),
-        CheckConstraint("(namespace IS NULL) = (external_id IS NULL)", name="alias"),
+        Index(
+            "ix_customer_names_own",
+            "workspace_id",
+            "customer_id",
+            postgresql_where=text("namespace = 'own'"),
+        ),
+        CheckConstraint("external_id IS NULL OR namespace IS NOT NULL", name="alias"),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -51,6 +57,7 @@ class CustomerName(Base):
     """An alias' digest (`identity.person_name`) or a payment key."""
     customer_id: Mapped[UUID]
     namespace: Mapped[str | None]
+    """Of an alias; none for payment keys."""
     external_id: Mapped[str | None]
     """The alias in clear; personal data. None for payment keys, and once it is erased."""
 

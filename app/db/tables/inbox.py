@@ -132,6 +132,8 @@ class EventBody(Base):
     """{name: text}: those that its provider's reader needs, names in lower case."""
     with_tax: Mapped[bool] = mapped_column(server_default=false())
     """Whether it was read so that commissions are worked out on amounts with their tax."""
+    joins_email: Mapped[bool] = mapped_column(server_default=false())
+    """Whether its e-mail counts as a name of the customer."""
     contact: Mapped[Json]
     """{aliases: [[name, namespace, external_id]], email, name}"""
 

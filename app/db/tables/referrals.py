@@ -69,6 +69,22 @@ class CodeProviderId(Base):
     code_id: Mapped[UUID] = mapped_column(ForeignKey("codes.id"))
 
 
+class CodeNews(Base):
+    """A code, or a discount at a provider, that means something now; who used it before is decided
+    anew. Gone once all are told.
+    """
+
+    __tablename__ = "code_news"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    """As `ToldTouch` has it."""
+    after_id: Mapped[UUID | None]
+    """The last customer who was told."""
+    noted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class PartnerCustomer(Base):
     """A partner who is a customer too, so that it refers by being named and earns on nobody's
     purchase of its own.

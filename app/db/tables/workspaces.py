@@ -31,6 +31,8 @@ class Workspace(Base):
     """Days after their receipt that raw messages are kept, once they are settled."""
     fallback: Mapped[str | None]
     """Where visitors of unknown codes are sent, on its domains; none: a 404 page."""
+    joins_emails_since: Mapped[datetime | None]
+    """From then on messages with equal e-mails are about one customer; none: they are not."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
