@@ -30,6 +30,8 @@ class Customer(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(default="")
     name: Mapped[str] = mapped_column(default="")
+    heard_from: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    """How it came here, in its own words, as told last; empty: not told, or erased."""
     merged_into: Mapped[UUID | None]
     """The older customer that it turned out to be."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

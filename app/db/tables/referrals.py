@@ -101,13 +101,13 @@ class PartnerCustomer(Base):
 
 
 class ToldTouch(Base):
-    """A code or a referrer that an event tells of its customer, for looking up; decisions hold
+    """A code, a referrer or a customer's own word that an event tells of its customer, for looking up; decisions hold
     their own.
     """
 
     __tablename__ = "told_touches"
     __table_args__ = (
-        CheckConstraint("kind IN ('code', 'referrer')", name="kind"),
+        CheckConstraint("kind IN ('code', 'referrer', 'self_reported')", name="kind"),
         Index("ix_told_touches_name", "workspace_id", "kind", "name"),
     )
 
