@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from app.core import attribution_terms as terms
-from app.core import binding_terms, matches, pays, plans
+from app.core import binding_terms, gates, matches, pays, plans
 from app.core.conditions import MAX_CHARACTERS
 from app.core.money import BPS, MAX_AMOUNT
 
@@ -44,17 +44,18 @@ def _money(description: str) -> Schema:
     )
 
 
-def _list(elements: Schema, description: str) -> Schema:
+def _list(elements: Schema, description: str, most: int = matches.MAX_LISTED) -> Schema:
     return {
         "type": "array",
         "minItems": 1,
-        "maxItems": matches.MAX_LISTED,
+        "maxItems": most,
         "uniqueItems": True,
         "items": elements,
         "description": description,
     }
 
 
+_TIER: Final[Schema] = {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}
 _KIND: Final[Schema] = {"enum": list(matches.KINDS)}
 _MATCH: Final[Schema] = _object(
     [],
@@ -74,6 +75,9 @@ _MATCH: Final[Schema] = _object(
         ),
         "countries": _list(
             {"type": "string", "pattern": "^[A-Z]{2}$"}, "The customer's, ISO 3166-1, upper case."
+        ),
+        "tiers": _list(
+            _TIER, "Any of them: the credited partner's in the program.", gates.MAX_TIERS
         ),
         "new": {"type": "boolean", "description": "The customer's first paid sale, or a later one"},
         "nth": _integer(1, matches.MAX_NTH, "Which of the customer's paid sales; 1 is the first."),
@@ -225,6 +229,15 @@ _BINDING: Final[Schema] = _object(
     },
     description="For how long a customer belongs to whom it was credited; for life if absent.",
 )
+_GATES: Final[Schema] = _object(
+    [],
+    {
+        "certified": {"const": True, "description": "With a certificate that has not run out."},
+        "tiers": _list(_TIER, "With any of these tiers.", gates.MAX_TIERS),
+        "agreement": {"const": True, "description": "Who has accepted an agreement."},
+    },
+    description="Who earns by this plan: partners who pass all of these.",
+)
 SAMPLE: Final[dict[str, Any]] = {
     "hold_days": 30,
     "late_days": 1,
@@ -248,6 +261,7 @@ SCHEMA: Final[Schema] = _object(
         ),
         "attribution": _ATTRIBUTION,
         "binding": _BINDING,
+        "gates": _GATES,
         "combine": {
             "enum": ["first_match", "best", "sum"],
             "description": "Of the rules that match, the first pays, or the one that pays most, or"

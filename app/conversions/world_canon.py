@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.conversions.canon import Json, instant
+from app.core.qualification import Qualified
 from app.core.world import (
     CodeFact,
     Dated,
@@ -19,7 +21,8 @@ from app.core.world import (
 def world_json(world: World) -> Json:
     """What a decision knew of links, terms and enrollments; plans by the id of their version.
 
-    Codes, referrers and a workspace's own precedence stand there only where there are some.
+    Codes, referrers, a workspace's own precedence, and what single partners have or agreed upon
+    stand there only where there are some.
     """
     told = {
         "codes": {
@@ -35,6 +38,16 @@ def world_json(world: World) -> Json:
         "referrers": {person: str(partner) for person, partner in world.referrers.items()},
         "selves": sorted(map(str, world.selves)),
         "precedence": _states_json(world.precedence),
+        "qualified": [
+            [*map(str, pair), [_qualified_json(one) for one in place.qualified]]
+            for pair, place in world.enrollments.items()
+            if place.qualified
+        ],
+        "agreements": [
+            [*map(str, pair), [str(own.id) for own in place.agreements]]
+            for pair, place in world.enrollments.items()
+            if place.agreements
+        ],
     }
     return {
         "links": {
@@ -75,9 +88,22 @@ def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
         )
         for i, program in stored["programs"].items()
     }
+    qualified = {
+        (program, partner): tuple(_qualified_of(one) for one in states)
+        for program, partner, states in stored.get("qualified", [])
+    }
+    agreements = {
+        (program, partner): tuple(plans[UUID(own)] for own in owns)
+        for program, partner, owns in stored.get("agreements", [])
+    }
     enrollments = {
         (UUID(program), UUID(partner)): EnrollmentFact(
-            UUID(program), UUID(partner), _states_of(countries), _states_of(states)
+            UUID(program),
+            UUID(partner),
+            _states_of(countries),
+            _states_of(states),
+            qualified.get((program, partner), ()),
+            agreements.get((program, partner), ()),
         )
         for program, partner, countries, states in stored["enrollments"]
     }
@@ -96,6 +122,17 @@ def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
         selves=frozenset(map(UUID, stored.get("selves", []))),
         precedence=_states_of(stored.get("precedence", [])),
     )
+
+
+def _qualified_json(one: Qualified) -> list[object]:
+    until = one.certified_until and instant(one.certified_until)
+    return [instant(one.since), one.tier, one.certified, until, one.agreement]
+
+
+def _qualified_of(stored: list[Any]) -> Qualified:
+    since, tier, certified, until, agreement = stored
+    ends = until and datetime.fromisoformat(until)
+    return Qualified(datetime.fromisoformat(since), tier, certified, ends, agreement)
 
 
 def _states_json(states: tuple[Dated, ...]) -> list[list[object]]:

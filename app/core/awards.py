@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from app.core import identity
 from app.core.buyers import Buyer, Sold
-from app.core.commission import rule_on
-from app.core.conversions import Award, Conversion, Credit
+from app.core.commission import Ruling, rule_on
+from app.core.conversions import Award, Conversion, Credit, Given
+from app.core.gates import closed_gates
+from app.core.giving import Share, award_of, for_others, given_as, together
 from app.core.money import slice_bps
 from app.core.occasions import Brought
-from app.core.paying import Paid
-from app.core.reasons import Reason
+from app.core.reasons import Reason, because
 from app.core.sale_facts import Earlier, SaleFacts, months_between
-from app.core.world import PlanFact, World
+from app.core.world import EnrollmentFact, PlanFact, ProgramFact, World
 
 
 def awards_for(
@@ -25,61 +25,56 @@ def awards_for(
 ) -> tuple[tuple[Award, ...], tuple[Reason, ...]]:
     """Each credited partner's award, and the reasons of every rule that was tried.
 
+    terms: the program's; a partner who has terms of its own then is paid by those instead.
     brought: by partner, the touch that counted. An award's reasons are the whole story: how the
     partner was credited, then how it was paid. Partners for whom a rule gives the same amount
     share it to the cent.
     """
     awards: list[Award] = []
+    others: list[Given] = []
     reasons: list[Reason] = []
     program_id, at = conversion.program_id, conversion.occurred_at
     assert program_id is not None
-    earlier = buyer.earlier(program_id, at) if terms.plan.caps_customers else ()
-    before_bps = 0
+    program, before_bps = world.programs[program_id], 0
     for credit in conversion.credits:
         enrollment = world.enrollments[program_id, credit.partner_id]
-        country = enrollment.country_at(conversion.read_at)
+        own = enrollment.agreement_at(conversion.read_at) if enrollment.agreements else None
+        paying = own or terms
+        earlier = buyer.earlier(program_id, at) if paying.plan.caps_customers else ()
         touch = brought.get(credit.partner_id)
-        facts = _facts(conversion, sold, buyer, touch, country, earlier)
-        ruling = rule_on(terms.plan, facts)
+        facts = _facts(conversion, sold, buyer, touch, (program, enrollment), earlier)
+        ruling = _ruling(paying, facts, credit, is_own=own is not None)
         reasons.extend(ruling.reasons)
         story = (*conversion.reasons, *ruling.reasons)
+        earned: list[Award] = []
         for paid in ruling.paid:
             amount = slice_bps(paid.amount, before_bps, credit.bps)
             if amount > 0:
-                awards.append(_award(conversion, credit, terms, paid, amount, story))
+                whose = credit.partner_id
+                earned.append(award_of(conversion, whose, paying, paid, amount, story))
+        if groups := paying.plan.groups:
+            rewards = groups.rewards
+            earned = [given_as(a, rewards[a.rule_id]) if a.rule_id in rewards else a for a in earned]
+            share = Share(conversion, credit, before_bps, paying)
+            more, told = for_others(share, facts, earned, buyer, world)
+            others += more
+            reasons += told
+        awards += earned
         before_bps += credit.bps
+    awards += together(others)
     awards.sort(key=lambda award: award.commission_id)
     return tuple(awards), tuple(reasons)
 
 
-def _award(
-    conversion: Conversion,
-    credit: Credit,
-    terms: PlanFact,
-    paid: Paid,
-    amount: int,
-    story: tuple[Reason, ...],
-) -> Award:
-    assert conversion.program_id is not None
-    return Award(
-        commission_id=identity.commission_id(
-            conversion=conversion.id,
-            plan_version=terms.id,
-            rule=paid.rule_id,
-            beneficiary=credit.partner_id,
-        ),
-        program_id=conversion.program_id,
-        partner_id=credit.partner_id,
-        plan_version_id=terms.id,
-        plan_version=terms.version,
-        rule_id=paid.rule_id,
-        base=paid.base,
-        amount=amount,
-        currency=paid.currency,
-        rate_bps=paid.rate_bps,
-        reversed=0,
-        reasons=story,
-    )
+def _ruling(terms: PlanFact, facts: SaleFacts, credit: Credit, *, is_own: bool) -> Ruling:
+    """What the terms come to for one partner; nothing if a gate of them is closed to it."""
+    plan = terms.plan
+    closed = closed_gates(plan.gates, facts.partner, credit.partner_id) if plan.gates else ()
+    ruling = Ruling((), closed) if closed else rule_on(plan, facts)
+    if not is_own:
+        return ruling
+    told = because("agreement_pays", partner_id=credit.partner_id, version=terms.version)
+    return Ruling(ruling.paid, (told, *ruling.reasons))
 
 
 def _facts(
@@ -87,10 +82,11 @@ def _facts(
     sold: Sold | None,
     buyer: Buyer,
     brought: Brought | None,
-    partner_country: str,
+    place: tuple[ProgramFact, EnrollmentFact],
     earlier: tuple[Earlier, ...],
 ) -> SaleFacts:
     at = conversion.occurred_at
+    program, enrollment = place
     first_paid_at = buyer.first_paid_at or at
     provider = conversion.key.split(":", 1)[0]
     return SaleFacts(
@@ -106,7 +102,7 @@ def _facts(
         customer_country=buyer.country_at(at),
         customer_sales=buyer.paid,
         customer_months=months_between(first_paid_at, at),
-        partner_country=partner_country,
+        partner_country=enrollment.country_at(conversion.read_at),
         touch_kind=brought.kind if brought else "",
         touch_code=brought.code if brought else "",
         touch_at=brought.at if brought else None,
@@ -118,4 +114,7 @@ def _facts(
         lines=sold.lines if sold else (),
         lines_complete=sold is None or sold.lines_complete,
         earlier=earlier,
+        partner=enrollment.qualification_at(conversion.read_at),
+        partner_since=enrollment.states[0].since,
+        program_since=program.states[0].since,
     )

@@ -6,6 +6,7 @@ from typing import Final, cast
 from app.core.conversions import ConversionKind
 from app.core.countries import COUNTRIES
 from app.core.documents import Node, read_money
+from app.core.gates import read_tiers
 from app.core.money import Money
 
 KINDS: Final[tuple[ConversionKind, ...]] = ("lead", "sale", "renewal")
@@ -19,7 +20,8 @@ MAX_NTH: Final = 10_000
 class Match:
     """What can be compared without an expression; an empty tuple and None match everything.
 
-    product_ids: the sale has at least one of them. countries: the customer's.
+    product_ids: the sale has at least one of them. countries: the customer's. tiers: the credited
+    partner's in the program.
     new: whether it is the customer's first paid sale. nth: which of the customer's paid sales,
     1 for the first. min_amount: the least base of a sale.
     """
@@ -27,6 +29,7 @@ class Match:
     kinds: tuple[ConversionKind, ...] = PAID_KINDS
     product_ids: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
     new: bool | None = None
     nth: int | None = None
     min_amount: Money | None = None
@@ -37,7 +40,7 @@ def read_match(node: Node) -> Match:
     if node.absent:
         return Match()
     fields = node.fields(
-        (), ("kind", "product_ids", "countries", "new", "nth", "min_amount"), later=("tiers",)
+        (), ("kind", "product_ids", "countries", "tiers", "new", "nth", "min_amount")
     )
     products = _unique(fields["product_ids"])
     countries = _unique(fields["countries"])
@@ -46,6 +49,7 @@ def read_match(node: Node) -> Match:
         kinds=_read_kinds(fields["kind"]),
         product_ids=tuple(product.text(MAX_PRODUCT_ID) for product in products),
         countries=tuple(_read_country(country) for country in countries),
+        tiers=read_tiers(fields["tiers"]),
         new=None if fields["new"].absent else fields["new"].flag(),
         nth=None if nth.absent else nth.integer(1, MAX_NTH, default=1),
         min_amount=None if least.absent else read_money(least),
@@ -59,6 +63,8 @@ def match_document(match: Match) -> dict[str, object]:
         document["product_ids"] = list(match.product_ids)
     if match.countries:
         document["countries"] = list(match.countries)
+    if match.tiers:
+        document["tiers"] = list(match.tiers)
     if match.new is not None:
         document["new"] = match.new
     if match.nth is not None:

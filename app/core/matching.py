@@ -21,6 +21,8 @@ def mismatch(rule: Rule, facts: SaleFacts) -> Reason | None:
         return _not_matched(rule, "product_ids", wanted, found)
     if match.countries and facts.customer_country not in match.countries:
         return _not_matched(rule, "countries", match.countries[:_SHOWN], facts.customer_country)
+    if match.tiers and facts.partner.tier not in match.tiers:
+        return _not_matched(rule, "tiers", match.tiers[:_SHOWN], facts.partner.tier)
     if match.new is not None and facts.new != match.new:
         return _not_matched(rule, "new", match.new, facts.new)
     if match.nth is not None and facts.nth != match.nth:

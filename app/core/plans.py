@@ -10,7 +10,9 @@ from typing import Final, Literal, cast
 
 from app.core.attribution_terms import AttributionTerms, attribution_document, read_attribution
 from app.core.binding_terms import BindingTerms, binding_document, read_binding
+from app.core.conditions import OF_QUALIFICATION
 from app.core.documents import Node, PlanProblem
+from app.core.gates import OPEN, Gates, gates_document, read_gates
 from app.core.matches import Match
 from app.core.pays import CustomerCap, Flat, Percent
 from app.core.rules import Rule, read_rule, rule_document
@@ -33,6 +35,7 @@ MAX_RULES: Final = 100
 MAX_HOLD_DAYS: Final = 3_650
 MAX_LATE_DAYS: Final = 365
 DEFAULT_LATE_DAYS: Final = 1
+_PROGRAMS_OWN: Final = ("hold_days", "late_days", "attribution", "binding")
 
 
 class PlanError(ValueError):
@@ -49,7 +52,7 @@ class Plan:
 
     hold_days, late_days: how long a commission stays pending and may still be re-decided.
     combine: of the rules that match, the first pays, or the one that pays most, or all.
-    uses: the facts that its conditions name.
+    gates: who may earn by it. uses: the facts that its conditions name.
     """
 
     hold_days: int
@@ -58,12 +61,22 @@ class Plan:
     binding: BindingTerms
     combine: Combine
     rules: tuple[Rule, ...]
+    gates: Gates = OPEN
     uses: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         conditions = [rule.when for rule in self.rules if rule.when is not None]
         used = frozenset(name for condition in conditions for name in condition.uses)
         object.__setattr__(self, "uses", used)
+
+    @property
+    def asks_qualification(self) -> bool:
+        """Whether it matters what its partners have: a tier, a certificate, an agreement."""
+        return bool(
+            self.gates
+            or not self.uses.isdisjoint(OF_QUALIFICATION)
+            or any(rule.match.tiers for rule in self.rules)
+        )
 
     @property
     def caps_customers(self) -> bool:
@@ -75,7 +88,7 @@ def parse(document: Mapping[str, object]) -> Plan:
     """Raises PlanError; nothing is guessed, converted or left out."""
     problems: list[PlanProblem] = []
     fields = Node(document, "", problems).fields(
-        ("hold_days", "attribution", "combine", "rules"), ("late_days", "binding")
+        ("hold_days", "attribution", "combine", "rules"), ("late_days", "binding", "gates")
     )
     combine = fields["combine"].choice(("first_match", "best", "sum"), default="first_match")
     plan = Plan(
@@ -85,6 +98,34 @@ def parse(document: Mapping[str, object]) -> Plan:
         binding=read_binding(fields["binding"]),
         combine=cast("Combine", combine),
         rules=_read_rules(fields["rules"]),
+        gates=read_gates(fields["gates"]),
+    )
+    if problems:
+        raise PlanError(tuple(problems))
+    return plan
+
+
+def parse_agreement(document: Mapping[str, object]) -> Plan:
+    """One partner's own terms: `combine`, `rules` and `gates` of a plan. Raises PlanError.
+
+    How long money is held and whose touches count is the program's in any case: a conversion is
+    attributed and closes once for all who share it. So nobody asks this plan for it.
+    """
+    problems: list[PlanProblem] = []
+    node = Node(document, "", problems)
+    fields = node.fields(("combine", "rules"), ("gates", *_PROGRAMS_OWN))
+    for name in _PROGRAMS_OWN:
+        if not fields[name].absent:
+            fields[name].refuse("is the program's, not one partner's", "Leave it out.")
+    combine = fields["combine"].choice(("first_match", "best", "sum"), default="first_match")
+    plan = Plan(
+        hold_days=0,
+        late_days=0,
+        attribution=AttributionTerms("last_click", 0),
+        binding=BindingTerms(),
+        combine=cast("Combine", combine),
+        rules=_read_rules(fields["rules"]),
+        gates=read_gates(fields["gates"]),
     )
     if problems:
         raise PlanError(tuple(problems))
@@ -99,6 +140,15 @@ def canonical(plan: Plan) -> dict[str, object]:
         "late_days": plan.late_days,
         "attribution": attribution_document(plan.attribution),
         **({"binding": binding} if binding else {}),
+        **canonical_agreement(plan),
+    }
+
+
+def canonical_agreement(plan: Plan) -> dict[str, object]:
+    """The normal form of one partner's own terms, and of what they share with a program's."""
+    gates = gates_document(plan.gates)
+    return {
+        **({"gates": gates} if gates else {}),
         "combine": plan.combine,
         "rules": [rule_document(rule) for rule in plan.rules],
     }

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.core.attribution_terms import TouchKind
 from app.core.plans import Plan
+from app.core.qualification import NONE, Qualification, Qualified, qualification_at
 
 Rank = TouchKind | Literal["binding"]
 PRECEDENCE: Final[tuple[Rank, ...]] = ("binding", "code", "deal", "referrer", "click")
@@ -46,12 +47,16 @@ class CodeFact:
 
 @dataclass(frozen=True, slots=True)
 class PlanFact:
-    """A published plan version. effective_from: None in the first, which covers all before."""
+    """A published plan version. effective_from: None in the first, which covers all before.
+
+    effective_until: when a partner's own terms end; None: not yet.
+    """
 
     id: UUID
     version: int
     effective_from: datetime | None
     plan: Plan
+    effective_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,30 @@ class ProgramFact:
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentFact:
-    """A partner's place in a program. countries: the partner's own, dated; may be none."""
+    """A partner's place in a program. countries: the partner's own, dated; may be none.
+
+    qualified: what it has there, dated, where a plan asks for it. agreements: terms of its own, in
+    the order of their dates; no two at a time.
+    """
 
     program_id: UUID
     partner_id: UUID
     countries: tuple[Dated, ...]
     states: tuple[Dated, ...]
+    qualified: tuple[Qualified, ...] = ()
+    agreements: tuple[PlanFact, ...] = ()
+
+    def qualification_at(self, at: datetime) -> Qualification:
+        """A tier, a certificate, an accepted agreement; what no plan asks for is not told here."""
+        return qualification_at(self.qualified, at) if self.qualified else NONE
+
+    def agreement_at(self, at: datetime) -> PlanFact | None:
+        """The terms of its own that are in force at an instant, if any are."""
+        for own in self.agreements:
+            begins, ends = own.effective_from, own.effective_until
+            if begins is not None and begins <= at and (ends is None or at < ends):
+                return own
+        return None
 
     def country_at(self, at: datetime) -> str:
         """ISO 3166-1 alpha-2, or empty."""

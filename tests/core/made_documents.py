@@ -34,6 +34,9 @@ caps: st.SearchStrategy[dict[str, Any]] = st.one_of(
     ),
     st.fixed_dictionaries({"per": st.just("customer"), "count": _COUNT}, optional=_PERIOD),
 )
+tiers: st.SearchStrategy[list[str]] = st.lists(
+    st.from_regex(r"[a-z0-9_-]{1,64}", fullmatch=True), min_size=1, max_size=3, unique=True
+)
 matches: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
@@ -45,6 +48,7 @@ matches: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             unique=True,
         ),
         "countries": st.lists(st.sampled_from(["DE", "US", "XK"]), min_size=1, unique=True),
+        "tiers": tiers,
         "new": st.booleans(),
         "nth": st.integers(1, 10_000),
         "min_amount": money,
@@ -99,6 +103,9 @@ documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     },
     optional={
         "late_days": st.integers(0, 365),
+        "gates": st.fixed_dictionaries(
+            {}, optional={"certified": st.just(True), "tiers": tiers, "agreement": st.just(True)}
+        ),
         "binding": st.fixed_dictionaries(
             {}, optional={"months": st.integers(1, 1_200), "ends": st.just(["suspended"])}
         ),

@@ -11,6 +11,7 @@ from app.errors import PlanInvalid
 WHOLE: dict[str, Any] = {
     **plan_schema.SAMPLE,
     "binding": {"months": 12, "ends": ["suspended"]},
+    "gates": {"certified": True, "tiers": ["gold"], "agreement": True},
     "attribution": {
         "model": "position_based", "window_days": 1, "min_share_bps": 500,
         "windows": {"click": 1, "code": 2, "deal": 3, "referrer": 4},
@@ -21,6 +22,7 @@ WHOLE: dict[str, Any] = {
             "id": "everything",
             "match": {
                 "kind": ["sale"], "product_ids": ["p"], "countries": ["DE"], "new": True,
+                "tiers": ["gold"],
                 "nth": 1, "min_amount": {"amount": 1, "currency": "eur"},
             },
             "when": "sale.amount > 0",
