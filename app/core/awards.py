@@ -1,13 +1,14 @@
 """Credits and terms → awards: what the rules are told of a sale, and what they give for it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from app.core.buyers import Buyer, Sold
-from app.core.commission import Ruling, rule_on
-from app.core.conversions import Award, Conversion, Credit, Given
+from app.core.commission import rule_on
+from app.core.conversions import Award, Conversion
 from app.core.gates import closed_gates
-from app.core.giving import Share, award_of, for_others, given_as, together
+from app.core.giving import Part, Share, award_of, for_others, given_as, together
 from app.core.money import slice_bps
 from app.core.occasions import Brought
 from app.core.reasons import Reason, because
@@ -31,21 +32,24 @@ def awards_for(
     share it to the cent.
     """
     awards: list[Award] = []
-    others: list[Given] = []
+    others: list[Part] = []
     reasons: list[Reason] = []
     program_id, at = conversion.program_id, conversion.occurred_at
     assert program_id is not None
     program, before_bps = world.programs[program_id], 0
     for credit in conversion.credits:
         enrollment = world.enrollments[program_id, credit.partner_id]
-        own = enrollment.agreement_at(conversion.read_at) if enrollment.agreements else None
-        paying = own or terms
+        paying, told_first, is_open = _terms_of(enrollment, terms, conversion.read_at)
+        if not is_open:
+            reasons.extend(told_first)
+            before_bps += credit.bps
+            continue
         earlier = buyer.earlier(program_id, at) if paying.plan.caps_customers else ()
         touch = brought.get(credit.partner_id)
         facts = _facts(conversion, sold, buyer, touch, (program, enrollment), earlier)
-        ruling = _ruling(paying, facts, credit, is_own=own is not None)
-        reasons.extend(ruling.reasons)
-        story = (*conversion.reasons, *ruling.reasons)
+        ruling = rule_on(paying.plan, facts)
+        reasons += (*told_first, *ruling.reasons)
+        story = (*conversion.reasons, *told_first, *ruling.reasons)
         earned: list[Award] = []
         for paid in ruling.paid:
             amount = slice_bps(paid.amount, before_bps, credit.bps)
@@ -54,11 +58,15 @@ def awards_for(
                 earned.append(award_of(conversion, whose, paying, paid, amount, story))
         if groups := paying.plan.groups:
             rewards = groups.rewards
-            earned = [given_as(a, rewards[a.rule_id]) if a.rule_id in rewards else a for a in earned]
-            share = Share(conversion, credit, before_bps, paying)
-            more, told = for_others(share, facts, earned, buyer, world)
-            others += more
-            reasons += told
+            earned = [
+                given_as(award, rewards[award.rule_id]) if award.rule_id in rewards else award
+                for award in earned
+            ]
+            if not ruling.is_closed:
+                share = Share(conversion, credit, before_bps, paying)
+                more, told = for_others(share, facts, earned, buyer, world)
+                others += more
+                reasons += told
         awards += earned
         before_bps += credit.bps
     awards += together(others)
@@ -66,15 +74,23 @@ def awards_for(
     return tuple(awards), tuple(reasons)
 
 
-def _ruling(terms: PlanFact, facts: SaleFacts, credit: Credit, *, is_own: bool) -> Ruling:
-    """What the terms come to for one partner; nothing if a gate of them is closed to it."""
-    plan = terms.plan
-    closed = closed_gates(plan.gates, facts.partner, credit.partner_id) if plan.gates else ()
-    ruling = Ruling((), closed) if closed else rule_on(plan, facts)
-    if not is_own:
-        return ruling
-    told = because("agreement_pays", partner_id=credit.partner_id, version=terms.version)
-    return Ruling(ruling.paid, (told, *ruling.reasons))
+def _terms_of(
+    enrollment: EnrollmentFact, terms: PlanFact, at: datetime
+) -> tuple[PlanFact, tuple[Reason, ...], bool]:
+    """By which terms a partner's credit is paid, what is to be told of it, and whether they let
+    it earn at all.
+    """
+    told: tuple[Reason, ...] = ()
+    partner_id = enrollment.partner_id
+    own = enrollment.agreement_at(at) if enrollment.agreements else None
+    if own is not None:
+        terms = own
+        told = (because("agreement_pays", partner_id=partner_id, version=own.version),)
+    gates = terms.plan.gates
+    if not gates:
+        return terms, told, True
+    closed = closed_gates(gates, enrollment.qualification_at(at), partner_id)
+    return terms, (*told, *closed), not closed
 
 
 def _facts(
