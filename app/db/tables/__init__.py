@@ -42,6 +42,7 @@ from app.db.tables.programs import (
     Program,
     ProgramState,
 )
+from app.db.tables.qualifications import PartnerQualification
 from app.db.tables.referrals import (
     Code,
     CodeNews,
@@ -104,6 +105,7 @@ __all__ = [
     "PartnerCountry",
     "PartnerCustomer",
     "PartnerMember",
+    "PartnerQualification",
     "PlanVersion",
     "Program",
     "ProgramState",

@@ -54,22 +54,34 @@ class ProgramState(Base):
 
 
 class PlanVersion(Base):
-    """One version of a program's terms; its document never changes once published."""
+    """One version of a program's terms, or of one partner's own there. Its document never changes
+    once published.
+    """
 
     __tablename__ = "plan_versions"
     __table_args__ = (
-        UniqueConstraint("workspace_id", "program_id", "version"),
+        UniqueConstraint(
+            "workspace_id",
+            "program_id",
+            "partner_id",
+            "version",
+            postgresql_nulls_not_distinct=True,
+        ),
         Index("ix_plan_versions_workspace_id_created_at", "workspace_id", "created_at", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     program_id: Mapped[UUID] = mapped_column(ForeignKey("programs.id"))
+    partner_id: Mapped[UUID | None] = mapped_column(ForeignKey("partners.id"))
+    """Whose own terms they are; empty: the program's."""
     version: Mapped[int]
     document: Mapped[Json]
-    """The plan in its normal form (`core.plans.canonical`)."""
+    """The plan in its normal form (`core.plans.canonical`, or `canonical_agreement`)."""
     effective_from: Mapped[datetime | None]
     """Sales from then on; empty in the first version, which covers every earlier sale too."""
+    effective_until: Mapped[datetime | None]
+    """When a partner's own terms end, if they do."""
     published_at: Mapped[datetime | None]
     """Empty: a draft."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
