@@ -97,6 +97,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "other_mode": "The event's live mode is {livemode}; this workspace's is not.",
     "conflicting_event": "{external_id} came again with another meaning; the first one stands.",
     "payment_of_another_customer": "{keys} is another customer's payment, told before this.",
+    "email_of_another_customer": "Another customer, with another id of yours, has this e-mail.",
     "senseless": "{place}: {problem}.",
     "decision_failed": "Deciding failed {attempts} times ({error}); it was set aside for us.",
     "refund_currency_differs": "A refund in {currency} cannot reduce a sale in {sale_currency}.",

@@ -18,7 +18,7 @@ import psutil
 
 from app.conversions import surroundings
 from app.conversions.canon import received_event
-from app.conversions.intake.incoming import mapped_json
+from app.conversions.intake.understood import mapped_json
 from app.conversions.providers import stripe
 from app.conversions.providers.mapping import Mapped
 from app.core.events import Event

@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from app.auth import Caller, ReadDep, Scope, in_lane, needs
+from app.conversions.identities import EMAIL
 from app.conversions.providers.track import OWN
 from app.conversions.read import ConversionOut, CreditOut, conversions
 from app.conversions.reassignments import ReassignmentOut, reassignments_of
@@ -168,11 +169,12 @@ async def _aliases(read: Read, workspace: UUID, customer: UUID) -> list[AliasOut
     driver = await read.driver()
     rows = await driver.fetch(
         "SELECT namespace, external_id FROM customer_names WHERE workspace_id = $1"
-        " AND customer_id = $2 AND namespace IS NOT NULL"
-        " ORDER BY namespace <> $3, namespace, external_id LIMIT $4",
+        " AND customer_id = $2 AND external_id IS NOT NULL"
+        " ORDER BY namespace <> $3, namespace = $4, namespace, external_id LIMIT $5",
         workspace,
         customer,
         OWN,
+        EMAIL,
         _MOST,
     )
     return [AliasOut(**row) for row in rows]

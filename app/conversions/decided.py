@@ -71,7 +71,7 @@ class Batch:
     """What one lane transaction decides. counters grow as decisions and transfers are made.
 
     contacts: by event of the news, whom it names in clear. refused: news of nobody, since they
-    name a payment that is another customer's.
+    name a payment that is another customer's. namesakes: news whose address is another one's.
     """
 
     workspace: UUID
@@ -83,6 +83,7 @@ class Batch:
     transfers: list[tuple[Transfer, datetime]] = field(default_factory=list)
     """Each with the time that it is about."""
     refused: tuple[Event, ...] = ()
+    namesakes: frozenset[UUID] = frozenset()
 
     def cut(self) -> "Batch":
         """What was decided since the last cut, to be written; the counters grow on in both."""

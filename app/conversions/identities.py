@@ -58,12 +58,14 @@ class Apart:
 class Sorted:
     """Who the batch is about, and the events that name only payments that nobody knows yet.
 
-    refused: those that name a payment of somebody who has another own id than theirs.
+    refused: those that name a payment of somebody who has another own id than theirs. namesakes:
+    those that tell the address of such a one, and count without it.
     """
 
     people: tuple[Someone, ...]
     orphans: tuple[Event, ...]
     refused: tuple[Event, ...] = ()
+    namesakes: frozenset[UUID] = frozenset()
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ def sort_out(
     """
     people: list[Someone] = []
     orphans: list[Event] = []
-    clumps, refused = _clumps(events, known, apart)
+    clumps, refused, namesakes = _clumps(events, known, apart)
     for clump in clumps:
         orphans += clump.waiting
         if not clump.events:
@@ -113,7 +115,7 @@ def sort_out(
                 joined=len(found) > 1 or (bool(found) and clump.joined),
             )
         )
-    return Sorted(tuple(people), tuple(orphans), tuple(refused))
+    return Sorted(tuple(people), tuple(orphans), tuple(refused), frozenset(namesakes))
 
 
 def doubtful(people: Iterable[Someone], apart: Apart) -> bool:
@@ -177,20 +179,23 @@ async def owners(
 
 def _clumps(
     events: Sequence[Event], known: Mapping[str, UUID], apart: Apart | None
-) -> tuple[list[_Clump], list[Event]]:
+) -> tuple[list[_Clump], list[Event], set[UUID]]:
     """Unions by shared names, in order of receipt; all names of a known customer are shared.
 
-    Beside them the events that are refused.
+    Beside them `Sorted.refused` and `Sorted.namesakes`.
     """
     clumps: dict[str, _Clump] = {}
     refused: list[Event] = []
+    namesakes: set[UUID] = set()
     for event in sorted(events, key=_receipt):
         names = {*event.people, *event.payments}
         if apart is not None:
-            names -= _foreign(event, clumps, known, apart)
-            if not names.issuperset(event.payments):
+            foreign = _foreign(event, clumps, known, apart)
+            if not foreign.isdisjoint(event.payments):
                 refused.append(event)
                 continue
+            namesakes |= {event.id} if foreign else set()
+            names -= foreign
         labels = names | {f"{_CUSTOMER}{known[name]}" for name in names if name in known}
         joined = _Clump(labels, waiting=[event])
         met = {id(clumps[label]): clumps[label] for label in labels if label in clumps}
@@ -212,7 +217,7 @@ def _clumps(
     distinct = list({id(clump): clump for clump in clumps.values()}.values())
     for clump in distinct:
         clump.names = {name for name in clump.names if not name.startswith(_CUSTOMER)}
-    return distinct, refused
+    return distinct, refused, namesakes
 
 
 def _foreign(

@@ -67,7 +67,12 @@ async def _decide_together(
     if overtaken:
         return await _decide_together(driver, workspace, [*ids, *overtaken])
     batch = Batch(
-        workspace, counters, sorted_out.orphans, news.contacts, refused=sorted_out.refused
+        workspace,
+        counters,
+        sorted_out.orphans,
+        news.contacts,
+        refused=sorted_out.refused,
+        namesakes=sorted_out.namesakes,
     )
     async with Behind() as behind:
         for n, (person, known) in enumerate(zip(people, knowns, strict=True)):

@@ -86,6 +86,7 @@ CODES: Final = frozenset(
         "other_mode",  # livemode
         "conflicting_event",  # external_id
         "payment_of_another_customer",  # keys
+        "email_of_another_customer",
         "senseless",  # place, problem
         "decision_failed",  # error, attempts
         "refund_currency_differs",  # currency, sale_currency

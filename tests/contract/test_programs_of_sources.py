@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from app.conversions.intake.incoming import mapped_json
+from app.conversions.intake.understood import mapped_json
 from app.ids import encode
 from tests.contract.standard_objects import mapped, sale
 

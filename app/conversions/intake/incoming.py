@@ -5,20 +5,20 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 import orjson
 import structlog
 
-from app.conversions.canon import Json, body_json, json_text
+from app.conversions.canon import json_text
 from app.conversions.intake import conflicts
 from app.conversions.intake.conflicts import Conflicting
+from app.conversions.intake.understood import contact_json, mapped_json
 from app.conversions.providers.mapping import (
     Ignored,
     Mapped,
     Meaning,
     fingerprint,
 )
-from app.conversions.touching import touch_json, touches_of
-from app.core.identity import person_name
 from app.db.tx import Tx
 from app.ids import uuid7
 
@@ -29,9 +29,9 @@ WITH incoming AS (
   SELECT *, clock_timestamp() AS received_at
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
     $7::jsonb[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::bytea[], $12::jsonb[],
-    $13::jsonb[], $14::boolean[])
+    $13::jsonb[], $14::boolean[], $15::boolean[])
   AS i (workspace_id, id, source, external_id, type, fingerprint, mapped, state, reasons,
-    occurred_at, body, contact, headers, with_tax)
+    occurred_at, body, contact, headers, with_tax, joins_email)
 ), stored AS (
   INSERT INTO events (workspace_id, id, source, external_id, type, fingerprint, mapped, state,
     reasons, waits_for, attempts, conflicts, occurred_at, received_at)
@@ -41,8 +41,8 @@ WITH incoming AS (
   ON CONFLICT (workspace_id, source, external_id) DO NOTHING
   RETURNING id
 ), bodies AS (
-  INSERT INTO event_bodies (workspace_id, event_id, body, contact, headers, with_tax)
-  SELECT workspace_id, id, body, contact, headers, with_tax FROM incoming
+  INSERT INTO event_bodies (workspace_id, event_id, body, contact, headers, with_tax, joins_email)
+  SELECT workspace_id, id, body, contact, headers, with_tax, joins_email FROM incoming
   WHERE id IN (SELECT id FROM stored)
 )
 SELECT id FROM stored
@@ -52,13 +52,9 @@ other. `received_at` tells the order in which they came.
 """
 _COLUMNS: Final = (
     "workspace_id", "id", "source", "external_id", "type", "fingerprint", "mapped", "state",
-    "reasons", "occurred_at", "body", "contact", "headers", "with_tax",
+    "reasons", "occurred_at", "body", "contact", "headers", "with_tax", "joins_email",
 )  # fmt: skip
 """Of one message, in the order in which `_STORE` takes them."""
-
-
-_NO_PROGRAM: Final = UUID(int=0)
-"""Stands where no program is left, since none at all would mean any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +106,11 @@ async def store(tx: Tx, incoming: Sequence[Incoming], click_keys: Sequence[bytes
     the event has to be put back (`put_back`).
     """
     driver = await tx.driver()
-    rows = {message.id: _row(message, click_keys) for message in incoming}
+    joining = await _joining_by_email(driver, incoming)
+    rows = {
+        message.id: _row(message, click_keys, joins_email=message.workspace_id in joining)
+        for message in incoming
+    }
     columns = map(list, zip(*rows.values(), strict=True))
     new = {r["id"] for r in await driver.fetch(_STORE, *columns)}
     again = [message for message in incoming if message.id not in new]
@@ -132,82 +132,39 @@ async def store(tx: Tx, incoming: Sequence[Incoming], click_keys: Sequence[bytes
 
 async def alarm(tx: Tx, message: Incoming, event_id: UUID, click_keys: Sequence[bytes]) -> None:
     """Another meaning came under an event's key: kept beside it, counted and told."""
-    row = dict(zip(_COLUMNS, _row(message, click_keys), strict=True))
+    row = dict(zip(_COLUMNS, _row(message, click_keys, joins_email=False), strict=True))
     said = Conflicting(**{field.name: row[field.name] for field in fields(Conflicting)})
     await conflicts.keep(tx, message.workspace_id, event_id, said)
     conflicts.CONFLICTS.inc()
     _log.warning("event.conflicting", event_id=str(event_id), source=message.source)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a stored body means now, and what its source says to that now."""
-
-    meaning: Mapped
-    program_ids: tuple[UUID, ...]
-    with_tax: bool
-
-
-async def store_reading(
-    tx: Tx,
-    workspace: UUID,
-    event_id: UUID,
-    reading: Reading,
-    click_keys: Sequence[bytes],
-) -> None:
-    """What a stored body means by today's reader, in the place of what it meant on its day."""
-    meaning = reading.meaning
-    driver = await tx.driver()
-    await driver.execute(
-        "UPDATE events SET mapped = $3, fingerprint = $4, occurred_at = $5, type = $6"
-        " WHERE workspace_id = $1 AND id = $2",
-        workspace,
-        event_id,
-        orjson.dumps(mapped_json(meaning, click_keys, reading.program_ids)).decode(),
-        fingerprint(meaning),
-        meaning.occurred_at,
-        meaning.type,
-    )
-    await driver.execute(
-        "UPDATE event_bodies SET contact = $3, with_tax = $4"
-        " WHERE workspace_id = $1 AND event_id = $2",
-        workspace,
-        event_id,
-        _contact(meaning),
-        reading.with_tax,
-    )
-
-
-def mapped_json(
-    meaning: Mapped, click_keys: Sequence[bytes], program_ids: tuple[UUID, ...] = ()
-) -> Json:
-    """The canonical event without what the inbox row says of it: id, source, key, receipt."""
-    return {
-        "kind": meaning.kind,
-        "occurred_at": meaning.occurred_at.isoformat(),
-        "body": body_json(meaning.body),
-        "people": [person_name(a.namespace, a.external_id) for a in meaning.contact.aliases],
-        "payments": list(meaning.payments),
-        "touches": [touch_json(touch) for touch in touches_of(meaning, click_keys)],
-        "country": meaning.country,
-        "program_ids": [str(program) for program in _may_earn(meaning.program_ids, program_ids)],
+async def _joining_by_email(
+    driver: "asyncpg.Connection[Any]", messages: Sequence[Incoming]
+) -> frozenset[UUID]:
+    """Workspaces that join by e-mail now; of those only whose messages tell one."""
+    told = {
+        message.workspace_id
+        for message in messages
+        if isinstance(message.meaning, Mapped) and message.meaning.contact.email
     }
+    if not told:
+        return frozenset()
+    rows = await driver.fetch(
+        "SELECT id FROM workspaces WHERE id = ANY($1) AND joins_emails_since IS NOT NULL",
+        sorted(told),
+    )
+    return frozenset(row["id"] for row in rows)
 
 
-def _may_earn(named: Sequence[UUID], of_source: Sequence[UUID]) -> Sequence[UUID]:
-    """Which programs may earn: those that the message names, of those that its source may pay."""
-    if not named or not of_source:
-        return named or of_source
-    return [program for program in named if program in of_source] or [_NO_PROGRAM]
-
-
-def _row(message: Incoming, click_keys: Sequence[bytes]) -> tuple[Any, ...]:
+def _row(message: Incoming, click_keys: Sequence[bytes], *, joins_email: bool) -> tuple[Any, ...]:
     meaning = message.meaning
     mapped, contact, occurred_at = None, "{}", None
     if isinstance(meaning, Mapped):
         state, reasons = "received", "[]"
-        mapped = orjson.dumps(mapped_json(meaning, click_keys, message.program_ids)).decode()
-        contact = _contact(meaning)
+        said = mapped_json(meaning, click_keys, message.program_ids, joins_email=joins_email)
+        mapped = orjson.dumps(said).decode()
+        contact = contact_json(meaning, joins_email=joins_email)
         occurred_at = meaning.occurred_at
     else:
         state = "ignored" if isinstance(meaning, Ignored) else "dead"
@@ -227,17 +184,8 @@ def _row(message: Incoming, click_keys: Sequence[bytes]) -> tuple[Any, ...]:
         contact,
         orjson.dumps(dict(message.headers)).decode(),
         message.with_tax,
+        joins_email,
     )
-
-
-def _contact(meaning: Mapped) -> str:
-    contact = meaning.contact
-    aliases = [
-        [person_name(a.namespace, a.external_id), a.namespace, a.external_id]
-        for a in contact.aliases
-    ]
-    personal = {"aliases": aliases, "email": contact.email, "name": contact.name}
-    return orjson.dumps(personal).decode()
 
 
 async def _holders(tx: Tx, again: Sequence[Incoming]) -> dict[tuple[UUID, str, str], _Holder]:

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from app.conversions.canon import json_text
 from app.conversions.intake import incoming
-from app.conversions.intake.incoming import Incoming, Reading, Stored
+from app.conversions.intake.incoming import Incoming, Stored
+from app.conversions.intake.understood import Reading, store_reading
 from app.conversions.providers.mapping import Ignored, Mapped, Meaning, fingerprint
 from app.conversions.providers.registry import PROVIDERS
 from app.db.tx import Tx
@@ -18,7 +19,8 @@ from app.db.tx import Tx
 # Ordered, so that two who put back the same events don't wait for each other in a circle.
 _ROWS: Final = """
 SELECT e.id, e.source, e.state, e.mapped IS NULL AS meaningless, e.attempts, e.received_at, b.body,
-  b.headers, s.provider, s.program_ids, s.with_tax, w.mode
+  b.headers, s.provider, s.program_ids, s.with_tax, w.mode,
+  w.joins_emails_since IS NOT NULL AS joins_email
 FROM events e
 LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
 JOIN workspaces w ON w.id = e.workspace_id
@@ -88,8 +90,9 @@ async def _read_anew(
         headers=row["headers"],
     )
     if isinstance(meaning, Mapped):
-        reading = Reading(meaning, tuple(row["program_ids"]), row["with_tax"])
-        await incoming.store_reading(tx, workspace, row["id"], reading, click_keys)
+        programs = tuple(row["program_ids"])
+        reading = Reading(meaning, programs, row["with_tax"], row["joins_email"])
+        await store_reading(tx, workspace, row["id"], reading, click_keys)
         return True
     if row["meaningless"]:
         await _store_nothing(tx, workspace, row["id"], meaning)

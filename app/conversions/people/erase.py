@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.conversions.identities import EMAIL
 from app.conversions.people import about
 from app.conversions.people.about import Person
 from app.conversions.people.cut_clicks import cut_clicks
@@ -103,15 +104,24 @@ async def _blank_contacts(
 async def _blank_aliases(
     driver: "asyncpg.Connection[Any]", workspace: UUID, someone: Person
 ) -> int:
-    """The digests stay: by them the same person is known again, and refunds find their sales."""
+    """The digests stay: by them the same person is known again, and refunds find their sales. An
+    address joins nobody to the customer any more, so its digest goes.
+    """
+    forgotten = await driver.fetch(
+        "DELETE FROM customer_names"
+        " WHERE workspace_id = $1 AND customer_id = ANY($2) AND namespace = $3 RETURNING name",
+        workspace,
+        someone.ids,
+        EMAIL,
+    )
     blanked = await driver.fetch(
-        "UPDATE customer_names SET namespace = NULL, external_id = NULL"
+        "UPDATE customer_names SET external_id = NULL"
         " WHERE workspace_id = $1 AND customer_id = ANY($2) AND external_id IS NOT NULL"
         " RETURNING name",
         workspace,
         someone.ids,
     )
-    return len(blanked)
+    return len(blanked) + len(forgotten)
 
 
 async def _bodies(

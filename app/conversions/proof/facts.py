@@ -21,7 +21,7 @@ async def findings(
     known = {event.id: event for person in people.values() for event in person.events}
     rows = await driver.fetch(
         """
-        SELECT e.*, b.body, b.headers, b.with_tax, w.mode, s.provider
+        SELECT e.*, b.body, b.headers, b.with_tax, b.joins_email, w.mode, s.provider
         FROM events e
         JOIN workspaces w ON w.id = e.workspace_id
         LEFT JOIN event_bodies b ON b.workspace_id = e.workspace_id AND b.event_id = e.id
@@ -65,6 +65,7 @@ def _event(event: Event, row: Mapping[str, Any]) -> list[Finding]:
             program_ids=tuple(map(UUID, row["mapped"]["program_ids"] if row["provider"] else ())),
             headers=row["headers"],
             with_tax=row["with_tax"],
+            joins_email=row["joins_email"],
         )
     )
     if again is None:

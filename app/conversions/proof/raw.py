@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from app.conversions.canon import Json
-from app.conversions.intake.incoming import mapped_json
+from app.conversions.intake.understood import mapped_json
 from app.conversions.providers.mapping import Mapped
 from app.conversions.providers.registry import PROVIDERS
 from app.conversions.requests import BY_TYPE
@@ -27,6 +27,7 @@ class Raw:
     program_ids: tuple[UUID, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
     with_tax: bool = False
+    joins_email: bool = False
 
 
 def read_again(raw: Raw) -> Json | None:
@@ -48,7 +49,7 @@ def read_again(raw: Raw) -> Json | None:
         if not isinstance(reading, Mapped):
             return None
         meaning = reading
-    again = mapped_json(meaning, (), raw.program_ids)
+    again = mapped_json(meaning, (), raw.program_ids, joins_email=raw.joins_email)
     return without_clicks(again)
 
 

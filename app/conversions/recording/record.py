@@ -55,7 +55,7 @@ async def _write_events(driver: "asyncpg.Connection[Any]", batch: Batch) -> None
     """News and everything whose state or conversion came out otherwise than recorded."""
     rows: list[Mapping[str, Any]] = []
     for decided in batch.decided:
-        rows += _event_rows(batch.workspace, decided)
+        rows += _event_rows(batch, decided)
     await bulk.update(driver, t.EventRow, rows, keys=("workspace_id", "id"))
     await write_touches(driver, batch)
     for orphan in batch.orphans:
@@ -85,7 +85,7 @@ async def _refuse(driver: "asyncpg.Connection[Any]", workspace: UUID, event: Eve
     _log.warning("event.conflicting", event_id=str(event.id), source=event.source)
 
 
-def _event_rows(workspace: UUID, decided: Decided) -> list[Mapping[str, Any]]:
+def _event_rows(batch: Batch, decided: Decided) -> list[Mapping[str, Any]]:
     rows: list[Mapping[str, Any]] = []
     for event in decided.events:
         waits = event.id in decided.waiting
@@ -93,14 +93,17 @@ def _event_rows(workspace: UUID, decided: Decided) -> list[Mapping[str, Any]]:
         is_news = event.id in decided.first_seen
         if not is_news and decided.known.states[event.id] == now:
             continue
+        reasons: tuple[Reason, ...] = (_waiting(event),) if waits else ()
+        if event.id in batch.namesakes:
+            reasons += (because("email_of_another_customer"),)
         rows.append(
             {
-                "workspace_id": workspace,
+                "workspace_id": batch.workspace,
                 "id": event.id,
                 "state": now[0],
                 "conversion_id": now[1],
                 "customer_id": decided.person.id,
-                "reasons": json_text((_waiting(event),) if waits else ()),
+                "reasons": json_text(reasons),
                 "decision_no": decided.first_seen.get(event.id) or decided.known.seen[event.id],
             }
         )

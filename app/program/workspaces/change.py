@@ -1,5 +1,5 @@
-"""Change a workspace: its name, where unknown codes lead, how long clicks and messages stay, and
-what goes before what when several point to a customer.
+"""Change a workspace: its name, where unknown codes lead, how long clicks and messages stay, what
+goes before what when several point to a customer, and whether equal e-mails are one customer.
 """
 
 from collections.abc import Sequence
@@ -48,6 +48,15 @@ class WorkspaceUpdate(In):
             description="Days after which raw messages are dropped, once they are settled.",
         ),
     ] = 400
+    joins_emails: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Whether messages that are received from now on are about one customer if"
+            " they tell the same e-mail address. Two customers with different ids of your own stay"
+            " two.",
+        ),
+    ] = False
     precedence: Annotated[
         list[Rank],
         Field(
@@ -68,10 +77,22 @@ async def change(tx: Tx, workspace: UUID, wanted: WorkspaceUpdate, own_host: str
     values: dict[str, Any] = wanted.model_dump(exclude_unset=True)
     if "precedence" in values:
         await _set_precedence(tx, workspace, values.pop("precedence"))
+    if "joins_emails" in values:
+        await _set_joins_emails(tx, workspace, wanted=values.pop("joins_emails"))
     if values.get("fallback") is not None:
         values["fallback"] = await _checked(tx, values["fallback"], own_host)
     if values:
         await tx.execute(update(Workspace).where(Workspace.id == workspace).values(**values))
+
+
+async def _set_joins_emails(tx: Tx, workspace: UUID, *, wanted: bool) -> None:
+    """Dated; what joins already goes on since it did."""
+    since = func.coalesce(Workspace.joins_emails_since, func.clock_timestamp())
+    await tx.execute(
+        update(Workspace)
+        .where(Workspace.id == workspace)
+        .values(joins_emails_since=since if wanted else None)
+    )
 
 
 async def _set_precedence(tx: Tx, workspace: UUID, ranks: Sequence[Rank]) -> None:

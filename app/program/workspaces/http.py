@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import Row, Select, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
-from app.core.world import PRECEDENCE, Rank
+from app.core.world import PRECEDENCE, Rank, all_ranks
 from app.db.tables import Workspace, WorkspacePrecedence
 from app.db.tx import Read
 from app.errors import MissingScope, NotFound
@@ -41,6 +41,8 @@ class WorkspaceOut(Out):
     click_retention_days: int
     body_retention_days: int
     precedence: list[Rank]
+    joins_emails: bool
+    joins_emails_since: Instant | None
     created_at: Instant
 
     @classmethod
@@ -52,7 +54,9 @@ class WorkspaceOut(Out):
             fallback=row.fallback,
             click_retention_days=row.click_retention_days,
             body_retention_days=row.body_retention_days,
-            precedence=row.precedence or list(PRECEDENCE),
+            precedence=list(all_ranks(row.precedence or PRECEDENCE)),
+            joins_emails=row.joins_emails_since is not None,
+            joins_emails_since=row.joins_emails_since,
             created_at=row.created_at,
         )
 
