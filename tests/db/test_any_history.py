@@ -2,9 +2,9 @@
 
 A state machine drives the real inbox, lane and ledger, and the same road on dictionaries beside
 them. After each step every account holds the same; at the end `verify` finds nothing. Customers
-share partners and turn out to be one, payments get several ids, events tie in time, refunds fail,
-disputes are won after a refund, clicks come last; one program closes its sales at once, so that
-much of it comes behind a close.
+share partners and turn out to be one, by an alias, an e-mail or a payment, unless each has an own
+id; payments get several ids, events tie in time, refunds fail, disputes are won after a refund,
+clicks come last; one program closes its sales at once, so that much of it comes behind a close.
 """
 
 import asyncio
@@ -24,9 +24,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import func, update
 
 from app.conversions import surroundings
 from app.conversions.canon import received_event
+from app.conversions.identities import EMAIL
 from app.conversions.intake import incoming
 from app.conversions.intake.incoming import Incoming
 from app.conversions.proof import verify
@@ -44,6 +46,8 @@ from app.core.events import (
     RefundTotal,
     Tie,
 )
+from app.core.identity import person_name
+from app.db import tables as t
 from app.db.engine import Database
 from app.ledger import mature
 from tests.core.pure_road import PureRoad
@@ -55,6 +59,8 @@ STARTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AGES_D = (0, 0, 1, 3)
 """Days before STARTED at which things happen: few, so that many happen at once."""
 CUSTOMERS, PAYMENTS, OBJECTS = 3, 4, 3
+OWN_IDS = ("user-1", "user-2")
+ADDRESSES = ("kim@example.com", "lee@example.com")
 PARTNERS = ("ana", "bo", "quick/ana", "quick/cy")
 numbers = st.integers(1, OBJECTS)
 amounts = st.sampled_from((1, 999, 5_000, 10_000))
@@ -122,7 +128,12 @@ class AnyHistory(RuleBasedStateMachine):
         self.source = "0" * 8
         ages = (timedelta(minutes=5), timedelta(days=2), timedelta(days=40))
         self.clicks = [self.shop.click(p, STARTED - age) for p in PARTNERS for age in ages]
-        self.pure = PureRoad(self._run(self._world()), self.shop.workspace)
+        self.pure = PureRoad(
+            self._run(self._world()),
+            self.shop.workspace,
+            own=frozenset(person_name("own", one) for one in OWN_IDS),
+            emails=frozenset(person_name(EMAIL, one) for one in ADDRESSES),
+        )
 
     @rule(target=messages, said=bodies(), at=times, data=st.data())
     def hear(self, said: Any, at: datetime, data: st.DataObject) -> Mapped:
@@ -136,7 +147,7 @@ class AnyHistory(RuleBasedStateMachine):
             body=body,
             click_ids=tuple(data.draw(st.lists(st.sampled_from(self.clicks), max_size=2))),
             payments=payments,
-            contact=Contact(people),
+            contact=Contact(people, email=data.draw(st.sampled_from(("", "", *ADDRESSES)))),
             type=kind,
         )
         self._run(self._store(message))
@@ -174,6 +185,7 @@ class AnyHistory(RuleBasedStateMachine):
         expected = {ref.id: amount for ref, amount in self.pure.balances.items()}
         assert self._run(self._balances()) == expected
         assert self._run(self._parked()) == {event.external_id for event in self.pure.parked}
+        assert self._run(self._dead()) == {event.external_id for event in self.pure.refused}
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -183,6 +195,8 @@ class AnyHistory(RuleBasedStateMachine):
         async with self.database.tx() as tx:
             terms = percent(1_500, hold_days=0, late_days=0, model="first_click")
             await add_program(tx, shop, "quick", terms, ("ana", "cy"))
+            own = t.Workspace.id == shop.workspace
+            await tx.execute(update(t.Workspace).where(own).values(joins_emails_since=func.now()))
         return shop
 
     async def _world(self) -> Any:
@@ -239,6 +253,12 @@ class AnyHistory(RuleBasedStateMachine):
         )
         return {row.external_id for row in rows}
 
+    async def _dead(self) -> set[str]:
+        rows = await self.shop.rows(
+            "SELECT external_id FROM events WHERE workspace_id = :workspace AND state = 'dead'"
+        )
+        return {row.external_id for row in rows}
+
     async def _verify(self) -> list[Any]:
         async with self.database.snapshot() as snapshot:
             driver = await snapshot.driver()
@@ -252,13 +272,12 @@ _MADE_UP = "its raw bytes no longer mean an event"
 
 @st.composite
 def _people(draw: st.DrawFn, *, needed: bool) -> tuple[Alias, ...]:
-    """One customer; now and then with another name of theirs, which joins them."""
+    """One customer, by Stripe's id or by an own one; now and then by both, which joins them."""
     if not needed and draw(st.booleans()):
         return ()
     customer = Alias("stripe:", f"cus_{draw(st.integers(1, CUSTOMERS))}")
-    if draw(st.integers(0, 4)):
-        return (customer,)
-    return (customer, Alias("own", f"user-{draw(st.integers(1, 2))}"))
+    own = Alias("own", draw(st.sampled_from(OWN_IDS)))
+    return draw(st.sampled_from(((customer,), (customer,), (own,), (customer, own))))
 
 
 def test_postgres_and_a_pure_fold_agree_on_any_history(
