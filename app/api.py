@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, errors, openapi, problems
+from app.conversions.backtest.http import router as backtests_router
 from app.conversions.customers import router as customers_router
 from app.conversions.http import Receiver
 from app.conversions.http import router as webhooks_router
@@ -63,6 +64,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     keys_router,
     programs_router,
     plans_router,
+    backtests_router,
     partners_router,
     domains_router,
     links_router,

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import collector, logs, secret_keys
 from app.children import on_stop
+from app.conversions.backtest import run as backtest
 from app.conversions.deal_links import tell_deals
 from app.conversions.intake import inbox, replays
 from app.conversions.intake.bodies import remove_old_bodies
@@ -150,6 +151,12 @@ async def reconcile_sources(context: Context) -> None:
         continue
 
 
+async def run_backtests(context: Context) -> None:
+    """In processes of their own; several workers may each be at another workspace's."""
+    while not context.stop.is_set() and await backtest.go_on(context.database, context.stop):
+        continue
+
+
 async def settle_inbox(context: Context) -> None:
     await inbox.run(context.database, context.stop)
 
@@ -171,6 +178,7 @@ LOOPS: Final = (
     Loop("inbox watch", 15, watch),
     Loop("replays", 1, replay_ranges),
     Loop("reconciliations", 2, reconcile_sources),
+    Loop("backtests", 1, run_backtests),
     Loop("salts", ROUND_S, tend_salts),
     Loop("deals", 1, in_database(tell_deals)),
     Loop("deals' customers", 5, in_database(Finder().find)),

@@ -14,6 +14,16 @@ _JSON = postgresql.JSONB()
 
 
 def upgrade() -> None:
+    _make_backtests()
+    _make_parts()
+
+
+def downgrade() -> None:
+    for table in ("backtest_changes", "backtest_sums", "backtest_parts", "backtests"):
+        op.drop_table(table)
+
+
+def _make_backtests() -> None:
     op.create_table(
         "backtests",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -61,6 +71,9 @@ def upgrade() -> None:
         ["created_at"],
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
+
+
+def _make_parts() -> None:
     _part_of(
         "backtest_parts",
         sa.Column("number", sa.BigInteger(), nullable=False),
@@ -94,11 +107,6 @@ def upgrade() -> None:
         sa.Column("samples", _JSON, nullable=False),
         key=("key",),
     )
-
-
-def downgrade() -> None:
-    for table in ("backtest_changes", "backtest_sums", "backtest_parts", "backtests"):
-        op.drop_table(table)
 
 
 def _part_of(table: str, *columns: "sa.Column[object]", key: tuple[str, ...]) -> None:

@@ -65,6 +65,12 @@ CASES: dict[str, Case] = {
     "POST /v1/programs/{program_id}/plans": Case({"plan": PLAN}),
     "GET /v1/plans/{plan_id}": Case(),
     "POST /v1/plans/{plan_id}/publish": Case({}),
+    "POST /v1/plans/{plan_id}/backtest": Case(SPAN),
+    "GET /v1/backtests": Case(status=200, query="?plan_id={plan}"),
+    "GET /v1/backtests/{backtest_id}": Case(),
+    "GET /v1/backtests/{backtest_id}/partners": Case(),
+    "GET /v1/backtests/{backtest_id}/changes": Case(),
+    "POST /v1/backtests/{backtest_id}/cancel": Case(),
     "POST /v1/partners": Case(PARTNER),
     "GET /v1/partners": Case(status=200, query="?program_id={program}"),
     "GET /v1/partners/{partner_id}": Case(),
@@ -181,7 +187,9 @@ async def owned(api: Api, database_url: str) -> dict[str, str]:
     source = (await api.post("/sources", keyed))["id"]
     reconciled = await api.post(f"/sources/{source}/reconcile", SPAN, status=202)
     replayed = await api.post("/events/replay", {**SPAN, "state": "applied"}, status=202)
+    tried = await api.post(f"/plans/{program['plan_id']}/backtest", SPAN, status=202)
     return {
+        "backtest": tried["id"],
         "source": source,
         "reconciliation": reconciled["id"],
         "replay": replayed["id"],

@@ -1,0 +1,242 @@
+"""The life of a back-test: asked for, queued, cut into parts, run, ended or canceled.
+
+One runs per workspace at a time. Whoever runs it says so every second; one that falls silent is
+taken up again, and only the parts that were under way are done anew.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import text
+
+from app.conversions.backtest.compare import Trial
+from app.conversions.backtest.part import Range
+from app.conversions.backtest.tally import Tally, store
+from app.conversions.surroundings import compiled_fact
+from app.db.engine import Database
+from app.db.tx import Tx
+from app.ids import uuid7
+
+SILENT_S: Final = 15
+"""After so long without a word, a back-test that runs has died with its process."""
+MAX_ATTEMPTS: Final = 3
+PART_SALES: Final = 1_000
+"""Sales of a part: a second of work at most, a few megabytes in memory."""
+_CLAIMS: Final = 0x6261_636B_7465_7374
+"""The advisory lock under which one worker at a time looks for work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A back-test, and the start that this process answers for."""
+
+    workspace: UUID
+    id: UUID
+    run: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """number: within its back-test. sales: conversions of the period."""
+
+    number: int
+    sales: int
+    customers: Range
+
+
+async def claim(database: Database) -> Job | None:
+    """The oldest back-test that waits, or whose runner fell silent; none if there is none."""
+    run = uuid7()
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        if not await driver.fetchval("SELECT pg_try_advisory_xact_lock($1)", _CLAIMS):
+            return None
+        row = await driver.fetchrow(_CLAIM, run, SILENT_S)
+        if row is None:
+            return None
+        job = Job(row["workspace_id"], row["id"], run)
+        if row["attempts"] > MAX_ATTEMPTS:
+            told = row["problem"] or "The process that ran it died."
+            await driver.execute(_END, job.workspace, job.id, run, "failed", told)
+            return None
+        if row["decision_no"] is None:
+            await _cut(driver, job, row["from_at"], row["to_at"])
+    return job
+
+
+async def _cut(
+    driver: "asyncpg.Connection[Any]", job: Job, from_at: datetime, to_at: datetime
+) -> None:
+    """Parts of about as many sales each. It is one pass over the index of conversions."""
+    await driver.execute("SET LOCAL statement_timeout = 0")
+    await driver.execute(_CUT, job.workspace, job.id, from_at, to_at, PART_SALES)
+    await driver.execute(_COUNT, job.workspace, job.id)
+
+
+async def load(database: Database, job: Job) -> Trial | None:
+    """What is tried; none if this start answers for it no more."""
+    async with database.read() as read:
+        driver = await read.driver()
+        row = await driver.fetchrow(_LOAD, job.workspace, job.id, job.run)
+    if row is None:
+        return None
+    return Trial(
+        workspace=job.workspace,
+        program_id=row["program_id"],
+        plan=compiled_fact(
+            {
+                "id": row["plan_version_id"],
+                "version": row["version"],
+                "effective_from": row["from_at"],
+                "document": row["document"],
+            }
+        ),
+        from_at=row["from_at"],
+        to_at=row["to_at"],
+        now=row["created_at"],
+    )
+
+
+async def take(database: Database, job: Job) -> Part | None:
+    """The next part that nobody of this start is at; none if there is none."""
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        row = await driver.fetchrow(_TAKE, job.workspace, job.id, job.run)
+    if row is None:
+        return None
+    customers = Range(row["first_id"], row["last_id"], row["decision_no"])
+    return Part(row["number"], row["sales"], customers)
+
+
+async def put(database: Database, job: Job, part: Part, tally: Tally) -> bool:
+    """A part with all that it adds up to; False if this start answers for it no more."""
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        known = await driver.fetchval(
+            _PUT,
+            job.workspace,
+            job.id,
+            job.run,
+            part.sales,
+            tally.sales_otherwise,
+            tally.sales_unlike,
+        )
+        if known is None:
+            return False
+        await store(driver, job.workspace, job.id, tally)
+        await driver.execute(_DONE, job.workspace, job.id, part.number)
+    return True
+
+
+async def touch(database: Database, job: Job) -> bool:
+    """Say that it runs; False if it does no more, or for another start."""
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        return await driver.fetchval(_TOUCH, job.workspace, job.id, job.run) is not None
+
+
+async def trouble(database: Database, job: Job, problem: str) -> None:
+    """Note why a part broke; what is tried last is told if all tries break."""
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        await driver.execute(_TROUBLE, job.workspace, job.id, job.run, problem)
+
+
+async def end(database: Database, job: Job, *, whole: bool) -> None:
+    """Whoever ran it has ended: done if no part is left; else free for another try at once."""
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        left = await driver.fetchval(_LEFT, job.workspace, job.id)
+        if left == 0 and whole:
+            await driver.execute(_END, job.workspace, job.id, job.run, "done", "")
+        else:
+            await driver.execute(_FREE, job.workspace, job.id, job.run)
+        await driver.execute(_FORGET, job.workspace, job.id)
+
+
+async def cancel(tx: Tx, workspace: UUID, backtest: UUID) -> None:
+    """Stop it if it has not ended. What was done until then is kept."""
+    await tx.execute(_CANCEL, {"workspace": workspace, "backtest": backtest})
+
+
+_CLAIM: Final = """
+UPDATE backtests SET state = 'running', run = $1, attempts = attempts + 1,
+  started_at = coalesce(started_at, clock_timestamp()), touched_at = clock_timestamp()
+WHERE (workspace_id, id) = (
+  SELECT workspace_id, id FROM backtests b
+  WHERE state IN ('queued', 'running')
+    AND (state = 'queued' OR touched_at < clock_timestamp() - make_interval(secs => $2))
+    AND NOT EXISTS (
+      SELECT FROM backtests o
+      WHERE o.workspace_id = b.workspace_id AND o.state = 'running' AND o.id <> b.id
+    )
+  ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING *
+"""
+_CUT: Final = """
+INSERT INTO backtest_parts (workspace_id, backtest_id, number, first_id, last_id, sales)
+SELECT $1, $2, part, min(customer_id::text)::uuid, max(customer_id::text)::uuid, sum(n) FROM (
+  SELECT customer_id, n, floor((sum(n) OVER (ORDER BY customer_id) - n) / $5) AS part FROM (
+    SELECT customer_id, count(*)::bigint AS n FROM conversions
+    WHERE workspace_id = $1 AND occurred_at >= $3 AND occurred_at < $4 AND superseded_by IS NULL
+    GROUP BY customer_id
+  ) each
+) placed GROUP BY part
+"""
+_COUNT: Final = """
+UPDATE backtests SET
+  sales = (SELECT coalesce(sum(sales), 0) FROM backtest_parts
+    WHERE workspace_id = $1 AND backtest_id = $2),
+  decision_no = (SELECT decision_no FROM lanes WHERE workspace_id = $1)
+WHERE workspace_id = $1 AND id = $2
+"""
+_MINE: Final = "workspace_id = $1 AND id = $2 AND run = $3 AND state = 'running'"
+_LOAD: Final = """
+SELECT b.*, p.version, p.document FROM backtests b
+JOIN plan_versions p ON p.workspace_id = b.workspace_id AND p.id = b.plan_version_id
+WHERE b.workspace_id = $1 AND b.id = $2 AND b.run = $3 AND b.state = 'running'
+"""
+_TAKE: Final = """
+UPDATE backtest_parts p SET run = $3 FROM backtests b
+WHERE b.workspace_id = $1 AND b.id = $2 AND b.run = $3 AND b.state = 'running'
+  AND p.workspace_id = $1 AND p.backtest_id = $2 AND p.number = (
+    SELECT number FROM backtest_parts
+    WHERE workspace_id = $1 AND backtest_id = $2 AND done_at IS NULL
+      AND run IS DISTINCT FROM $3
+    ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+  )
+RETURNING p.number, p.sales, p.first_id, p.last_id, b.decision_no
+"""
+# Its row is locked first, so that sums are added by one process at a time.
+_PUT: Final = f"""
+UPDATE backtests SET sales_done = sales_done + $4, sales_otherwise = sales_otherwise + $5,
+  sales_unlike = sales_unlike + $6, attempts = 1, problem = '', touched_at = clock_timestamp()
+WHERE {_MINE} RETURNING id
+"""
+_DONE: Final = """
+UPDATE backtest_parts SET done_at = clock_timestamp()
+WHERE workspace_id = $1 AND backtest_id = $2 AND number = $3
+"""
+_TOUCH: Final = f"UPDATE backtests SET touched_at = clock_timestamp() WHERE {_MINE} RETURNING id"
+_TROUBLE: Final = f"UPDATE backtests SET problem = $4 WHERE {_MINE}"
+_LEFT: Final = """
+SELECT count(*) FROM backtest_parts
+WHERE workspace_id = $1 AND backtest_id = $2 AND done_at IS NULL
+"""
+_END: Final = f"""
+UPDATE backtests SET state = $4, problem = $5, finished_at = clock_timestamp() WHERE {_MINE}
+"""
+_FORGET: Final = """
+DELETE FROM backtest_parts p USING backtests b
+WHERE b.workspace_id = $1 AND b.id = $2 AND b.state <> 'running'
+  AND p.workspace_id = $1 AND p.backtest_id = $2
+"""
+_FREE: Final = f"UPDATE backtests SET touched_at = '-infinity' WHERE {_MINE}"
+_CANCEL: Final = text("""
+UPDATE backtests SET state = 'canceled', finished_at = clock_timestamp()
+WHERE workspace_id = :workspace AND id = :backtest AND state IN ('queued', 'running')
+""")
