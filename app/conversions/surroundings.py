@@ -1,7 +1,7 @@
 """What the touches of a batch lead to: links, programs with their terms, enrollments."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self, assert_never
@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 
 from app.conversions import referrals
+from app.conversions.qualified import Pair, asked, qualified
 from app.core.conversions import Conversion
 from app.core.events import (
     ClickTouch,
@@ -22,11 +23,8 @@ from app.core.events import (
     ReferrerTouch,
     Touch,
 )
-from app.core.plans import Plan, parse
+from app.core.plans import Plan, parse, parse_agreement
 from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
-
-Pair = tuple[UUID, UUID]
-"""(program, partner)"""
 
 
 @dataclass(slots=True)
@@ -96,10 +94,11 @@ async def gather(driver: "asyncpg.Connection[Any]", workspace: UUID, wanted: Wan
     pairs |= await referrals.places(driver, workspace, referring)
     if not pairs:
         return Everything(World(links, {}, {}))
+    programs, agreements = await _programs(driver, workspace, pairs)
     world = World(
         links=links,
-        programs=await _programs(driver, workspace, sorted({program for program, _ in pairs})),
-        enrollments=await _enrollments(driver, workspace, pairs),
+        programs=programs,
+        enrollments=await _enrollments(driver, workspace, pairs, programs, agreements),
         codes=codes,
         code_names=code_names,
         referrers=referrers,
@@ -135,15 +134,19 @@ def part_for(everything: Everything, wanted: Wanted, customers: set[UUID]) -> Wo
 
 
 @lru_cache(maxsize=10_000)
-def compiled(_plan_version: UUID, document: bytes) -> Plan:
+def compiled(_plan_version: UUID, document: bytes, *, is_agreement: bool = False) -> Plan:
     """A published plan, compiled once a process."""
-    return parse(orjson.loads(document))
+    return (parse_agreement if is_agreement else parse)(orjson.loads(document))
 
 
 def compiled_fact(row: Mapping[str, Any]) -> PlanFact:
-    """A row of plan_versions as the core takes it."""
-    plan = compiled(row["id"], orjson.dumps(row["document"]))
-    return PlanFact(row["id"], row["version"], row["effective_from"], plan)
+    """A row of plan_versions as the core takes it; of a program's, partner_id and effective_until
+    may be left out.
+    """
+    is_agreement = row.get("partner_id") is not None
+    plan = compiled(row["id"], orjson.dumps(row["document"]), is_agreement=is_agreement)
+    until = row.get("effective_until")
+    return PlanFact(row["id"], row["version"], row["effective_from"], plan, until)
 
 
 async def _precedence(driver: "asyncpg.Connection[Any]", workspace: UUID) -> tuple[Dated, ...]:
@@ -166,8 +169,10 @@ async def _links(
 
 
 async def _programs(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, programs: Sequence[UUID]
-) -> dict[UUID, ProgramFact]:
+    driver: "asyncpg.Connection[Any]", workspace: UUID, pairs: set[Pair]
+) -> tuple[dict[UUID, ProgramFact], dict[Pair, tuple[PlanFact, ...]]]:
+    """Programs with their terms, and the own terms of those of the partners who have any."""
+    programs, partners = sorted({p for p, _ in pairs}), sorted({p for _, p in pairs})
     states: dict[UUID, list[Dated]] = defaultdict(list)
     for row in await driver.fetch(
         "SELECT program_id, since, state FROM program_states"
@@ -177,22 +182,34 @@ async def _programs(
     ):
         states[row["program_id"]].append(Dated(row["since"], row["state"]))
     plans: dict[UUID, list[PlanFact]] = defaultdict(list)
+    own: dict[Pair, list[PlanFact]] = defaultdict(list)
     for row in await driver.fetch(
-        "SELECT id, program_id, version, document, effective_from FROM plan_versions"
+        "SELECT id, program_id, partner_id, version, document, effective_from, effective_until"
+        " FROM plan_versions"
         " WHERE workspace_id = $1 AND program_id = ANY($2) AND published_at IS NOT NULL"
+        " AND (partner_id IS NULL OR partner_id = ANY($3))"
         " ORDER BY effective_from NULLS FIRST, version",
         workspace,
         programs,
+        partners,
     ):
-        plans[row["program_id"]].append(compiled_fact(row))
-    return {i: ProgramFact(i, tuple(states[i]), tuple(plans[i])) for i in programs}
+        program, partner = row["program_id"], row["partner_id"]
+        (own[program, partner] if partner else plans[program]).append(compiled_fact(row))
+    return (
+        {i: ProgramFact(i, tuple(states[i]), tuple(plans[i])) for i in programs},
+        {pair: tuple(versions) for pair, versions in own.items() if pair in pairs},
+    )
 
 
 async def _enrollments(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, pairs: set[tuple[UUID, UUID]]
-) -> dict[tuple[UUID, UUID], EnrollmentFact]:
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    pairs: set[Pair],
+    known: Mapping[UUID, ProgramFact],
+    agreements: Mapping[Pair, tuple[PlanFact, ...]],
+) -> dict[Pair, EnrollmentFact]:
     programs, partners = sorted({p for p, _ in pairs}), sorted({p for _, p in pairs})
-    states: dict[tuple[UUID, UUID], list[Dated]] = defaultdict(list)
+    states: dict[Pair, list[Dated]] = defaultdict(list)
     for row in await driver.fetch(
         "SELECT program_id, partner_id, since, state FROM enrollment_states"
         " WHERE workspace_id = $1 AND program_id = ANY($2) AND partner_id = ANY($3)"
@@ -210,8 +227,15 @@ async def _enrollments(
         partners,
     ):
         countries[row["partner_id"]].append(Dated(row["since"], row["country"]))
+    had = await qualified(driver, workspace, asked(pairs, known, agreements))
     return {
-        pair: EnrollmentFact(*pair, tuple(countries[pair[1]]), tuple(states[pair]))
+        pair: EnrollmentFact(
+            *pair,
+            tuple(countries[pair[1]]),
+            tuple(states[pair]),
+            had.get(pair, ()),
+            agreements.get(pair, ()),
+        )
         for pair in sorted(pairs)
         if pair in states
     }

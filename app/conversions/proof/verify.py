@@ -10,6 +10,7 @@ import asyncpg
 from app.conversions.canon import decision_hash, dumps
 from app.conversions.proof import facts as verify_facts
 from app.conversions.proof import ledger as verify_ledger
+from app.conversions.proof import qualified as verify_qualified
 from app.conversions.proof.finding import Finding
 from app.conversions.proof.replay import Replay, replay
 from app.conversions.proof.rows import differences
@@ -86,7 +87,8 @@ async def _chain(driver: "asyncpg.Connection[Any]", workspace: UUID) -> AsyncIte
 
 async def _plans(driver: "asyncpg.Connection[Any]", workspace: UUID) -> dict[UUID, PlanFact]:
     rows = await driver.fetch(
-        "SELECT id, version, document, effective_from FROM plan_versions"
+        "SELECT id, partner_id, version, document, effective_from, effective_until"
+        " FROM plan_versions"
         " WHERE workspace_id = $1 AND published_at IS NOT NULL",
         workspace,
     )
@@ -134,6 +136,7 @@ async def _recompute(
     findings += differences(_united(people), conversions, commissions)
     findings += await verify_ledger.transfer_findings(driver, workspace, people.values())
     findings += await verify_facts.findings(driver, workspace, people)
+    findings += await verify_qualified.findings(driver, workspace, decisions, plans)
     return findings
 
 
