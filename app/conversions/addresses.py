@@ -30,11 +30,11 @@ def normal(text: str) -> str:
     is each mail provider's own business.
     """
     local, _, domain = text.strip().lower().rpartition("@")
-    if not _LOCAL.fullmatch(local):
+    if not _LOCAL.fullmatch(local) or ":" in domain:
         return ""
     try:
         host = normal_host(domain, "email")
     except InvalidRequest:
         return ""
     address = f"{local}@{host}"
-    return address if "." in host and ":" not in host and len(address) <= _LONGEST else ""
+    return address if "." in host and len(address) <= _LONGEST else ""
