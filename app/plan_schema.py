@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from app import reward_schema
 from app.core import attribution_terms as terms
 from app.core import binding_terms, gates, matches, pays, plans
 from app.core.conditions import MAX_CHARACTERS
@@ -88,9 +89,7 @@ _MATCH: Final[Schema] = _object(
 _PAY: Final[Schema] = _object(
     [],
     {
-        "to": {"const": "partner"},
-        "as": {"const": "cash"},
-        "of": {"const": "sale"},
+        **reward_schema.properties(_money("")),
         "per": {
             "enum": list(pays.PERS),
             "description": "Of what it is paid: the sale, or those of its lines or units (seats)"
@@ -109,9 +108,13 @@ _PAY: Final[Schema] = _object(
             "For how many payments of a subscription, else of the customer; absent: all",
         ),
     },
-    description="Either percent_bps or flat.",
-    oneOf=[{"required": ["percent_bps"]}, {"required": ["flat"]}],
-    anyOf=[{"properties": {"per": {"enum": ["sale", "line"]}}}, {"required": ["flat"]}],
+    description="Either percent_bps or flat; of what is no money, a quantity.",
+    allOf=reward_schema.CONDITIONS,
+    anyOf=[
+        {"properties": {"per": {"enum": ["sale", "line"]}}},
+        {"required": ["flat"]},
+        {"required": ["quantity"]},
+    ],
 )
 _CAP: Final[Schema] = _object(
     ["per"],
@@ -158,6 +161,7 @@ _RULE: Final[Schema] = _object(
             "description": "Whether it pays on top of what the other rules come to.",
         },
     },
+    allOf=reward_schema.RULE_CONDITIONS,
 )
 _WINDOW: Final = _integer(0, terms.MAX_WINDOW_DAYS)
 _WEIGHT: Final = _integer(0, BPS)
@@ -269,9 +273,16 @@ SCHEMA: Final[Schema] = _object(
         },
         "rules": {"type": "array", "maxItems": plans.MAX_RULES, "items": _RULE},
     },
+    allOf=[reward_schema.BEST],
     title="Plan",
     description="A program's terms: its rules are tried in listed order.",
     examples=[SAMPLE],
+)
+OWN_TERMS: Final[Schema] = _object(
+    ["combine", "rules"],
+    {name: SCHEMA["properties"][name] for name in ("gates", "combine", "rules")},
+    title="OwnTerms",
+    description="One partner's own terms in a program: what is paid. All else is the program's.",
 )
 
 

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from app.core.money import Money
 from app.core.reasons import Reason
+from app.core.rewards import Recipient
 
 ConversionKind = Literal["lead", "sale", "renewal"]
 
@@ -34,6 +36,19 @@ class Award:
     rate_bps: int | None
     reversed: int
     reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Award):
+    """An award that is not the credited partner's cash, so that theirs look as they ever did.
+
+    partner_id: whose it is; of a customer, its id on that day. currency: its unit. cost: of one
+    piece to us; None: unknown, or it is money.
+    """
+
+    to: Recipient
+    level: int | None
+    cost: Money | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One line of a plan: what a sale must be like, and what it then pays."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,8 @@ from app.core.conditions import MAX_CHARACTERS, Condition, ConditionError, compi
 from app.core.documents import Node
 from app.core.matches import Match, match_document, read_match
 from app.core.pays import Cap, Pay, cap_document, pay_document, read_cap, read_pay
+from app.core.rewards import Reward
+from app.core.units import PIECES
 
 _RULE_ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -27,7 +30,7 @@ class Rule:
 def read_rule(node: Node) -> Rule:
     """Problems are left in the node; the rule counts only if there are none."""
     fields = node.fields(("id", "pay"), ("match", "when", "cap", "adds"))
-    return Rule(
+    rule = Rule(
         id=_read_id(fields["id"]),
         match=read_match(fields["match"]),
         when=_read_condition(fields["when"]),
@@ -35,6 +38,9 @@ def read_rule(node: Node) -> Rule:
         cap=read_cap(fields["cap"]),
         adds=fields["adds"].flag(),
     )
+    if rule.pay.reward is not None and not fields["cap"].absent:
+        _refuse_cap(fields["cap"], rule.pay.reward)
+    return rule
 
 
 def rule_document(rule: Rule) -> dict[str, object]:
@@ -48,6 +54,16 @@ def rule_document(rule: Rule) -> dict[str, object]:
     if rule.adds:
         document["adds"] = True
     return document
+
+
+def _refuse_cap(cap: Node, reward: Reward) -> None:
+    """Pieces can't be held against money; a share of the commission follows the partner's cap."""
+    if reward.of == "commission":
+        cap.refuse("has no meaning of commission", "Cap the partner's own rule.")
+    elif reward.form in PIECES and isinstance(cap.value, Mapping):
+        for name in ("amount", "percent_of_bill_bps"):
+            if name in cap.value:
+                cap.child(name).refuse(f"has no meaning as {reward.form}", "Give a count.")
 
 
 def _read_id(node: Node) -> str:

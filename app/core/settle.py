@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from app.core.conversions import Award, Conversion
+from app.core.conversions import Award, Conversion, Given
 from app.core.money import share
 from app.core.transfers import Standing, Transfer, difference, recall, supersede
 
@@ -51,6 +51,7 @@ def settle(
             transfers=old.transfers + len(moves),
             held=held,
             paid=old.paid,
+            of_customer=old.of_customer,
         )
     wanted = {award.commission_id for _, award in awards}
     for commission, old in standings.items():
@@ -97,4 +98,5 @@ def _none_yet(award: Award) -> Standing:
         matured=False,
         superseded=False,
         transfers=0,
+        of_customer=isinstance(award, Given) and award.to == "customer",
     )

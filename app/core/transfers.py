@@ -23,18 +23,19 @@ Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class AccountRef:
-    """One account. partner_id: None for the program's expense."""
+    """One account: a partner's, a customer's, or the program's expense. currency: its unit."""
 
     program_id: UUID
     partner_id: UUID | None
     currency: str
     role: Role
+    customer_id: UUID | None = None
 
     @property
     def id(self) -> UUID:
         return identity.account_id(
             program=self.program_id,
-            partner=self.partner_id,
+            partner=self.partner_id or self.customer_id,
             currency=self.currency,
             role=self.role,
         )
@@ -44,7 +45,8 @@ class AccountRef:
 class Standing:
     """A commission as the ledger has it. transfers: how many it had so far.
 
-    held: how much of what is owed is stopped; the rest of it is pending or payable.
+    held: how much of what is owed is stopped; the rest of it is pending or payable. of_customer:
+    whether whose it is, partner_id, is a customer.
     """
 
     commission_id: UUID
@@ -58,6 +60,7 @@ class Standing:
     transfers: int
     held: int = 0
     paid: int = 0
+    of_customer: bool = False
 
     @property
     def expense(self) -> AccountRef:
@@ -67,12 +70,18 @@ class Standing:
     def outstanding(self) -> AccountRef:
         """Where what is owed of it lies, but for what is stopped."""
         role: Role = "payable" if self.matured else "pending"
-        return AccountRef(self.program_id, self.partner_id, self.currency, role)
+        return self.account(role)
 
     @property
     def stopped(self) -> AccountRef:
         """Where what is held of it lies."""
-        return AccountRef(self.program_id, self.partner_id, self.currency, "held")
+        return self.account("held")
+
+    def account(self, role: Role) -> AccountRef:
+        """Whose it is has an account in each role."""
+        if self.of_customer:
+            return AccountRef(self.program_id, None, self.currency, role, self.partner_id)
+        return AccountRef(self.program_id, self.partner_id, self.currency, role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def recall(standing: Standing) -> tuple[Transfer, ...]:
 def mature(standing: Standing) -> tuple[Transfer, ...]:
     """What moves when the hold period is over: all that is neither reversed nor stopped."""
     left = standing.amount - standing.reversed - standing.held
-    payable = AccountRef(standing.program_id, standing.partner_id, standing.currency, "payable")
+    payable = standing.account("payable")
     return _transfers(standing, (_Move(standing.outstanding, payable, left, "matured", "matured"),))
 
 

@@ -12,14 +12,50 @@ money: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"amount": st.integers(0, MAX_AMOUNT), "currency": st.sampled_from(sorted(EXPONENTS))}
 )
 _TERMS = {"months": st.integers(1, 1_200), "payments": st.integers(1, 10_000)}
-pays: st.SearchStrategy[dict[str, Any]] = st.one_of(
+_PER = {"per": st.sampled_from(["sale", "line", "unit"])}
+_WHOM: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"to": st.sampled_from(["partner", "company", "customer"])}),
+    st.fixed_dictionaries({"to": st.just("recruiter")}, optional={"level": st.integers(1, 2)}),
+)
+_ITEMS = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,63}", fullmatch=True)
+_QUANTITY = {"quantity": st.integers(1, 10_000)}
+_in_money: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(
         {"percent_bps": st.integers(0, 10_000)},
         optional={**_TERMS, "per": st.sampled_from(["sale", "line"])},
     ),
+    st.fixed_dictionaries({"flat": money}, optional={**_TERMS, **_PER}),
+)
+_in_pieces: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(
-        {"flat": money}, optional={**_TERMS, "per": st.sampled_from(["sale", "line", "unit"])}
+        {"as": st.just("free_months"), **_QUANTITY}, optional={"cost": money, **_PER}
     ),
+    st.fixed_dictionaries(
+        {"as": st.sampled_from(["gift", "feature"]), "item": _ITEMS, **_QUANTITY},
+        optional={"cost": money, **_PER, **_TERMS},
+    ),
+)
+_FORMS = st.fixed_dictionaries({}, optional={"as": st.sampled_from(["cash", "credit", "discount"])})
+_shares: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "to": st.sampled_from(["recruiter", "company"]),
+        "of": st.just("commission"),
+        "percent_bps": st.integers(0, 10_000),
+    },
+    optional={"as": st.sampled_from(["cash", "credit"])},
+)
+
+
+def _united(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for part in parts for name, value in part.items()}
+
+
+pays: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    _in_money,
+    st.builds(_united, _WHOM, _FORMS, _in_money),
+    st.builds(_united, _WHOM, _in_pieces),
+    _shares,
 )
 _PERCENT = st.integers(0, 10_000)
 _COUNT = st.integers(1, 1_000_000)
@@ -55,7 +91,7 @@ matches: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     },
 )
 rule_ids = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,63}", fullmatch=True)
-rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+_any_rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"id": rule_ids, "pay": pays},
     optional={
         "cap": caps,
@@ -64,6 +100,18 @@ rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "when": st.sampled_from(["sale.new", "sale.amount > 5 && customer.country == 'DE'"]),
     },
 )
+
+
+def _capped_as_it_may(rule: dict[str, Any]) -> dict[str, Any]:
+    """Without a cap that has no meaning for what is paid."""
+    pay, cap = rule["pay"], rule.get("cap", {})
+    counted = cap.get("per") == "customer" and "amount" not in cap
+    if pay.get("of") == "commission" or ("quantity" in pay and not counted):
+        return {name: value for name, value in rule.items() if name != "cap"}
+    return rule
+
+
+rules = _any_rules.map(_capped_as_it_may)
 days = st.integers(0, 3_650)
 _ALWAYS: dict[str, Any] = {"window_days": days}
 _WINDOWS = st.fixed_dictionaries(
@@ -94,7 +142,7 @@ attributions: st.SearchStrategy[dict[str, Any]] = st.one_of(
         for model, needs, more in _MODELS
     ]
 )
-documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+_any_documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "hold_days": st.integers(0, 3_650),
         "attribution": attributions,
@@ -111,13 +159,43 @@ documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         ),
     },
 )
+
+
+def _comparable(document: dict[str, Any]) -> dict[str, Any]:
+    """With rules that add, where the best one could not be told."""
+    if document["combine"] != "best":
+        return document
+    rules = [
+        {**rule, "adds": True} if rule["pay"].get("as", "cash") != "cash" else rule
+        for rule in document["rules"]
+    ]
+    return {**document, "rules": rules}
+
+
+documents = _any_documents.map(_comparable)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
 _near = st.sampled_from(
-    ["unit", "line", "customer", "partner", "best", "time_decay", [], {}, 0, 1, 10_000, 10_001]
+    [
+        "unit",
+        "line",
+        "customer",
+        "partner",
+        "company",
+        "gift",
+        "commission",
+        "best",
+        "time_decay",
+        [],
+        {},
+        0,
+        1,
+        10_000,
+        10_001,
+    ]
 )
 """What has a meaning at some place or other."""
 

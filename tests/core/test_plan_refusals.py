@@ -14,7 +14,13 @@ def by(model: str, **terms: Any) -> dict[str, Any]:
     return plan_of(attribution={"model": model, "window_days": 1, **terms})
 
 
+def paying(cap: dict[str, Any] | None = None, **pay: Any) -> dict[str, Any]:
+    return plan_of(rule(pay=pay, **({"cap": cap} if cap else {})))
+
+
 EUR = {"amount": 1, "currency": "eur"}
+NO_AMOUNT = {"currency": "eur"}
+SHARE = {"to": "recruiter", "percent_bps": 1, "of": "commission"}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     # Whole document.
     ("hold_days", plan_of(hold_days=True), "true or false"),
@@ -214,10 +220,43 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         plan_of(rule(pay={"flat": {"amount": 1, "currency": "abc"}})),
         "no currency",
     ),
-    ("rules/0/pay/to", plan_of(rule(pay={"percent_bps": 1, "to": "recruiter"})), "not available"),
     ("rules/0/pay/to", plan_of(rule(pay={"percent_bps": 1, "to": "me"})), "known words"),
-    ("rules/0/pay/as", plan_of(rule(pay={"percent_bps": 1, "as": "credit"})), "not available"),
-    ("rules/0/pay/of", plan_of(rule(pay={"percent_bps": 1, "of": "commission"})), "not available"),
+    ("rules/0/pay/as", plan_of(rule(pay={"percent_bps": 1, "as": "points"})), "known words"),
+    ("rules/0/pay/of", paying(percent_bps=1, of="commission"), "no meaning to the partner"),
+    ("rules/0/pay/of", paying(percent_bps=1, of="commission", to="customer"), "to the customer"),
+    ("rules/0/pay/percent_bps", paying(flat=EUR, of="commission", to="company"), "missing"),
+    (
+        "rules/0/pay/per",
+        paying(percent_bps=1, of="commission", to="company", per="line"),
+        "of comm",
+    ),
+    ("rules/0/pay/level", paying(percent_bps=1, level=1), "no meaning to the partner"),
+    ("rules/0/pay/level", paying(percent_bps=1, to="recruiter", level=3), "out of range"),
+    ("rules/0/pay/item", paying(**{"as": "gift"}, quantity=1), "missing"),
+    ("rules/0/pay/item", paying(**{"as": "gift"}, quantity=1, item="A mug"), "not an item's id"),
+    ("rules/0/pay/item", paying(**{"as": "free_months"}, quantity=1, item="x"), "as free_months"),
+    ("rules/0/pay/item", paying(percent_bps=1, item="x"), "as cash"),
+    ("rules/0/pay/quantity", paying(percent_bps=1, quantity=1), "as cash"),
+    ("rules/0/pay/quantity", paying(**{"as": "feature"}, item="sso"), "missing"),
+    ("rules/0/pay/quantity", paying(**{"as": "feature"}, item="sso", quantity=0), "out of range"),
+    ("rules/0/pay/flat", paying(**{"as": "free_months"}, quantity=1, flat=EUR), "as free_months"),
+    ("rules/0/pay/cost", paying(**{"as": "credit"}, percent_bps=1, cost=EUR), "as credit"),
+    (
+        "rules/0/pay/cost/amount",
+        paying(**{"as": "free_months"}, quantity=1, cost=NO_AMOUNT),
+        "miss",
+    ),
+    ("rules/0/cap", paying({"per": "customer", "count": 1}, **SHARE), "of commission"),
+    (
+        "rules/0/cap/amount",
+        paying({"per": "customer", "amount": EUR}, **{"as": "free_months"}, quantity=1),
+        "as free_months",
+    ),
+    (
+        "rules/0",
+        plan_of(rule(pay={"percent_bps": 1, "as": "discount"}), combine="best"),
+        "best can't compare",
+    ),
     ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "unit"})), "no meaning"),
     ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "seat"})), "known words"),
     ("rules/0/pay/bands", plan_of(rule(pay={"percent_bps": 1, "bands": {}})), "not available"),
