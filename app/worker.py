@@ -30,6 +30,7 @@ from app.conversions.deal_links import tell_deals
 from app.conversions.intake import inbox, replays
 from app.conversions.intake.bodies import remove_old_bodies
 from app.conversions.intake.watch import watch_inbox
+from app.conversions.late_codes import tell_codes
 from app.conversions.sources import reconcile
 from app.db.engine import Database
 from app.db.tables import Heartbeat
@@ -181,6 +182,7 @@ LOOPS: Final = (
     Loop("backtests", 1, run_backtests),
     Loop("salts", ROUND_S, tend_salts),
     Loop("deals", 1, in_database(tell_deals)),
+    Loop("codes", 0.5, in_database(tell_codes)),
     Loop("deals' customers", 5, in_database(Finder().find)),
 )
 SCHEDULES: Final = (

@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 from app.conversions.deal_links import TYPE as DEAL_LINKED
 from app.conversions.deal_links import DealLink
 from app.conversions.imported import CUSTOMER, SALE, ImportedCustomer, ImportedSale
+from app.conversions.late_codes import TYPE as CODE_KNOWN
+from app.conversions.late_codes import CodeKnown
 from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.conversions.providers.track import (
     DEFAULT_EVENT_NAME,
@@ -275,7 +277,7 @@ class Verdict(In):
 
 
 TrackIn = (
-    LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink | Verdict
+    LeadIn | SaleIn | RefundIn | Joining | Referring | DealLink | CodeKnown | Verdict
     | ImportedCustomer | ImportedSale | Reassigning
 )  # fmt: skip
 BY_TYPE: Final[dict[str, type[TrackIn]]] = {
@@ -285,6 +287,7 @@ BY_TYPE: Final[dict[str, type[TrackIn]]] = {
     "customer.alias": Joining,
     "customer.referrer": Referring,
     DEAL_LINKED: DealLink,
+    CODE_KNOWN: CodeKnown,
     "conversion.verdict": Verdict,
     REASSIGNED: Reassigning,
     CUSTOMER: ImportedCustomer,

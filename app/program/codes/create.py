@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy import func, select, tuple_
 
+from app.code_news import note
 from app.core import codes
 from app.db import bulk
 from app.db import tables as t
@@ -105,12 +106,15 @@ async def name_at_provider(
     ]
     await bulk.upsert(driver, t.CodeProviderId, rows, conflict=" ON CONFLICT DO NOTHING")
     found = await tx.all(
-        select(t.CodeProviderId.code_id, t.CodeProviderId.provider_id).where(
+        select(
+            t.CodeProviderId.code_id, t.CodeProviderId.provider_id, t.CodeProviderId.since
+        ).where(
             t.CodeProviderId.workspace_id == workspace,
             t.CodeProviderId.provider_id.in_({provider_id for _, provider_id in named}),
             t.CodeProviderId.until.is_(None),
         )
     )
+    await note(tx, workspace, [row.provider_id for row in found if row.since == now])
     return {(row.code_id, row.provider_id) for row in found}
 
 
@@ -132,6 +136,7 @@ async def _outcomes(
     written = await _write(tx, workspace, wanted, now)
     pairs = [(code, p) for code, new in wanted if code in written for p in new.provider_ids]
     named = await name_at_provider(tx, workspace, pairs, now) if pairs else set()
+    await note(tx, workspace, [new.code for code, new in wanted if code in written])
 
     def outcome(made: UUID | Problem, new: CodeCreate, place: str) -> UUID | Problem:
         if isinstance(made, Problem):
