@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from app.core.click_token import Signer
 from app.core.traffic import CLASSES, HEAD
@@ -10,7 +10,7 @@ from app.core.traffic import PREFETCH as PREFETCHED
 from app.ids import click_id
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.journal import Journal
-from app.redirect.journal_rows import JournalRow, pack
+from app.redirect.journal_rows import pack
 from app.redirect.metrics import HEADED, REDIRECTED, REDIRECTS, UNRECORDED
 from app.redirect.pages import GONE, METHOD, PREFETCH, UNAVAILABLE, UNKNOWN, Page
 from app.redirect.target import Target
@@ -20,6 +20,11 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Opening = tuple[bytes, int, bytes]
+"""A click for the journal, the number of its class, and where its visitor goes once it is there.
+
+A bare tuple, as all that each redirect makes: a named one takes a quarter of a microsecond more.
+"""
 
 PREFIX: Final = "/r/"
 _MAX_CODE: Final = 128
@@ -34,23 +39,6 @@ ANSWER_HEADERS: Final = (
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
     (b"content-length", b"0"),
 )
-
-
-class Opening(NamedTuple):
-    """A click for the journal, and where its visitor goes as soon as it is there."""
-
-    row: bytes
-    number: int
-    location: bytes
-
-    def counted(self, *, safe: bool) -> bool:
-        """Count the answer, which may leave now; False if it is not a redirect."""
-        if not safe:
-            UNRECORDED.inc()
-        if self.number == _PREFETCH:
-            return False
-        (HEADED if self.number == _HEAD else REDIRECTED).inc()
-        return True
 
 
 class Redirect:
@@ -93,19 +81,11 @@ class Redirect:
         scope: `method`, `client`, `headers` and `query_string`. headers: the scope's, by name.
         """
         visit = self._visits.made(scope, headers, target)
-        click = click_id()
-        way = target.way(scope["query_string"])
-        row = JournalRow(
-            visit.number,
-            click,
-            target.link,
-            headers.get(b"user-agent", b""),
-            headers.get(b"referer", b""),
-            way.subs,
-            *visit[1:],
-        )
-        token = self._sign(visit.number, click, target.link)
-        return Opening(pack(row), visit.number, way.before + token + way.after)
+        number, click, link = visit[0], click_id(), target.link
+        before, after, subs = target.way(scope["query_string"])
+        agent, referrer = headers.get(b"user-agent", b""), headers.get(b"referer", b"")
+        row = pack((number, click, link, agent, referrer, subs, *visit[1:]))
+        return row, number, before + self._sign(number, click, link) + after
 
     async def _open(self, scope: Scope, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -120,9 +100,9 @@ class Redirect:
         elif target.expires_at <= time.time():
             await self._end(scope, send, target)
         else:
-            opening = self.open(scope, headers, target)
-            if opening.counted(safe=await self.journal.record(opening.row)):
-                await _redirect(send, opening.location)
+            row, number, location = self.open(scope, headers, target)
+            if counted(number, safe=await self.journal.record(row)):
+                await _redirect(send, location)
             else:
                 await _show(send, scope, PREFETCH)
 
@@ -142,6 +122,16 @@ class Redirect:
             return
         _FELL_BACK.inc()
         await _redirect(send, target.fallback)
+
+
+def counted(number: int, *, safe: bool) -> bool:
+    """Count the answer of a click of this class, which may leave now; False: no redirect."""
+    if not safe:
+        UNRECORDED.inc()
+    if number == _PREFETCH:
+        return False
+    (HEADED if number == _HEAD else REDIRECTED).inc()
+    return True
 
 
 async def look_up(directory: Directory, headers: Mapping[bytes, bytes], code: str) -> Target | None:

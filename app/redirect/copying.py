@@ -23,6 +23,8 @@ _16: Final = (16).to_bytes(4)
 _ID: Final = len(COLUMNS).to_bytes(2) + _16
 _IPV4, _IPV6 = 2, 3
 """PGSQL_AF_INET and one more, on every system."""
+_SLASH_24: Final = _8 + bytes((_IPV4, 24, 1, 4))
+_SLASH_48: Final = (20).to_bytes(4) + bytes((_IPV6, 48, 1, 16))
 
 
 def encode(
@@ -63,9 +65,9 @@ def _bigint(value: bytes) -> bytes:
 def _network(prefix: bytes) -> bytes:
     """3 bytes are a /24, 6 a /48, as `cidr`: family, bits, 1, size, address."""
     if len(prefix) == 3:
-        return _sized(bytes((_IPV4, 24, 1, 4)) + prefix + bytes(1))
+        return _SLASH_24 + prefix + b"\x00"
     if len(prefix) == 6:
-        return _sized(bytes((_IPV6, 48, 1, 16)) + prefix + bytes(10))
+        return _SLASH_48 + prefix + bytes(10)
     raise ValueError("a network has 3 or 6 bytes")
 
 

@@ -68,7 +68,14 @@ class Directory:
 
         Nobody's link for all hosts is served where somebody else's name stands in the address.
         """
-        return self._find(host if host in self.hosts else "", code)
+        if host and host not in self.hosts:
+            host = ""
+        key = _key(host, code)
+        target = self._targets.get(key)
+        if target is None:
+            return self._found_on_disk(host, code)
+        self._targets.move_to_end(key)
+        return target
 
     async def ask(self, host: str, code: str) -> Target | None:
         """Ask Postgres for a code that `find` lacks; None: there is no such link.
@@ -145,12 +152,7 @@ class Directory:
         self._refuse_all()
         self._replica.close()
 
-    def _find(self, host: str, code: str) -> Target | None:
-        key = _key(host, code)
-        target = self._targets.get(key)
-        if target is not None:
-            self._targets.move_to_end(key)
-            return target
+    def _found_on_disk(self, host: str, code: str) -> Target | None:
         if not self.usable:
             return None
         try:

@@ -37,8 +37,13 @@ class JournalRow(NamedTuple):
     """The first 3 bytes of an IPv4 or 6 of an IPv6 address; none where nobody asked for it."""
 
 
-def pack(row: JournalRow) -> bytes:
-    """A row's bytes; agent and referrer are cut to what a dictionary should keep."""
+_named: Final = JournalRow._make
+Row = tuple[int, bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, bytes]
+"""A JournalRow without names, which takes half of the time to make."""
+
+
+def pack(row: Row) -> bytes:
+    """A JournalRow's bytes; agent and referrer are cut to what a dictionary should keep."""
     number, click, link, agent, referrer, subs, reason, visitor, country, network = row
     agent, referrer = agent[:AGENT_BYTES], referrer[:REFERRER_BYTES]
     tail = agent + referrer
@@ -83,10 +88,8 @@ def unpack(rows: bytes) -> list[JournalRow]:
                     raise ValueError("a journal row announces sub-ids and has none")
                 subs = rows[first:at]
             number &= _CLASS
-            row = JournalRow(
-                number, click, link, agent, referrer, subs, reason, visitor, country, network
-            )
-            found.append(row)
+            row = (number, click, link, agent, referrer, subs, reason, visitor, country, network)
+            found.append(_named(row))
     except StructError as error:
         raise ValueError("a journal row is cut off") from error
     if at != end:

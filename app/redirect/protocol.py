@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.redirect.asgi import ANSWER_HEADERS, PREFIX, Opening, Redirect
+from app.redirect.asgi import ANSWER_HEADERS, PREFIX, Redirect, counted
 from app.redirect.metrics import FAILURES
 
 _PREFIX: Final = PREFIX.encode()
@@ -21,6 +21,7 @@ _ODD: Final = frozenset(
         *(b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"),
     )
 )
+_BUSY: Final = float("inf")
 _STATUS: Final = b"HTTP/1.1 302 Found\r\n"
 _REST: Final = b"".join(b"\r\n%b: %b" % header for header in ANSWER_HEADERS) + b"\r\n"
 
@@ -70,6 +71,8 @@ class RedirectProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._redirect = self.app if isinstance(self.app, Redirect) else None
+        self._pending = _Pending()
+        self._idle_since = _BUSY
 
     def on_message_begin(self) -> None:
         self.url = b""
@@ -81,6 +84,43 @@ class RedirectProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if not self._opens():
             self.begin()
+
+    def on_message_complete(self) -> None:
+        # A redirect under way has no body that somebody waits for.
+        if self.cycle is not self._pending:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, which makes a timer after each answer: here a connection keeps its one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._close_after(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = _BUSY
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that was idle for so long, or look again when it may have been."""
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s <= 0:
+            super().timeout_keep_alive_handler()
+        else:
+            self._close_after(min(left_s, self.timeout_keep_alive))
+
+    def _close_after(self, wait_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(wait_s, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
 
     def begin(self) -> None:
         """Leave the request to uvicorn: begin it and take its headers, which was left out above."""
@@ -114,8 +154,10 @@ class RedirectProtocol(HttpToolsProtocol):
             return False
         if opening is None:
             return False
-        pending = self.cycle = _Pending()
-        redirect.journal.tell(opening.row, lambda safe: self._answer(pending, opening, safe=safe))
+        row, number, location = opening
+        self.cycle = self._pending
+        self._pending.response_complete = False
+        redirect.journal.tell(row, lambda safe: self._answer(number, location, safe=safe))
         return True
 
     def _is_free(self) -> bool:
@@ -128,14 +170,15 @@ class RedirectProtocol(HttpToolsProtocol):
             and self.parser.should_keep_alive()
         )
 
-    def _answer(self, pending: _Pending, opening: Opening, *, safe: bool) -> None:
-        opening.counted(safe=safe)
+    def _answer(self, number: int, location: bytes, *, safe: bool) -> None:
+        counted(number, safe=safe)
+        pending = self._pending
         pending.response_complete = True
         if pending.disconnected or self.transport.is_closing():
             return
         own = own_headers(self.server_state.default_headers)
         end = b"\r\n" if pending.keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((_STATUS, own, b"location: ", opening.location, _REST, end)))
+        self.transport.write(b"".join((_STATUS, own, b"location: ", location, _REST, end)))
         if not pending.keep_alive:
             self.transport.close()
         self.on_response_complete()

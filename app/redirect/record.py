@@ -7,7 +7,7 @@ from app.core.click_token import Signer
 from app.errors import Unavailable
 from app.ids import click_id
 from app.redirect.journal import Journal
-from app.redirect.journal_rows import JournalRow, pack
+from app.redirect.journal_rows import pack
 from app.redirect.visits import Link, Opener, Visits
 
 _RETRY_AFTER_S: Final = 2
@@ -29,10 +29,8 @@ class Recorder:
         subs: the visitor's own sub-ids, as `target.subs_in` finds them.
         """
         visit = self.visits.told(opener, link)
-        number = visit.number
-        click = click_id()
-        agent = opener.agent or b""
-        row = JournalRow(number, click, link.link, agent, referrer, subs, *visit[1:])
-        if not await self._journal.record(pack(row)):
+        number, click, agent = visit[0], click_id(), opener.agent or b""
+        row = pack((number, click, link.link, agent, referrer, subs, *visit[1:]))
+        if not await self._journal.record(row):
             raise Unavailable("The click could not be written down.", retry_after_s=_RETRY_AFTER_S)
         return self._sign(number, click, link.link).decode()

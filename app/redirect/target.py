@@ -8,8 +8,8 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeVar
-from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus, urlencode
+from typing import Final, TypeVar
+from urllib.parse import quote, quote_plus, unquote_plus, urlencode
 
 from app.core import utm
 from app.redirect import deep
@@ -24,8 +24,6 @@ MAX_SUB_BYTES: Final = 100
 """Longer sub-ids are passed on but not recorded: cut ones would be taken for others."""
 _URL_CHARACTERS: Final = "!#$%&'()*+,-./:;=?@[]_~"
 _UNQUOTED: Final = re.compile(r"[0-9A-Za-z_.~-]*")
-_PLAIN: Final = re.compile(rb"(?:[0-9A-Za-z_.~-]+=[0-9A-Za-z_.~-]*(?:&|$))+")
-"""Parameters that mean what they say, as most do: nothing to decode."""
 _CLEAN: Final = re.compile(rf"[0-9A-Za-z{re.escape(_URL_CHARACTERS)}]*")
 _ENCODING: Final = "latin-1"  # any byte there and back, whatever the visitor's encoding was
 _DEEP_QUERY: Final = f"{DEEP}=".encode()
@@ -33,13 +31,10 @@ _NEVER: Final = float("inf")
 T = TypeVar("T")
 
 
-class Way(NamedTuple):
-    """Where one request is sent: `before`, its token, `after`."""
-
-    before: bytes
-    after: bytes
-    subs: bytes
-    """The sub-ids that the request brought, as a query in ASCII: `sub1=footer&sub2=42`."""
+Way = tuple[bytes, bytes, bytes]
+"""Where one request is sent: what stands before its token and after it. And the sub-ids that it
+brought, as a query in ASCII: `sub1=footer&sub2=42`.
+"""
 
 
 class Target:
@@ -75,12 +70,12 @@ class Target:
         self._page_length = len(page)
         head = f"{page}?{''.join(f'{piece}&' for piece in pieces if piece)}"
         self._head_length = len(head)
-        self._before = self._joined(head, [], self._end).before
+        self._before, _, _ = self._joined(head, [], self._end)
 
     def way(self, query: bytes) -> Way:
         """query: the request's own, raw. What doesn't depend on it is worked out already."""
         if not query:
-            return Way(self._before, self._end, b"")
+            return self._before, self._end, b""
         pairs = _pairs(query)
         head = self._before[: self._head_length].decode()
         if _DEEP_QUERY in query and (path := _deep_path(pairs)):
@@ -100,7 +95,7 @@ class Target:
         kept = [pair for pair in pairs if pair[0].lower() not in own]
         passed = f"{_encoded(kept)}&" if kept else ""
         before = f"{head}{passed}{labels}{self._click}"
-        return Way(before.encode(), end, _subs(kept) if kept else b"")
+        return before.encode(), end, _subs(kept) if kept else b""
 
 
 @lru_cache(maxsize=4_096)
@@ -115,7 +110,7 @@ def is_web_address(url: str) -> bool:
 
 
 def subs_in(query: bytes, own: Collection[str]) -> bytes:
-    """The sub-ids that a query brings, as `Way.subs` has them. own: names that the link has."""
+    """The sub-ids that a query brings, as a Way has them. own: names that the link has."""
     return _subs([pair for pair in _pairs(query) if pair[0] not in own])
 
 
@@ -137,13 +132,15 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     """The query's parameters, decoded, as many as we pass on."""
     if len(query) > MAX_QUERY_BYTES:
         query = query[: MAX_QUERY_BYTES + 1].rpartition(b"&")[0]
-    if _PLAIN.fullmatch(query):
-        pieces = query.decode().removesuffix("&").split("&", MAX_QUERY_KEYS)[:MAX_QUERY_KEYS]
-        return [(name, value) for name, _, value in [piece.partition("=") for piece in pieces]]
-    pairs = parse_qsl(
-        query.decode(_ENCODING), keep_blank_values=True, encoding=_ENCODING, separator="&"
-    )
-    return pairs[:MAX_QUERY_KEYS]
+    pieces = [piece.partition("=") for piece in query.decode(_ENCODING).split("&") if piece]
+    pairs = [(name, value) for name, _, value in pieces[:MAX_QUERY_KEYS]]
+    if b"%" in query or b"+" in query:
+        return [(_decoded(name), _decoded(value)) for name, value in pairs]
+    return pairs
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text, encoding=_ENCODING)
 
 
 def _encoded(pairs: Iterable[tuple[str, str]]) -> str:

@@ -29,6 +29,7 @@ from app.secret_keys import SecretKeys
 from app.settings import Settings
 
 _AGENT: Final = b"user-agent"
+_PRIVACY: Final = b"sec-gpc"
 _EMBEDDED: Final = CLASSES[EMBEDDED]
 
 
@@ -56,14 +57,10 @@ class Opener(NamedTuple):
     """Whether they asked for privacy (`Sec-GPC: 1`)."""
 
 
-class Visit(NamedTuple):
-    """The end of a journal row. number, reason: of `core.traffic.CLASSES` and `REASONS`."""
-
-    number: int
-    reason: int
-    visitor: bytes
-    country: bytes
-    network: bytes
+Visit = tuple[int, int, bytes, bytes, bytes]
+"""Class and reason, as numbers of `core.traffic.CLASSES` and `REASONS`; the visitor's hash, country
+and network, as the end of a journal row has them.
+"""
 
 
 class Visits:
@@ -83,37 +80,53 @@ class Visits:
         self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes], link: Link
     ) -> Visit:
         """headers: the scope's, by name."""
-        verdict = classify(scope["method"], headers, self.agents.kind(headers.get(_AGENT, b"")))
-        return self._judged(verdict, self.opener(scope, headers), link)
+        agent = headers.get(_AGENT, b"")
+        verdict = classify(scope["method"], headers, self.agents.kind(agent))
+        address, country = self._sender(scope, headers)
+        private = headers.get(_PRIVACY) == b"1"
+        return self._judged(verdict, link, address, country, agent, private)
 
     def told(self, opener: Opener, link: Link) -> Visit:
         """Only the agent tells; where none was told, none is judged."""
         agent = opener.agent
         verdict = HUMAN_VERDICT if agent is None else judge_told(self.agents.kind(agent))
-        return self._judged(verdict, opener, link)
+        if opener.address is None:
+            # A server that tells no address has nothing to tell visitors by, and nothing to hide.
+            return *verdict, b"", opener.country, b""
+        return self._judged(
+            verdict, link, opener.address, opener.country, agent or b"", opener.private
+        )
 
     def opener(self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes]) -> Opener:
         """Who sent a request; what trusted proxies say of them counts."""
-        client = scope["client"]
-        peer = client[0] if client else ""
-        address, told = self._addresses.of(peer, forwarded(scope["headers"], headers))
-        return Opener(
-            address,
-            self.countries.of(address, headers, told=told),
-            headers.get(_AGENT, b""),
-            headers.get(b"sec-gpc") == b"1",
-        )
+        address, country = self._sender(scope, headers)
+        agent, private = headers.get(_AGENT, b""), headers.get(_PRIVACY) == b"1"
+        return Opener(address, country, agent, private)
 
     def country(self, address: bytes) -> bytes:
         """Of an address that somebody tells of."""
         return self.countries.of(address, {}, told=False)
 
-    def _judged(self, verdict: Verdict, opener: Opener, link: Link) -> Visit:
-        address, country, agent, private = opener
-        if address is None:
-            # A server that tells no address has nothing to tell visitors by, and nothing to hide.
-            return Visit(*verdict, b"", country, b"")
-        known, agent, now_s = b"", agent or b"", time.time()
+    def _sender(
+        self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes]
+    ) -> tuple[bytes, bytes]:
+        """Address and country."""
+        client = scope["client"]
+        peer = client[0] if client else ""
+        address, told = self._addresses.of(peer, forwarded(scope["headers"], headers))
+        return address, self.countries.of(address, headers, told=told)
+
+    # One by one: an Opener made for each redirect would not be free.
+    def _judged(
+        self,
+        verdict: Verdict,
+        link: Link,
+        address: bytes,
+        country: bytes,
+        agent: bytes,
+        private: bool,  # noqa: FBT001 (as an Opener has it)
+    ) -> Visit:
+        known, now_s = b"", time.time()
         if verdict is HUMAN_VERDICT:
             known, duplicate, capped = self._visitors.mark(
                 link.workspace, link.link, address, agent, private=private, now_s=now_s
@@ -129,4 +142,4 @@ class Visits:
             )
         # Who asks for privacy is not known by their network either.
         network = network_of(address) if link.keeps_network and not private else b""
-        return Visit(*verdict, known, country, network)
+        return *verdict, known, country, network

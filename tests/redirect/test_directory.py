@@ -207,7 +207,7 @@ def test_codes_may_change_hands(tmp_path: Path) -> None:
 
 def target_of(directory: Directory, code: str) -> bytes:
     target = directory.find("", code)
-    return target.way(b"").before if target else b""
+    return target.way(b"")[0] if target else b""
 
 
 def ended(directory: Directory, code: str) -> bool:

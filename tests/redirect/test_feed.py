@@ -62,7 +62,7 @@ def url(fresh_database_url: str) -> str:
 
 def leads(road: Running, code: str) -> bytes:
     target = road.road.directory.find("", code)
-    return target.way(b"").before if target else b""
+    return target.way(b"")[0] if target else b""
 
 
 async def moved(url: str, code: str, path: str) -> None:

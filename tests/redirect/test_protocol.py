@@ -159,6 +159,30 @@ async def test_a_visitor_who_hangs_up_leaves_a_click_and_no_trouble(
     assert not [record for record in caplog.records if record.levelname in {"ERROR", "WARNING"}]
 
 
+async def test_an_idle_connection_is_closed_after_its_time_and_no_busy_one(
+    road: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.main._KEEP_ALIVE_S", 0.6)
+    async with listening(road.road.app(echo), RedirectProtocol) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        began = asyncio.get_running_loop().time()
+        for request in (SPRING, SPRING, OTHER + b"\r\nbody", SPRING):
+            writer.write(request)
+            await answered(reader)
+            await asyncio.sleep(0.4)
+        # One that is slow to say what it wants is not idle.
+        writer.write(SPRING[:-2])
+        await asyncio.sleep(0.8)
+        writer.write(SPRING[-2:])
+        await answered(reader)
+        idle_since = asyncio.get_running_loop().time()
+        assert idle_since - began > 2
+        async with asyncio.timeout(ANSWER_S):
+            assert await reader.read() == b""
+        assert 0.5 < asyncio.get_running_loop().time() - idle_since < 1.1
+        writer.close()
+
+
 async def test_a_bug_is_a_500_and_told(
     road: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.core.traffic import CLASSES, REASONS
-from app.redirect.visits import Opener, Visit, Visits
+from app.redirect.visits import Opener, Visits
 from app.settings import Settings
 from tests.redirect.making import KEYS
 from tests.redirect.salting import TODAY
@@ -15,6 +15,16 @@ from tests.redirect.salting import TODAY
 BROWSER = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 CAP = 3
 NETWORK = bytes((203, 0, 113))
+
+
+class Visit(NamedTuple):
+    """`visits.Visit` by name."""
+
+    number: int
+    reason: int
+    visitor: bytes
+    country: bytes
+    network: bytes
 
 
 class Opened(NamedTuple):
@@ -48,7 +58,7 @@ def made(
     }
     sent = [(name.encode(), value.encode()) for name, value in named.items()]
     scope: dict[str, Any] = {"method": "GET", "client": ("10.0.0.1", 1), "headers": sent}
-    return visits.made(scope, dict(sent), link or Opened())
+    return Visit(*visits.made(scope, dict(sent), link or Opened()))
 
 
 def judged(visit: Visit) -> tuple[str, str]:
@@ -134,7 +144,7 @@ def test_a_stuffed_frame_is_counted_by_visitor(visits: Visits) -> None:
 
 def told(visits: Visits, link: Opened | None = None, **changes: Any) -> Visit:
     opener = Opener(bytes((203, 0, 113, 7)), b"DE", BROWSER, private=False)
-    return visits.told(opener._replace(**changes), link or Opened())
+    return Visit(*visits.told(opener._replace(**changes), link or Opened()))
 
 
 def test_a_told_click_is_its_visitor_s(visits: Visits) -> None:
