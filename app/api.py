@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, errors, openapi, problems
 from app.conversions.backtest.http import router as backtests_router
+from app.conversions.claims.http import router as claims_router
 from app.conversions.customers import router as customers_router
 from app.conversions.http import Receiver
 from app.conversions.http import router as webhooks_router
@@ -84,6 +85,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     referring_router,
     conversions_router,
     verdicts_router,
+    claims_router,
     money_router,
     customer_privacy_router,
     privacy_router,

@@ -52,6 +52,8 @@ class Scope(StrEnum):
     PAYOUTS_WRITE = "payouts:write"
     DEALS_READ = "deals:read"
     DEALS_WRITE = "deals:write"
+    CLAIMS_READ = "claims:read"
+    CLAIMS_WRITE = "claims:write"
     IMPORTS_READ = "imports:read"
     IMPORTS_WRITE = "imports:write"
     CLICKS_WRITE = "clicks:write"

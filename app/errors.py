@@ -107,6 +107,14 @@ class DealConflict(Problem):
     status, code, title = 409, "deal_conflict", "Somebody came first"
 
 
+class ClaimExists(Problem):
+    status, code, title = 409, "claim_exists", "The partner's earlier claim is still open"
+
+
+class ClaimTooLate(Problem):
+    status, code, title = 409, "claim_too_late", "The time for claims is over"
+
+
 class DomainNotVerified(Problem):
     status, code, title = 409, "domain_not_verified", "The host does not show the challenge"
 

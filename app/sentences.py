@@ -24,6 +24,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "code_not_valid": "The code {code} was not valid at {at}.",
     "referrer_unknown": "The one who is named as the referrer is no partner yet.",
     "self_referral": "The customer is the one who referred, and nobody earns on oneself.",
+    "self_report_not_taken": "The program {program_id} pays nobody on a customer's mere word; its"
+    " plan has no window for that.",
     "token_invalid": "Click id number {position} is none of ours, so it counts nothing.",
     "link_unknown": "The click {click_id} was on a link that this workspace does not have.",
     "class_not_counted": "The click {click_id} was {traffic_class} traffic, which does not count.",
@@ -195,6 +197,8 @@ def _on_the_wire(name: str, value: Any) -> Any:
         return datetime.fromisoformat(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value
 
+        case "self_reported":
+            return {"touch": "What the customer said", "place": "", "anchor": "the sale"}
 
 def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
     if isinstance(value, bool):

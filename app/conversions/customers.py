@@ -50,11 +50,15 @@ class BindingOut(Out):
 
 
 class CustomerOut(Out):
-    """email, name: as a source told them last; empty: unknown, or erased and not told since."""
+    """email, name: as a source told them last; empty: unknown, or erased and not told since.
+
+    heard_from: how it came here, in its own words.
+    """
 
     id: CustomerId
     email: str
     name: str
+    heard_from: str
     created_at: Instant
     erased_at: Instant | None
 
@@ -81,6 +85,7 @@ async def list_customers(caller: Reader, read: ReadDep, wanted: PageDep) -> List
             id=row.id,
             email=row.email,
             name=row.name,
+            heard_from=row.heard_from,
             created_at=row.created_at,
             erased_at=row.erased_at,
         )
@@ -141,7 +146,7 @@ async def whole(read: Read, workspace: UUID, customer_id: UUID) -> CustomerWhole
     customer = await survivor(read, workspace, customer_id)
     driver = await read.driver()
     row = await driver.fetchrow(
-        "SELECT id, email, name, created_at, erased_at FROM customers"
+        "SELECT id, email, name, heard_from, created_at, erased_at FROM customers"
         " WHERE workspace_id = $1 AND id = $2",
         workspace,
         customer,

@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import Select, select
 
 from app.auth import Caller, ReadDep, Scope, needs
+from app.conversions.considered import ConsideredOut, considered
 from app.core.conversions import ConversionKind
 from app.db import bulk
 from app.db.tables import Commission, Conversion
@@ -83,6 +84,12 @@ class ConversionOut(Out):
         )
 
 
+class ConversionWhole(ConversionOut):
+    """touches: all that were considered, in the order of the decision."""
+
+    touches: list[ConsideredOut]
+
+
 @dataclass(frozen=True, slots=True)
 class _Filter:
     program_id: Annotated[ProgramId | None, Query()] = None
@@ -118,12 +125,16 @@ async def list_conversions(
 @router.get("/{conversion_id}")
 async def get_conversion(
     conversion_id: ConversionId, caller: Reader, read: ReadDep
-) -> ConversionOut:
-    """One conversion with its credits, commissions and reasons."""
-    found = await conversions(read, caller.workspace_id, [conversion_id])
+) -> ConversionWhole:
+    """One conversion with its credits, commissions and reasons, and every touch considered."""
+    workspace = caller.workspace_id
+    found = await conversions(read, workspace, [conversion_id])
     if not found:
         raise NotFound
-    return found[0]
+    driver = await read.driver()
+    rows = await bulk.fetch(driver, Conversion, workspace=workspace, key="id", keys=[conversion_id])
+    touches = await considered(driver, workspace, found[0].customer_id, rows[0])
+    return ConversionWhole(**dict(found[0]), touches=touches)
 
 
 async def conversions(read: Read, workspace: UUID, ids: Sequence[UUID]) -> list[ConversionOut]:

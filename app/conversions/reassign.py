@@ -1,5 +1,6 @@
 """`/v1/customers/{id}/reassign`: people say whose a customer is, with a reason."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final, Self
 from uuid import UUID
@@ -10,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from app.auth import Caller, Scope, in_lane, needs
 from app.conversions.customers import CustomerWhole, a_name, survivor, whole
 from app.conversions.reassignments import Reassigning
-from app.conversions.track import TrackerDep
+from app.conversions.track import Tracker, TrackerDep
 from app.db.tx import Tx
 from app.enrollments import current_status
 from app.errors import Conflict, FieldError, LaneBusy, NotFound
@@ -42,6 +43,16 @@ class Reassignment(In):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """Whose a customer is to be, nobody's without ids; why; and by which key."""
+
+    program_id: UUID | None
+    partner_id: UUID | None
+    reason: str
+    author: UUID
+
+
 @router.post("/{customer_id}/reassign", responses=documented(NotFound, Conflict, LaneBusy))
 async def reassign_customer(
     customer_id: CustomerId, body: Reassignment, caller: Writer, tx: Lane, tracker: TrackerDep
@@ -55,21 +66,30 @@ async def reassign_customer(
     customer = await survivor(tx, workspace, customer_id)
     if body.program_id is not None and body.partner_id is not None:
         await _check_place(tx, workspace, body.program_id, body.partner_id)
+    said = Gift(body.program_id, body.partner_id, body.reason, caller.key_id)
+    await give(tx, tracker, workspace, customer, said)
+    return await whole(tx, workspace, customer)
+
+
+async def give(tx: Tx, tracker: Tracker, workspace: UUID, customer: UUID, said: Gift) -> None:
+    """Write down whose a customer is from now on, and decide it anew. tx: in the lane.
+
+    Conflict if no name of the customer is known any more.
+    """
     known = await a_name(tx, workspace, customer)
-    said = Reassigning(
+    told = Reassigning(
         id=uuid7(),
         namespace=known.namespace,
         external_id=known.external_id,
-        program_id=body.program_id,
-        partner_id=body.partner_id,
-        reason=body.reason,
-        author=caller.key_id,
+        program_id=said.program_id,
+        partner_id=said.partner_id,
+        reason=said.reason,
+        author=said.author,
     )
-    stored = said.model_dump_json().encode()
+    stored = told.model_dump_json().encode()
     # As it will be read again; the driver's own ids have a type of their own.
     meaning = Reassigning.model_validate_json(stored).mapped(datetime.now(UTC))
     await tracker.tell_alone(tx, workspace, meaning, stored)
-    return await whole(tx, workspace, customer)
 
 
 async def _check_place(tx: Tx, workspace: UUID, program: UUID, partner: UUID) -> None:

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, Self
-from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -14,7 +13,6 @@ from app.conversions.late_codes import CodeKnown
 from app.conversions.providers.mapping import Alias, Contact, Mapped
 from app.conversions.providers.track import (
     DEFAULT_EVENT_NAME,
-    OWN,
     TrackLead,
     TrackRefund,
     TrackSale,
@@ -24,6 +22,7 @@ from app.conversions.providers.track import (
 )
 from app.conversions.reassignments import TYPE as REASSIGNED
 from app.conversions.reassignments import Reassigning
+from app.conversions.who_brought import Clicked, CodeText, ReferrerIn, SelfReported
 from app.core.events import Dispute, Line, Named
 from app.core.identity import person_name
 from app.core.money import MAX_AMOUNT
@@ -44,12 +43,6 @@ from app.wire import (
 MAX_AHEAD: Final = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 
-ClickIdText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-"""A click token as the visitor brought it; one that is none of ours is told, not refused."""
-CodeText = Annotated[
-    str, StringConstraints(min_length=1, max_length=255), Field(examples=["ANA10"])
-]
-"""A referral code as the buyer typed it; one that is unknown or has ended is told, not refused."""
 Metadata = Annotated[dict[str, str | int | bool | None], Field(max_length=50)]
 
 
@@ -63,40 +56,6 @@ class AliasIn(In):
         return Alias(self.namespace, self.external_id)
 
 
-class Clicked(In):
-    """The clicks that may have brought a customer: one, or all that are known."""
-
-    click_id: ClickIdText | None = None
-    click_ids: Annotated[list[ClickIdText], Field(max_length=20)] = []  # noqa: RUF012 (pydantic)
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        return (*([self.click_id] if self.click_id else []), *self.click_ids)
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if self.click_id is not None and self.click_ids:
-            raise ValueError("send click_id or click_ids, not both")
-        return self
-
-
-class ReferrerIn(In):
-    """Who referred the customer: a partner, or another customer by your own id of it."""
-
-    partner_id: PartnerId | None = None
-    customer_external_id: ExternalId | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.partner_id is None) == (self.customer_external_id is None):
-            raise ValueError("send partner_id or customer_external_id")
-        return self
-
-    @property
-    def named(self) -> UUID | Alias:
-        return self.partner_id or Alias(OWN, self.customer_external_id or "")
-
-
 class LeadIn(Clicked):
     """A sign-up or another step before money. Key: the customer and the event's name."""
 
@@ -104,6 +63,7 @@ class LeadIn(Clicked):
     customer_aliases: Annotated[list[AliasIn], Field(max_length=20)] = []  # noqa: RUF012
     code: CodeText | None = None
     referrer: ReferrerIn | None = None
+    self_reported: SelfReported | None = None
     event_name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = DEFAULT_EVENT_NAME
     customer_email: Email | None = None
     customer_name: Annotated[str, StringConstraints(max_length=200)] = ""
@@ -121,6 +81,8 @@ class LeadIn(Clicked):
                 click_ids=self.tokens,
                 code=self.code or "",
                 referrer=self.referrer.named if self.referrer else None,
+                self_reported=self.self_reported.named if self.self_reported else "",
+                heard_from=self.self_reported.answer if self.self_reported else "",
                 event_name=self.event_name,
                 customer_email=self.customer_email or "",
                 customer_name=self.customer_name,
@@ -148,6 +110,7 @@ class SaleIn(Clicked):
     currency: Currency
     invoice_id: ExternalId = Field(examples=["INV-2026-0001"])
     code: CodeText | None = None
+    self_reported: SelfReported | None = None
     product_id: ExternalId | None = None
     quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] | None = None
     lines: Annotated[list[LineIn], Field(max_length=100)] = []  # noqa: RUF012 (pydantic)
@@ -176,6 +139,8 @@ class SaleIn(Clicked):
                 customer_aliases=tuple(a.alias() for a in self.customer_aliases),
                 click_ids=self.tokens,
                 code=self.code or "",
+                self_reported=self.self_reported.named if self.self_reported else "",
+                heard_from=self.self_reported.answer if self.self_reported else "",
                 product_id=self.product_id or "",
                 quantity=self.quantity,
                 lines=tuple(Line(x.product_id, x.amount, x.quantity) for x in self.lines),

@@ -21,6 +21,7 @@ from app.core.events import (
     InvalidToken,
     Reassigned,
     ReferrerTouch,
+    SelfReportedTouch,
     Touch,
 )
 from app.core.plans import Plan, parse, parse_agreement
@@ -46,7 +47,7 @@ class Wanted:
     def add(self, events: Iterable[Event], conversions: Iterable[Conversion]) -> Self:
         for event in events:
             for touch in event.touches:
-                self._add_touch(touch)
+                self.add_touch(touch)
             body = event.body
             if isinstance(body, Reassigned) and body.program_id and body.partner_id:
                 self.bound.add((body.program_id, body.partner_id))
@@ -55,7 +56,7 @@ class Wanted:
                 self.bound |= {(conversion.program_id, c.partner_id) for c in conversion.credits}
         return self
 
-    def _add_touch(self, touch: Touch) -> None:
+    def add_touch(self, touch: Touch) -> None:
         match touch:
             case ClickTouch():
                 self.links.add(touch.link_id)
@@ -66,6 +67,9 @@ class Wanted:
                 self.people |= {person} if person else set()
             case DealTouch():
                 self.bound.add((touch.program_id, touch.partner_id))
+            case SelfReportedTouch(partner_id, code):
+                self.partners |= {partner_id} if partner_id else set()
+                self.codes |= {code} if code else set()
             case InvalidToken():
                 pass
             case _:

@@ -1,4 +1,4 @@
-"""Touches of a customer as people see them: clicks, codes that were used, referrers."""
+"""Touches of a customer as people see them: clicks, and what was told."""
 
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -12,10 +12,11 @@ class TouchOut(Out):
     """What an event claimed for the customer, and whom it points to now.
 
     click_id, link_id, traffic_class: of a click. code: as it was used. referrer_id: the customer
-    who was named. partner_id: none if it points to nobody here.
+    who was named. partner_id: none if it points to nobody here. self_reported: what the customer
+    said itself, by a partner or a code.
     """
 
-    kind: Literal["click", "code", "referrer"]
+    kind: Literal["click", "code", "referrer", "self_reported"]
     click_id: ClickId | None
     link_id: LinkId | None
     traffic_class: str | None
@@ -52,20 +53,21 @@ ORDER BY t.at DESC, t.click_id LIMIT $3
 # A provider's id means the code that it was at the time of the use, before the first the first.
 _TOLD: Final = """
 SELECT DISTINCT ON (t.at, t.kind, t.name) t.kind, t.at,
-  CASE t.kind WHEN 'code' THEN t.name END AS code,
+  CASE WHEN t.kind = 'code' OR t.kind = 'self_reported' AND NOT u.partner THEN t.name END AS code,
   n.customer_id AS referrer_id,
-  CASE t.kind WHEN 'code' THEN c.partner_id
-    ELSE coalesce(p.partner_id, CASE WHEN t.name !~ '^a:' THEN t.name::uuid END)
-  END AS partner_id,
+  coalesce(c.partner_id, p.partner_id, CASE WHEN u.partner THEN t.name::uuid END) AS partner_id,
   c.program_id
 FROM told_touches t
 JOIN events e ON e.workspace_id = t.workspace_id AND e.id = t.event_id
+CROSS JOIN LATERAL (
+  SELECT t.kind <> 'code' AND t.name ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AS partner
+) u
 LEFT JOIN LATERAL (
   SELECT code_id FROM code_provider_ids
   WHERE workspace_id = $1 AND provider_id = t.name AND (until IS NULL OR until > t.at)
   ORDER BY since LIMIT 1
-) i ON t.kind = 'code'
-LEFT JOIN codes c ON c.workspace_id = $1 AND t.kind = 'code'
+) i ON t.kind <> 'referrer'
+LEFT JOIN codes c ON c.workspace_id = $1 AND t.kind <> 'referrer'
   AND (c.code = t.name OR c.id = i.code_id)
 LEFT JOIN customer_names n ON n.workspace_id = $1 AND t.kind = 'referrer' AND n.name = t.name
 LEFT JOIN partner_customers p ON p.workspace_id = $1 AND p.customer_id = n.customer_id

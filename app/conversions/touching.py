@@ -9,7 +9,15 @@ from asyncpg.pgproto.pgproto import UUID as WireUUID  # noqa: N811 (built in C, 
 
 from app.conversions.providers.mapping import Mapped
 from app.core import click_token, codes
-from app.core.events import ClickTouch, CodeTouch, DealTouch, InvalidToken, ReferrerTouch, Touch
+from app.core.events import (
+    ClickTouch,
+    CodeTouch,
+    DealTouch,
+    InvalidToken,
+    ReferrerTouch,
+    SelfReportedTouch,
+    Touch,
+)
 from app.core.identity import person_name
 
 
@@ -26,6 +34,11 @@ def touches_of(meaning: Mapped, click_keys: Sequence[bytes]) -> Iterator[Touch]:
         else:
             yield ReferrerTouch(None, person_name(referrer.namespace, referrer.external_id), at)
     yield from meaning.deals
+    for said in dict.fromkeys(meaning.self_reported):
+        if isinstance(said, UUID):
+            yield SelfReportedTouch(said, "", at)
+        else:
+            yield SelfReportedTouch(None, codes.normal(said), at)
 
 
 def touch_json(touch: Touch) -> dict[str, Any]:
@@ -44,6 +57,9 @@ def touch_json(touch: Touch) -> dict[str, Any]:
         case ReferrerTouch(partner_id, person, at):
             partner = str(partner_id) if partner_id else None
             return {"referrer": partner, "person": person, "at": _instant(at)}
+        case SelfReportedTouch(partner_id, code, at):
+            partner = str(partner_id) if partner_id else None
+            return {"self_reported": partner, "code": code, "at": _instant(at)}
         case DealTouch():
             return {
                 "deal": str(touch.deal_id),
@@ -60,6 +76,9 @@ def touch_of(stored: Mapping[str, Any]) -> Touch:
     if "invalid" in stored:
         return InvalidToken(stored["invalid"])
     at = datetime.fromisoformat(stored["at"])
+    if "self_reported" in stored:
+        partner = stored["self_reported"]
+        return SelfReportedTouch(UUID(partner) if partner else None, stored["code"], at)
     if "code" in stored:
         return CodeTouch(stored["code"], at)
     if "referrer" in stored:

@@ -7,7 +7,7 @@ from app.core.documents import Fields, Node
 from app.core.money import BPS
 
 Model = Literal["last_click", "first_click", "linear", "position_based", "time_decay"]
-TouchKind = Literal["click", "code", "referrer", "deal"]
+TouchKind = Literal["click", "code", "referrer", "deal", "self_reported"]
 Weights = tuple[int, int, int]
 
 MODELS: Final[tuple[Model, ...]] = (
@@ -19,7 +19,7 @@ MODELS: Final[tuple[Model, ...]] = (
 )
 SHARING: Final[frozenset[Model]] = frozenset({"linear", "position_based", "time_decay"})
 """Models that credit more than one touch."""
-KINDS: Final[tuple[TouchKind, ...]] = ("click", "code", "deal", "referrer")
+KINDS: Final[tuple[TouchKind, ...]] = ("click", "code", "deal", "referrer", "self_reported")
 MAX_WINDOW_DAYS: Final = 3_650
 MAX_HALF_LIFE_DAYS: Final = 3_650
 DEFAULT_WEIGHTS: Final[Weights] = (4_000, 2_000, 4_000)
@@ -47,6 +47,11 @@ class AttributionTerms:
         """In days. A registered lead has its lock instead, unless it is given a window."""
         general = None if kind == "deal" else self.window_days
         return dict(self.windows).get(kind, general)
+
+    @property
+    def takes_self_reports(self) -> bool:
+        """Whether what customers say of themselves may attribute: only with a window of its own."""
+        return any(kind == "self_reported" for kind, _ in self.windows)
 
     @property
     def shares(self) -> bool:

@@ -1,10 +1,9 @@
 """Each touch of a customer on its own: whom it points to, and whether it may attribute."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar, assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 from app.core.attribution_terms import TouchKind
@@ -15,10 +14,12 @@ from app.core.events import (
     Event,
     InvalidToken,
     ReferrerTouch,
+    SelfReportedTouch,
     Touch,
 )
 from app.core.occasions import CLOCK_SKEW, Brought, Occasion
 from app.core.reasons import Param, Reason, because
+from app.core.touch_order import in_order
 from app.core.world import PlanFact, World, state_at
 
 COUNTING_CLASSES: Final = frozenset({"human", "duplicate"})
@@ -29,9 +30,8 @@ _KINDS: Final[Mapping[type[Touch], TouchKind]] = {
     CodeTouch: "code",
     ReferrerTouch: "referrer",
     DealTouch: "deal",
+    SelfReportedTouch: "self_reported",
 }
-
-T = TypeVar("T", CodeTouch, ReferrerTouch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +89,10 @@ def may_earn(world: World, program: UUID, partner: UUID, occasion: Occasion) -> 
 
 
 def _touches(events: Sequence[Event], occasion: Occasion) -> Iterator[Touch]:
-    """All that the events claim, each click once, by their own times; invalid tokens first."""
-    asked = [kind for kind in _KINDS if _KINDS[kind] in occasion.kinds]
-    touches = [touch for event in events for touch in event.touches if type(touch) in asked]
-    if len(touches) < 2:
-        yield from touches
-        return
-    yield from (t for t in touches if isinstance(t, InvalidToken))
-    clicks = {t.click_id: t for t in touches if isinstance(t, ClickTouch)}
-    yield from sorted(clicks.values(), key=lambda t: (t.at, t.click_id))
-    deals = sorted((t for t in touches if isinstance(t, DealTouch)), key=lambda t: t.number)
-    latest = {t.deal_id: t for t in deals}
-    yield from sorted(latest.values(), key=lambda t: (t.at, t.deal_id))
-    until = occasion.at + CLOCK_SKEW
-    codes = [t for t in touches if isinstance(t, CodeTouch)]
-    yield from _uses(codes, lambda t: t.code, until)
-    referrers = [t for t in touches if isinstance(t, ReferrerTouch)]
-    yield from _uses(referrers, lambda t: f"{t.partner_id}{t.person}", until)
-
-
-def _uses(touches: Iterable[T], key: Callable[[T], str], until: datetime) -> list[T]:
-    """Of what is told again and again, the first and the last time until then.
-
-    Nothing until then: the first one after it, so that it is told why it doesn't count.
-    """
-    uses: dict[str, list[T]] = defaultdict(list)
-    for touch in sorted(touches, key=lambda t: (t.at, key(t))):
-        uses[key(touch)].append(touch)
-    kept: list[T] = []
-    for same in uses.values():
-        in_time = [touch for touch in same if touch.at <= until] or same[:1]
-        kept += in_time[:1] if in_time[0] == in_time[-1] else (in_time[0], in_time[-1])
-    return sorted(kept, key=lambda t: (t.at, key(t)))
+    """All that the events claim, of the kinds that are asked for."""
+    kinds = occasion.kinds
+    touches = [t for event in events for t in event.touches if _KINDS[type(t)] in kinds]
+    return in_order(touches, occasion.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +129,8 @@ def _judge(touch: Touch, judge: _Judge) -> Candidate | Reason:
             return _referrer(touch, judge)
         case DealTouch():
             return _deal(touch, judge)
+        case SelfReportedTouch():
+            return _self_reported(touch, judge)
         case _:
             assert_never(touch)
 
@@ -186,19 +160,21 @@ def _click(touch: ClickTouch, judge: _Judge) -> Candidate | Reason:
 
 
 def _code(touch: CodeTouch, judge: _Judge) -> Candidate | Reason:
-    """A code is valid, or not, at the time of its use; its window runs back from the sale."""
     late = _after_sale("code", touch.at, judge.occasion, code=touch.code)
-    if late is not None:
-        return late
-    used_at = min(touch.at, judge.occasion.read_at)
-    fact = judge.world.code_at(touch.code, used_at)
+    return late or _by_code("code", touch.code, touch.at, judge)
+
+
+def _by_code(kind: TouchKind, code: str, at: datetime, judge: _Judge) -> Candidate | Reason:
+    """A code is valid, or not, at the time of its use; its window runs back from the sale."""
+    used_at = min(at, judge.occasion.read_at)
+    fact = judge.world.code_at(code, used_at)
     if fact is None:
-        return because("code_unknown", code=touch.code)
+        return because("code_unknown", code=code)
     if state_at(fact.states, used_at) != "active":
         return because("code_not_valid", code=fact.code, at=used_at)
     claim = _Claim(
-        brought=Brought("code", touch.at, fact.code),
-        name={"kind": "code", "code": fact.code},
+        brought=Brought(kind, at, fact.code),
+        name={"kind": kind, "code": fact.code},
         program_id=fact.program_id,
         partner_id=fact.partner_id,
         until=judge.occasion.at,
@@ -207,25 +183,30 @@ def _code(touch: CodeTouch, judge: _Judge) -> Candidate | Reason:
 
 
 def _referrer(touch: ReferrerTouch, judge: _Judge) -> Candidate | Reason:
-    """A referrer earns in the first that may pay of its programs, in the order of joining them."""
     late = _after_sale("referrer", touch.at, judge.occasion)
     if late is not None:
         return late
     if any(touch.person in event.people for event in judge.events):
         return because("self_referral", kind="referrer")
-    world = judge.world
-    partner = touch.partner_id or world.referrers.get(touch.person)
+    partner = touch.partner_id or judge.world.referrers.get(touch.person)
+    return _by_partner("referrer", partner, touch.at, judge)
+
+
+def _by_partner(
+    kind: TouchKind, partner: UUID | None, at: datetime, judge: _Judge
+) -> Candidate | Reason:
+    """A partner earns in the first that may pay of its programs, in the order of joining them."""
     places = sorted(
-        (place for place in world.enrollments.values() if place.partner_id == partner),
+        (place for place in judge.world.enrollments.values() if place.partner_id == partner),
         key=lambda place: (place.states[0].since, place.program_id),
     )
     if partner is None or not places:
-        return because("referrer_unknown", kind="referrer")
+        return because("referrer_unknown", kind=kind)
     verdicts = [
         _weigh(
             _Claim(
-                brought=Brought("referrer", touch.at),
-                name={"kind": "referrer"},
+                brought=Brought(kind, at),
+                name={"kind": kind},
                 program_id=place.program_id,
                 partner_id=partner,
                 until=judge.occasion.at,
@@ -235,6 +216,16 @@ def _referrer(touch: ReferrerTouch, judge: _Judge) -> Candidate | Reason:
         for place in places
     ]
     return next((v for v in verdicts if isinstance(v, Candidate)), verdicts[0])
+
+
+def _self_reported(touch: SelfReportedTouch, judge: _Judge) -> Candidate | Reason:
+    """Somebody's mere word for it: only where the program asks for it by a window."""
+    late = _after_sale("self_reported", touch.at, judge.occasion)
+    if late is not None:
+        return late
+    if touch.partner_id is None:
+        return _by_code("self_reported", touch.code, touch.at, judge)
+    return _by_partner("self_reported", touch.partner_id, touch.at, judge)
 
 
 def _deal(touch: DealTouch, judge: _Judge) -> Candidate | Reason:
@@ -277,7 +268,11 @@ def _weigh(claim: _Claim, judge: _Judge) -> Candidate | Reason:
     if refusal is not None:
         return refusal
     terms = world.programs[claim.program_id].plan_at(occasion.read_at)
-    window_days = terms.plan.attribution.window_of(claim.brought.kind)
+    attribution = terms.plan.attribution
+    if claim.brought.kind == "self_reported" and not attribution.takes_self_reports:
+        ids = {"program_id": claim.program_id, "partner_id": claim.partner_id}
+        return because("self_report_not_taken", **ids)
+    window_days = attribution.window_of(claim.brought.kind)
     age = claim.until - claim.brought.at
     if window_days is not None and age > timedelta(days=window_days):
         age_s = int(age.total_seconds())

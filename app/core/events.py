@@ -65,7 +65,18 @@ class DealTouch:
     until: datetime | None
 
 
-Touch = ClickTouch | InvalidToken | CodeTouch | ReferrerTouch | DealTouch
+@dataclass(frozen=True, slots=True)
+class SelfReportedTouch:
+    """The customer said who brought it: a partner, or by a code in normal form, or empty if that
+    can be none. What else it said is personal and no part of an Event.
+    """
+
+    partner_id: UUID | None
+    code: str
+    at: datetime
+
+
+Touch = ClickTouch | InvalidToken | CodeTouch | ReferrerTouch | DealTouch | SelfReportedTouch
 
 
 @dataclass(frozen=True, slots=True)

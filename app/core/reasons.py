@@ -23,6 +23,7 @@ CODES: Final = frozenset(
         "code_not_valid",  # code, at
         "referrer_unknown",  # kind
         "self_referral",  # partner_id, or kind
+        "self_report_not_taken",  # program_id, partner_id
         "token_invalid",  # position
         "link_unknown",  # click_id
         "class_not_counted",  # click_id, traffic_class

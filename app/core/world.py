@@ -1,6 +1,6 @@
 """What the fold must know besides events: links, terms and states, each with its dates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, cast
@@ -11,7 +11,9 @@ from app.core.plans import Plan
 from app.core.qualification import NONE, Qualification, Qualified, qualification_at
 
 Rank = TouchKind | Literal["binding"]
-PRECEDENCE: Final[tuple[Rank, ...]] = ("binding", "code", "deal", "referrer", "click")
+PRECEDENCE: Final[tuple[Rank, ...]] = (
+    "binding", "code", "deal", "referrer", "click", "self_reported"
+)  # fmt: skip
 """What goes before what, unless the workspace says otherwise: what was said of this customer goes
 before what was only seen, and nobody takes over a customer who is somebody's.
 """
@@ -134,7 +136,12 @@ class World:
     def precedence_at(self, at: datetime) -> tuple[Rank, ...]:
         """All ranks, the one that goes first in front."""
         said = [dated.state for dated in self.precedence if dated.since <= at]
-        return cast("tuple[Rank, ...]", tuple(said[-1].split(","))) if said else PRECEDENCE
+        return all_ranks(cast("list[Rank]", said[-1].split(","))) if said else PRECEDENCE
+
+
+def all_ranks(said: Sequence[Rank]) -> tuple[Rank, ...]:
+    """What was said before a kind was known says nothing of it: it goes last."""
+    return (*said, *(rank for rank in PRECEDENCE if rank not in said))
 
 
 def state_at(states: tuple[Dated, ...], at: datetime) -> str:

@@ -29,6 +29,7 @@ REFUND = {"invoice_id": "INV-1", "amount_refunded": 10_000, "currency": "usd"}
 SOURCE = {"provider": "stripe", "signing_secrets": ["whsec_0123456789abcdef0123456789abcdef"]}
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
 CODE = {"program_id": "{program}", "partner_id": "{partner}", "code": "SPRING"}
+CLAIM = {**LINK, **LEAD, "statement": "Mine"}
 DEAL = {"program_id": "{program}", "partner_id": "{partner}", "company": "Acme"}
 
 
@@ -65,12 +66,15 @@ CASES: dict[str, Case] = {
     "POST /v1/programs/{program_id}/plans": Case({"plan": PLAN}),
     "GET /v1/plans/{plan_id}": Case(),
     "POST /v1/plans/{plan_id}/publish": Case({}),
+    "POST /v1/plans/{plan_id}/end": Case({}),
     "POST /v1/plans/{plan_id}/backtest": Case(SPAN),
     "GET /v1/backtests": Case(status=200, query="?plan_id={plan}"),
     "GET /v1/backtests/{backtest_id}": Case(),
     "GET /v1/backtests/{backtest_id}/partners": Case(),
     "GET /v1/backtests/{backtest_id}/changes": Case(),
     "POST /v1/backtests/{backtest_id}/cancel": Case(),
+    "GET /v1/programs/{program_id}/partners/{partner_id}/qualification": Case(),
+    "PUT /v1/programs/{program_id}/partners/{partner_id}/qualification": Case({"tier": "gold"}),
     "POST /v1/partners": Case(PARTNER),
     "GET /v1/partners": Case(status=200, query="?program_id={program}"),
     "GET /v1/partners/{partner_id}": Case(),
@@ -108,6 +112,12 @@ CASES: dict[str, Case] = {
         f"POST /v1/deals/{{deal_id}}/{step}": Case({})
         for step in ("accept", "reject", "qualify", "win", "lose", "extend")
     },
+    "POST /v1/claims": Case(CLAIM),
+    "GET /v1/claims": Case(status=200, query="?partner_id={partner}"),
+    "GET /v1/claims/{claim_id}": Case(),
+    "POST /v1/claims/{claim_id}/accept": Case({"reason_code": "evidence"}),
+    "POST /v1/claims/{claim_id}/reject": Case({"reason_code": "other", "answer": "No."}),
+    "POST /v1/claims/{claim_id}/withdraw": Case(),
     "POST /v1/imports": Case(query="?kind=partners&program_id={program}"),
     "GET /v1/imports": Case(status=200),
     "GET /v1/imports/{import_id}": Case(),
@@ -149,6 +159,7 @@ CASES: dict[str, Case] = {
     "GET /v1/commissions": Case(status=200, query="?partner_id={partner}"),
     "GET /v1/commissions/{commission_id}": Case(),
     "GET /v1/partners/{partner_id}/balance": Case(),
+    "GET /v1/customers/{customer_id}/balance": Case(),
     "GET /v1/partners/{partner_id}/export": Case(),
     "POST /v1/partners/{partner_id}/erase": Case(),
     "GET /v1/erasures": Case(status=200),
@@ -205,6 +216,7 @@ async def owned(api: Api, database_url: str) -> dict[str, str]:
         "link": partner["default_link"]["id"],
         "click": click,
         "code": (await api.post("/codes", {**ids, "code": "FIRST"}))["id"],
+        "claim": (await api.post("/claims", {**ids, **LEAD, "statement": "Mine"}))["id"],
         "deal": (await api.post("/deals", {**ids, "company": "First Ltd"}))["id"],
         "import": await imported(api, program),
         "domain": (await api.post("/domains", domain))["id"],
@@ -284,6 +296,6 @@ async def seen_by_owner(api: Api) -> list[Any]:
         "/customers", "/codes",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
         "/events/replays",
-        "/deals", "/deals/conflicts", "/imports",
+        "/deals", "/deals/conflicts", "/claims", "/imports",
     )  # fmt: skip
     return [await api.get(path) for path in lists]

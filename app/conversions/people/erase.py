@@ -93,8 +93,9 @@ async def _blank_contacts(
     driver: "asyncpg.Connection[Any]", workspace: UUID, someone: Person
 ) -> int:
     blanked = await driver.fetch(
-        "UPDATE customers SET email = '', name = '' WHERE workspace_id = $1 AND id = ANY($2)"
-        " AND (email <> '' OR name <> '') RETURNING id",
+        "UPDATE customers SET email = '', name = '', heard_from = ''"
+        " WHERE workspace_id = $1 AND id = ANY($2)"
+        " AND (email <> '' OR name <> '' OR heard_from <> '') RETURNING id",
         workspace,
         someone.ids,
     )

@@ -51,6 +51,7 @@ class PersonOut(Out):
     former_ids: list[CustomerId]
     email: str
     name: str
+    heard_from: str
     created_at: Instant
     erased_at: Instant | None
 
@@ -150,7 +151,7 @@ async def _identity(
     driver: "asyncpg.Connection[Any]", workspace: UUID, someone: Person
 ) -> PersonOut:
     row = await driver.fetchrow(
-        "SELECT id, email, name, created_at, erased_at FROM customers"
+        "SELECT id, email, name, heard_from, created_at, erased_at FROM customers"
         " WHERE workspace_id = $1 AND id = $2",
         workspace,
         someone.id,

@@ -31,11 +31,15 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Who the message is about. No aliases: it names payments only, which tell whose it is."""
+    """Who the message is about. No aliases: it names payments only, which tell whose it is.
+
+    heard_from: how it came here, in the customer's own words.
+    """
 
     aliases: tuple[Alias, ...]
     email: str = ""
     name: str = ""
+    heard_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Mapped:
     codes: referral codes as the buyer typed them, or `provider:id` of a discount there.
     referrers: who referred the customer: a partner, or a customer by one of its names.
     deals: registered leads that turned out to be the customer.
+    self_reported: who brought the customer in its own words: a partner, or a code as typed.
     country: ISO 3166-1 alpha-2 or empty. type: the sender's own word for the message.
     """
 
@@ -58,6 +63,7 @@ class Mapped:
     codes: tuple[str, ...] = ()
     referrers: tuple[UUID | Alias, ...] = ()
     deals: tuple[DealTouch, ...] = ()
+    self_reported: tuple[UUID | str, ...] = ()
     payments: tuple[str, ...] = ()
     country: str = ""
     contact: Contact = Contact(())

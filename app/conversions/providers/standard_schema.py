@@ -18,13 +18,11 @@ from app.conversions.providers.shapes import distinct
 from app.conversions.providers.track import OWN, invoice_key, own_aliases, subscription_key
 from app.conversions.requests import (
     AliasIn,
-    Clicked,
-    CodeText,
     LeadIn,
-    ReferrerIn,
     RefundIn,
     SaleIn,
 )
+from app.conversions.who_brought import Clicked, CodeText, ReferrerIn
 from app.core.events import Churn, Dispute, Named
 from app.wire import Amount, Country, Currency, Email, ExternalId, In, Instant
 

@@ -27,6 +27,7 @@ class TrackLead:
     """`POST /v1/track/lead`. received_at stands in for a missing occurred_at.
 
     code: as the buyer typed it. referrer: a partner, or a customer by a name of its own.
+    self_reported, heard_from: who brought it as the customer says, and in which words.
     """
 
     customer_external_id: str
@@ -35,6 +36,8 @@ class TrackLead:
     click_ids: tuple[str, ...] = ()
     code: str = ""
     referrer: UUID | Alias | None = None
+    self_reported: UUID | str = ""
+    heard_from: str = ""
     event_name: str = DEFAULT_EVENT_NAME
     customer_email: str = ""
     customer_name: str = ""
@@ -59,6 +62,8 @@ class TrackSale:
     customer_aliases: tuple[Alias, ...] = ()
     click_ids: tuple[str, ...] = ()
     code: str = ""
+    self_reported: UUID | str = ""
+    heard_from: str = ""
     product_id: str = ""
     quantity: int | None = None
     lines: tuple[Line, ...] = ()
@@ -91,11 +96,13 @@ def lead(track: TrackLead) -> Mapped:
         click_ids=_distinct(track.click_ids),
         codes=_given(track.code),
         referrers=_given(track.referrer),
+        self_reported=_given(track.self_reported),
         country=track.customer_country,
         contact=Contact(
             own_aliases(track.customer_external_id, track.customer_aliases),
             email=track.customer_email,
             name=track.customer_name,
+            heard_from=track.heard_from,
         ),
         program_ids=_given(track.program_id),
         type="track.lead",
@@ -124,9 +131,13 @@ def sale(track: TrackSale) -> Mapped:
         ),
         click_ids=_distinct(track.click_ids),
         codes=_given(track.code),
+        self_reported=_given(track.self_reported),
         payments=(invoice_key(track.invoice_id),),
         country=track.customer_country,
-        contact=Contact(own_aliases(track.customer_external_id, track.customer_aliases)),
+        contact=Contact(
+            own_aliases(track.customer_external_id, track.customer_aliases),
+            heard_from=track.heard_from,
+        ),
         program_ids=_given(track.program_id),
         type="track.sale",
     )

@@ -58,12 +58,13 @@ def _new_names(batch: Batch) -> Iterator[dict[str, Any]]:
 
 
 def _told(batch: Batch, decided: Decided) -> dict[str, str]:
-    """E-mail and name as the latest of the news tells them; empty where none does."""
-    email = name = ""
+    """E-mail, name, and how it came, as the latest of the news tells them; empty where none does."""
+    email = name = heard = ""
     for event in sorted(decided.person.news, key=lambda event: event.order):
         contact = batch.contacts[event.id]
         email, name = contact.get("email") or email, contact.get("name") or name
-    return {"email": email, "name": name}
+        heard = contact.get("heard_from") or heard
+    return {"email": email, "name": name, "heard_from": heard}
 
 
 async def _retell(
@@ -71,11 +72,13 @@ async def _retell(
 ) -> None:
     await driver.execute(
         "UPDATE customers SET email = coalesce(nullif($3, ''), email),"
-        " name = coalesce(nullif($4, ''), name) WHERE workspace_id = $1 AND id = $2",
+        " name = coalesce(nullif($4, ''), name), heard_from = coalesce(nullif($5, ''), heard_from)"
+        " WHERE workspace_id = $1 AND id = $2",
         workspace,
         customer,
         told["email"],
         told["name"],
+        told["heard_from"],
     )
 
 

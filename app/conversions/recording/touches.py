@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from app.conversions.decided import Batch
-from app.core.events import ClickTouch, CodeTouch, ReferrerTouch, Touch
+from app.core.events import ClickTouch, CodeTouch, ReferrerTouch, SelfReportedTouch, Touch
 from app.db import bulk
 from app.db import tables as t
 
@@ -33,6 +33,9 @@ async def write_touches(driver: "asyncpg.Connection[Any]", batch: Batch) -> None
             case ReferrerTouch(partner_id, person, at):
                 name = str(partner_id) if partner_id else person
                 told.append({**row, "kind": "referrer", "name": name, "at": at})
+            case SelfReportedTouch(partner_id, code, at):
+                name = str(partner_id) if partner_id else code
+                told.append({**row, "kind": "self_reported", "name": name, "at": at})
             case _:
                 continue
     await bulk.upsert(driver, t.TouchRow, clicks, conflict=" ON CONFLICT DO NOTHING")

@@ -10,7 +10,7 @@ from app import destinations
 from app.db.tables import Link, Program, ProgramState
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, NotFound
-from app.program.programs.create import ClickParameter, Hosts, Url, normal_hosts
+from app.program.programs.create import ClaimDays, ClickParameter, Hosts, Url, normal_hosts
 from app.utm import Utm
 from app.wire import In, Name
 
@@ -26,6 +26,7 @@ class ProgramUpdate(In):
     click_parameter: ClickParameter = ""
     utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
     keeps_network: bool = False
+    claim_days: ClaimDays = None
     status: Status = "active"
 
 
@@ -40,7 +41,7 @@ async def change(tx: Tx, workspace: UUID, program_id: UUID, wanted: ProgramUpdat
     fields = wanted.model_fields_set
     values: dict[str, Any] = {
         name: getattr(wanted, name)
-        for name in ("name", "click_parameter", "utm", "keeps_network")
+        for name in ("name", "click_parameter", "utm", "keeps_network", "claim_days")
         if name in fields
     }
     if fields & {"destination_hosts", "default_destination"}:

@@ -32,6 +32,18 @@ Url = Annotated[
 ClickParameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
+ClaimDays = Annotated[
+    int | None,
+    Field(
+        strict=True,
+        ge=1,
+        le=3_650,
+        description="How many days after a customer's first sale partners may claim it; null: for"
+        " ever.",
+    ),
+]
+
+
 class ProgramCreate(In):
     """default_destination: where links lead that name none; one of the hosts."""
 
@@ -45,6 +57,7 @@ class ProgramCreate(In):
         default=False,
         description="Keep the /24 (IPv4) or /48 (IPv6) of visitors' addresses with clicks.",
     )
+    claim_days: ClaimDays = None
     plan: PlanDocument
 
 
@@ -74,6 +87,7 @@ async def create(tx: Tx, workspace: UUID, new: ProgramCreate) -> NewProgram:
             click_parameter=new.click_parameter,
             utm=new.utm,
             keeps_network=new.keeps_network,
+            claim_days=new.claim_days,
         )
     )
     await tx.execute(

@@ -36,6 +36,7 @@ class ProgramOut(Out):
     click_parameter: str
     utm: Utm
     keeps_network: bool
+    claim_days: int | None
     status: Literal["active", "paused", "archived"]
     plan_id: PlanId
     plan_version: int
@@ -54,6 +55,7 @@ class ProgramOut(Out):
             click_parameter=row.click_parameter,
             utm=row.utm,
             keeps_network=row.keeps_network,
+            claim_days=row.claim_days,
             status=row.status,
             plan_id=row.plan_id,
             plan_version=row.plan_version,
@@ -126,6 +128,7 @@ def _programs(caller: Caller) -> Select[Any]:
         .where(
             PlanVersion.workspace_id == Program.workspace_id,
             PlanVersion.program_id == Program.id,
+            PlanVersion.partner_id.is_(None),
             PlanVersion.published_at.is_not(None),
             or_(
                 PlanVersion.effective_from.is_(None),

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import func, insert, select, update
 
 from app import destinations
-from app.core.world import PRECEDENCE, Rank
+from app.core.world import PRECEDENCE, Rank, all_ranks
 from app.db.engine import take_lane
 from app.db.tables import Domain, Workspace, WorkspacePrecedence
 from app.db.tx import Tx
@@ -60,10 +60,10 @@ class WorkspaceUpdate(In):
     precedence: Annotated[
         list[Rank],
         Field(
-            min_length=len(PRECEDENCE),
+            min_length=len(PRECEDENCE) - 1,
             max_length=len(PRECEDENCE),
             description="What goes before what when several point to a customer, each once; for"
-            " sales from now on.",
+            " sales from now on. Without `self_reported`, that goes last.",
             examples=[["code", *(rank for rank in PRECEDENCE if rank != "code")]],
         ),
     ] = list(PRECEDENCE)  # noqa: RUF012 (pydantic copies defaults)
@@ -97,13 +97,16 @@ async def _set_joins_emails(tx: Tx, workspace: UUID, *, wanted: bool) -> None:
 
 async def _set_precedence(tx: Tx, workspace: UUID, ranks: Sequence[Rank]) -> None:
     """Dated, after the workspace's lane was taken: no sale that is being decided is passed by."""
-    if len(set(ranks)) < len(ranks):
+    left_out = set(PRECEDENCE) - set(ranks)
+    if len(set(ranks)) < len(ranks) or not left_out <= {"self_reported"}:
         remedy = f"Give each of {', '.join(PRECEDENCE)} once."
-        raise InvalidRequest(errors=[FieldError("body/precedence", "One is given twice", remedy)])
+        problem = "One is given twice, or left out"
+        raise InvalidRequest(errors=[FieldError("body/precedence", problem, remedy)])
+    ranks = all_ranks(ranks)
     await take_lane(tx, workspace)
     own = WorkspacePrecedence.workspace_id == workspace
     latest = select(WorkspacePrecedence.ranks).where(own).order_by(WorkspacePrecedence.since.desc())
-    if list(ranks) == (await tx.scalar(latest.limit(1)) or list(PRECEDENCE)):
+    if ranks == all_ranks(await tx.scalar(latest.limit(1)) or PRECEDENCE):
         return
     await tx.execute(
         insert(WorkspacePrecedence).values(

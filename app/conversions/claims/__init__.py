@@ -1,0 +1,1 @@
+"""Claims: a partner says that it referred a customer, and is answered."""
