@@ -51,6 +51,7 @@ from app.program.partners.http import router as partners_router
 from app.program.plans.http import router as plans_router
 from app.program.privacy.http import router as privacy_router
 from app.program.programs.http import router as programs_router
+from app.program.qualifications.http import router as qualifications_router
 from app.program.workspaces.http import router as workspaces_router
 from app.publishable import CrossOrigin, new_buckets
 from app.queries import refuse_unknown
@@ -67,6 +68,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     plans_router,
     backtests_router,
     partners_router,
+    qualifications_router,
     domains_router,
     links_router,
     codes_router,

@@ -116,11 +116,13 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _SCHEMA
-    schemas["Plan"] = plan_schema.SCHEMA
-    for schema in schemas.values():
+    schemas |= {"Plan": plan_schema.SCHEMA, "OwnTerms": plan_schema.OWN_TERMS}
+    plan, own = ({"$ref": f"#/components/schemas/{name}"} for name in ("Plan", "OwnTerms"))
+    for name, schema in schemas.items():
         # A plan is read by the core, which names every mistake; here it is only described.
         if "plan" in schema.get("properties", {}):
-            schema["properties"]["plan"] = {"$ref": "#/components/schemas/Plan"}
+            may_be_own = name in {"PlanDraft", "PlanOut"}
+            schema["properties"]["plan"] = {"anyOf": [plan, own]} if may_be_own else plan
     return made
 
 

@@ -9,9 +9,14 @@ from app.errors import FieldError, PlanInvalid
 PlanDocument = dict[str, Any]
 
 
-def checked(document: Mapping[str, Any]) -> dict[str, object]:
-    """`core.plans.canonical` of the document; PlanInvalid with every problem, below `body/plan`."""
+def checked(document: Mapping[str, Any], *, is_agreement: bool = False) -> dict[str, object]:
+    """The document in its normal form; PlanInvalid with every problem, below `body/plan`.
+
+    is_agreement: it is one partner's own terms.
+    """
     try:
+        if is_agreement:
+            return plans.canonical_agreement(plans.parse_agreement(document))
         return plans.canonical(plans.parse(document))
     except plans.PlanError as error:
         found = [

@@ -1,0 +1,1 @@
+"""What partners have in a program: a tier, a certificate, an accepted agreement; dated."""
