@@ -284,12 +284,6 @@ OWN_TERMS: Final[Schema] = _object(
     title="OwnTerms",
     description="One partner's own terms in a program: what is paid. All else is the program's.",
 )
-OWN_TERMS: Final[Schema] = _object(
-    ["combine", "rules"],
-    {name: SCHEMA["properties"][name] for name in ("gates", "combine", "rules")},
-    title="OwnTerms",
-    description="One partner's own terms in a program: what is paid. All else is the program's.",
-)
 
 
 def published() -> bytes:
