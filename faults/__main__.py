@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from bench.__main__ import machine
-from faults import clock, disk, intake, kills, order, postgres
+from faults import clock, disk, intake, kills, order, postgres, replay
 from faults.stage import Figures
 
 FAULTS: dict[str, Callable[[int], Figures]] = {
@@ -29,6 +29,7 @@ FAULTS: dict[str, Callable[[int], Figures]] = {
     "order": order.order,
     "cut": order.cut,
     "workers": intake.workers,
+    "replay": replay.replay,
 }
 
 

@@ -46,7 +46,7 @@ _BALANCES = """
 
 
 @dataclass(frozen=True)
-class _Selling:
+class Selling:
     """A shop with some partners. workspace: as the database has it."""
 
     shop: Shop
@@ -75,7 +75,7 @@ def under_kills(
         serve(other, "--role", "worker", environment=environment) as second,
         httpx.Client(timeout=30) as http,
     ):
-        selling = _open(here, service, http)
+        selling = open_shop(here, service, http)
         told = histories(dice, selling.links, events)
         began = time.monotonic()
         with sending(selling.webhooks, _shuffled(told, dice)) as sent:
@@ -96,7 +96,7 @@ def under_kills(
     }
 
 
-def account(here: Stage, selling: _Selling, told: Histories, sent: Sent) -> Figures:
+def account(here: Stage, selling: Selling, told: Histories, sent: Sent) -> Figures:
     """Compare with what was sent; ends the run if a promise is broken."""
     missing = [name for name in told.events if sent.acknowledged[name] != TIMES]
     promise(not missing, f"{len(missing)} events not acknowledged {TIMES} times")
@@ -124,7 +124,7 @@ def account(here: Stage, selling: _Selling, told: Histories, sent: Sent) -> Figu
     return {"events": len(stored), "deliveries": sum(sent.acknowledged.values()), **dict(sold)}
 
 
-def reference(here: Stage, selling: _Selling, payloads: Iterable[Json]) -> dict[UUID, int]:
+def reference(here: Stage, selling: Selling, payloads: Iterable[Json]) -> dict[UUID, int]:
     """Balances by account, folded in memory from the payloads in the order they were made in."""
     now = datetime.now(UTC)
     events = [event for one in payloads for event in _read(one, now)]
@@ -149,7 +149,7 @@ def _read(payload: Json, now: datetime) -> list[Event]:
     ]
 
 
-async def _world(here: Stage, selling: _Selling, events: Sequence[Event]) -> World:
+async def _world(here: Stage, selling: Selling, events: Sequence[Event]) -> World:
     database = Database(here.url)
     try:
         async with database.read() as read:
@@ -160,12 +160,12 @@ async def _world(here: Stage, selling: _Selling, events: Sequence[Event]) -> Wor
         await database.close()
 
 
-def _open(here: Stage, service: Service, http: httpx.Client) -> _Selling:
+def open_shop(here: Stage, service: Service, http: httpx.Client) -> Selling:
     made = run(_workspace(here))
     shop = set_up(Shop([service.url], made.key.key, http))
     codes = [shop.partner(f"Partner{n}").code for n in range(PARTNERS)]
     rows = here.rows("SELECT id FROM links WHERE host = '' AND code = ANY($1)", codes)
-    return _Selling(shop, made.id, [row["id"] for row in rows])
+    return Selling(shop, made.id, [row["id"] for row in rows])
 
 
 async def _workspace(here: Stage) -> NewWorkspace:
@@ -199,10 +199,10 @@ def _kill(
         if number in postgres:
             services[0].postmaster().kill()
         victim = dice.choice(services)
-        victim.until(partial(_dies, victim), 30)
+        victim.until(partial(kill_worker, victim), 30)
 
 
-def _dies(service: Service) -> bool:
+def kill_worker(service: Service) -> bool:
     """Whether there was a worker to kill."""
     with suppress(ValueError, psutil.NoSuchProcess):
         service.child("app.worker").kill()

@@ -10,6 +10,7 @@ import pytest
 from faults.disk import without_sync
 from faults.intake import under_kills
 from faults.order import drained_after_cuts, recorded, synced_first
+from faults.replay import range_under_kills
 from faults.stage import Stage, make_links
 
 
@@ -47,3 +48,9 @@ def test_events_thrice_and_shuffled_are_decided_once_while_workers_are_killed(
         figures = under_kills(here, service, seed, events=400, kills=(2, 0))
     assert figures["events"] >= 400
     assert figures["commissions"] > 20
+
+
+def test_a_range_is_replayed_once_while_its_worker_is_killed(here: Stage, seed: int) -> None:
+    with here.service() as service:
+        figures = range_under_kills(here, service, seed, events=600, kills=1)
+    assert figures["applied"] == 300
