@@ -1,7 +1,8 @@
 """The plan language as a JSON Schema: what `core.plans.parse` takes, for editors and other tools.
 
-It says all but four things: that rule ids differ, that a condition compiles, that country and
-currency codes exist, and that weights sum. docs/plan.schema.json is what this module prints.
+It says all but five things: that rule ids differ, that a condition compiles, that country and
+currency codes exist, that weights sum, and that bands rise in one currency.
+docs/plan.schema.json is what this module prints.
 """
 
 import sys
@@ -9,11 +10,12 @@ from typing import Any, Final
 
 import orjson
 
-from app import reward_schema
+from app import period_schema, reward_schema
 from app.core import attribution_terms as terms
 from app.core import binding_terms, gates, matches, pays, plans
 from app.core.conditions import MAX_CHARACTERS
 from app.core.money import BPS, MAX_AMOUNT
+from app.core.periods import PERIODS
 
 Schema = dict[str, Any]
 
@@ -83,6 +85,7 @@ _MATCH: Final[Schema] = _object(
         "new": {"type": "boolean", "description": "The customer's first paid sale, or a later one"},
         "nth": _integer(1, matches.MAX_NTH, "Which of the customer's paid sales; 1 is the first."),
         "min_amount": _money("The least base of a sale."),
+        "reaches": period_schema.reaches(_money("")),
     },
     description="What a sale must be like; what is absent matches all.",
 )
@@ -97,6 +100,7 @@ _PAY: Final[Schema] = _object(
         },
         "percent_bps": _integer(0, BPS, "Share of the base in 1/10,000."),
         "flat": _money("For each sale, line or unit."),
+        "bands": period_schema.bands_of(_money("")),
         "months": _integer(
             1,
             pays.MAX_MONTHS,
@@ -108,10 +112,11 @@ _PAY: Final[Schema] = _object(
             "For how many payments of a subscription, else of the customer; absent: all",
         ),
     },
-    description="Either percent_bps or flat; of what is no money, a quantity.",
+    description="One of percent_bps, flat and bands; of what is no money, a quantity.",
     allOf=reward_schema.CONDITIONS,
     anyOf=[
-        {"properties": {"per": {"enum": ["sale", "line"]}}},
+        {"properties": {"per": {"enum": ["sale", "line"]}, "bands": False}},
+        {"properties": {"per": {"const": "sale"}}},
         {"required": ["flat"]},
         {"required": ["quantity"]},
     ],
@@ -119,15 +124,15 @@ _PAY: Final[Schema] = _object(
 _CAP: Final[Schema] = _object(
     ["per"],
     {
-        "per": {"enum": ["sale", "customer"]},
+        "per": {"enum": ["sale", "customer", "partner"]},
         "amount": _money("The most that the rule pays."),
-        "count": _integer(1, pays.MAX_COUNT, "Per customer: how many times it pays."),
+        "count": _integer(1, pays.MAX_COUNT, "Per customer or partner: how many times it pays."),
         "percent_of_bill_bps": _integer(
             0, BPS, "Per sale: of what the customer paid, tax included, in 1/10,000."
         ),
         "period": {
-            "enum": list(pays.PERIODS),
-            "description": "Per customer: the calendar period in UTC; life if absent.",
+            "enum": list(PERIODS),
+            "description": "Per customer or partner: the calendar period in UTC; life if absent.",
         },
     },
     description="The most that a rule pays.",
@@ -137,7 +142,10 @@ _CAP: Final[Schema] = _object(
             "anyOf": [{"required": ["amount"]}, {"required": ["percent_of_bill_bps"]}],
         },
         {
-            "properties": {"per": {"const": "customer"}, "percent_of_bill_bps": False},
+            "properties": {
+                "per": {"enum": ["customer", "partner"]},
+                "percent_of_bill_bps": False,
+            },
             "anyOf": [{"required": ["amount"]}, {"required": ["count"]}],
         },
     ],

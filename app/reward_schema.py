@@ -59,7 +59,7 @@ def properties(money: Schema) -> Schema:
     }
 
 
-MEASURES: Final = ("percent_bps", "flat")
+MEASURES: Final = ("percent_bps", "flat", "bands")
 CONDITIONS: Final[list[Schema]] = [
     {"if": _is("to", "recruiter"), "else": _only("level")},
     {
@@ -89,6 +89,15 @@ RULE_CONDITIONS: Final[list[Schema]] = [
     {
         "if": {"properties": {"pay": _IS_PIECES}},
         "then": {"properties": {"cap": _only("amount", "percent_of_bill_bps")}},
+    },
+    {
+        "if": {"properties": {"pay": _is("to", "customer")}},
+        "then": {
+            "properties": {
+                "cap": {"properties": {"per": {"not": {"const": "partner"}}}},
+                "match": _only("reaches"),
+            }
+        },
     },
 ]
 BEST: Final[Schema] = {

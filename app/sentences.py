@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.core.currencies import EXPONENTS
+from app.core.units import PIECES, read_unit
 from app.ids import Prefix, encode
 from app.wire import Out
 
@@ -23,9 +24,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "code_unknown": "No code of this workspace is {code}.",
     "code_not_valid": "The code {code} was not valid at {at}.",
     "referrer_unknown": "The one who is named as the referrer is no partner yet.",
-    "self_referral": "The customer is the one who referred, and nobody earns on oneself.",
     "self_report_not_taken": "The program {program_id} pays nobody on a customer's mere word; its"
     " plan has no window for that.",
+    "self_referral": "The customer is the one who referred, and nobody earns on oneself.",
     "token_invalid": "Click id number {position} is none of ours, so it counts nothing.",
     "link_unknown": "The click {click_id} was on a link that this workspace does not have.",
     "class_not_counted": "The click {click_id} was {traffic_class} traffic, which does not count.",
@@ -61,11 +62,17 @@ SENTENCES: Final[Mapping[str, str]] = {
     " plan.",
     "agreement_pays": "{partner_id} has terms of its own, version {version}, instead of the"
     " program's.",
-    "rule_paid": "The rule `{rule}` pays {how} {base}: {amount}.",
+    "rule_paid": "The rule `{rule}` pays {to_whom}{how} {base}: {amount}.",
     "cap_applied": "The rule `{rule}` pays at most {limit} per {per}{in_period}, of which {used}"
     " was used: {amount}.",
-    "cap_count_reached": "The rule `{rule}` pays {count} times per customer{in_period} at most, and"
+    "cap_count_reached": "The rule `{rule}` pays {count} times per {per}{in_period} at most, and"
     " has.",
+    "band_part": "Of that, {base} in the band of the rule `{rule}` from {start} at {rate_bps}.",
+    "band_step": "In {within} {stood}, which is in the step of the rule `{rule}` from {start}.",
+    "below_bands": "In {within} {stood}, which is below the first step of the rule `{rule}`.",
+    "not_reached": "The rule `{rule}` pays for the sale by which {within} comes to {least}; this"
+    " one takes it from {before} to {after}.",
+    "reached_before": "The rule `{rule}` pays once in {within}, and has.",
     "rule_not_best": "The rule `{rule}` would pay {amount}, less than `{best}` or no more.",
     "rule_not_paid": "The rule `{rule}` would pay, but a later one can't be worked out.",
     "rule_not_matched": "The rule `{rule}` wants {field} {wanted}; this sale has {found}.",
@@ -80,6 +87,19 @@ SENTENCES: Final[Mapping[str, str]] = {
     " is paid.",
     "no_rate": "The rule `{rule}` reckons in {currency}, the sale was in {sale_currency}.",
     "no_rule_matched": "No rule of the plan applies, so nobody is paid.",
+    "no_rule_for": "No rule for the {to}{of_level} applies.",
+    "recruiter_missing": "Nobody in this program recruited {partner_id}{of_level}, so no recruiter"
+    " is paid.",
+    "recruiter_suspended": "The recruiter {partner_id}{of_level} was not active in the program, so"
+    " it is not paid.",
+    "recruiter_is_customer": "The recruiter {partner_id}{of_level} is the customer, and nobody"
+    " earns on oneself.",
+    "company_missing": "{partner_id} belonged to no company in this program, so none is paid.",
+    "company_suspended": "The company {partner_id} was not active in the program, so it is not"
+    " paid.",
+    "company_is_customer": "The company {partner_id} is the customer, and nobody earns on oneself.",
+    "nothing_to_share": "The rule `{rule}` pays a share of what the partner earns in cash, which is"
+    " nothing, or in several currencies.",
     "rounds_to_zero": "The rule `{rule}` applies, but what it pays rounds to zero.",
     "imported_as_paid": "It was imported as settled by an earlier system, so it pays nobody here.",
     "refunded": "{refunded} of {gross} was refunded.",
@@ -118,6 +138,7 @@ _KINDS: Final[Mapping[str, Prefix]] = {
 }
 _AMOUNTS: Final = frozenset(
     {"base", "amount", "flat", "refunded", "disputed", "gross", "limit", "used", "minimum"}
+    | {"start", "least", "before", "after"}
 )
 _INSTANTS: Final = frozenset(
     {"at", "first_at", "sale_at", "closed_at", "since", "touch_at", "until", "ended_at"}
@@ -151,10 +172,21 @@ def sentence(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of a code. params: as `wire_params` gives them; what is missing reads `?`."""
     told = {name: _in_words(name, value, params) for name, value in params.items()}
     words = _Words({**_touch_words(params), **told, "credited": _credited(params)})
+    words["of_level"] = f" (level {params['level']})" if "level" in params else ""
     if code == "rule_paid":
+        words["to_whom"] = _to_whom(params, words)
         words["how"] = _how(params, words)
+        if "quantity" in params:
+            words["base"] = "the sale"
+        elif params.get("of") == "commission":
+            words["base"] = f"the partner's commission of {words['base']}"
+        if "as" in params and "quantity" not in params:
+            words["amount"] += f" as {params['as']}"
     if code.startswith("cap_"):
         words["in_period"] = _in_period(params)
+        words.setdefault("per", "customer")
+    if "within" in params:
+        words["stood"] = _stood(params, words)
     return SENTENCES[code].format_map(words)
 
 
@@ -165,6 +197,8 @@ def _touch_words(params: Mapping[str, Any]) -> dict[str, str]:
             return {"touch": f"The code `{params.get('code')}`", "place": "", "anchor": "the sale"}
         case "referrer":
             return {"touch": "The referral", "place": "", "anchor": "the sale"}
+        case "self_reported":
+            return {"touch": "What the customer said", "place": "", "anchor": "the sale"}
         case "deal":
             lead = f"The registered lead {params.get('deal_id', '?')}"
             return {"touch": lead, "place": "", "anchor": "the sale"}
@@ -182,7 +216,14 @@ class _Words(dict[str, str]):
 
 
 def money(amount: int, currency: str) -> str:
-    """`money(1250, "usd")` → `12.50 USD`."""
+    """`money(1250, "usd")` → `12.50 USD`; of other units `12.50 EUR credit`, `2 × gift mug`."""
+    unit = read_unit(currency)
+    if unit.form in PIECES:
+        return (
+            f"{amount} × {unit.form.replace('_', ' ').removesuffix('s')} {unit.item or ''}".strip()
+        )
+    if unit.form != "cash":
+        return f"{money(amount, unit.currency or '')} {unit.form}"
     exponent = EXPONENTS.get(currency, 0)
     sign, digits = "-" if amount < 0 else "", str(abs(amount)).rjust(exponent + 1, "0")
     cut = len(digits) - exponent
@@ -197,8 +238,6 @@ def _on_the_wire(name: str, value: Any) -> Any:
         return datetime.fromisoformat(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value
 
-        case "self_reported":
-            return {"touch": "What the customer said", "place": "", "anchor": "the sale"}
 
 def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
     if isinstance(value, bool):
@@ -207,7 +246,7 @@ def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
         return money(value, str(params["currency"]))
     if name in {"currency", "sale_currency"}:
         return str(value).upper()
-    if name in {"share_bps", "min_share_bps"} and isinstance(value, int):
+    if name in {"share_bps", "min_share_bps", "rate_bps"} and isinstance(value, int):
         return _percent(value)
     if name == "age_s" and isinstance(value, int):
         return _duration(value)
@@ -228,16 +267,32 @@ def _percent(bps: int) -> str:
     return (f"{whole}.{rest:02}".rstrip("0") if rest else str(whole)) + " %"
 
 
+def _to_whom(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    return f"the {params['to']}{words['of_level']} " if "to" in params else ""
+
+
 def _how(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if "rate_bps" in params:
         return f"{_percent(params['rate_bps'])} of"
-    flat, per = f"a flat {words['flat']}", params.get("per")
+    if "before" in params:
+        return f"by its bands, from {words['before']} in {params['within']} on, for"
+    flat = str(params["quantity"]) if "quantity" in params else f"a flat {words['flat']}"
+    per = params.get("per")
     return f"{flat} for each of {params['times']} {params['per']}s in" if per else f"{flat} for"
 
 
 def _in_period(params: Mapping[str, Any]) -> str:
+    if "within" in params:
+        return f" in {params['within']}" if params["within"] != "life" else ""
     period = params.get("period", "life")
     return "" if period == "life" else f" and {period}"
+
+
+def _stood(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """Where a partner's period stood before the sale."""
+    if "number" in params:
+        return f"this is the partner's sale number {words['number']}"
+    return f"the partner had sold for {words.get('before', '?')}"
 
 
 def _duration(seconds: int) -> str:

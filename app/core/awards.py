@@ -1,6 +1,7 @@
 """Credits and terms → awards: what the rules are told of a sale, and what they give for it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.core.money import slice_bps
 from app.core.occasions import Brought
 from app.core.reasons import Reason, because
 from app.core.sale_facts import Earlier, SaleFacts, months_between
+from app.core.tallies import Slice
 from app.core.world import EnrollmentFact, PlanFact, ProgramFact, World
 
 
@@ -47,12 +49,18 @@ def awards_for(
         earlier = buyer.earlier(program_id, at) if paying.plan.caps_customers else ()
         touch = brought.get(credit.partner_id)
         facts = _facts(conversion, sold, buyer, touch, (program, enrollment), earlier)
+        if paying.plan.asks:
+            whose = credit.partner_id
+            own = Slice(program_id, whose, before_bps, credit.bps, whose, buyer.places)
+            facts = replace(facts, slice=own)
         ruling = rule_on(paying.plan, facts)
         reasons += (*told_first, *ruling.reasons)
         story = (*conversion.reasons, *told_first, *ruling.reasons)
         earned: list[Award] = []
         for paid in ruling.paid:
-            amount = slice_bps(paid.amount, before_bps, credit.bps)
+            amount = paid.amount
+            if not paid.is_slice:
+                amount = slice_bps(amount, before_bps, credit.bps)
             if amount > 0:
                 whose = credit.partner_id
                 earned.append(award_of(conversion, whose, paying, paid, amount, story))
@@ -62,11 +70,10 @@ def awards_for(
                 given_as(award, rewards[award.rule_id]) if award.rule_id in rewards else award
                 for award in earned
             ]
-            if not ruling.is_closed:
-                share = Share(conversion, credit, before_bps, paying)
-                more, told = for_others(share, facts, earned, buyer, world)
-                others += more
-                reasons += told
+            share = Share(conversion, credit, before_bps, paying)
+            more, told = for_others(share, facts, earned, buyer, world)
+            others += more
+            reasons += told
         awards += earned
         before_bps += credit.bps
     awards += together(others)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
 from app.core import sales
@@ -12,6 +12,11 @@ from app.core.events import Event, Line, Payment
 from app.core.money import share
 from app.core.sale_facts import Earlier
 from app.core.sales import Sale
+from app.core.tallies import Places
+from app.core.units import currency_of
+
+NOBODY: Final = UUID(int=0)
+"""A customer who is made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Buyer:
     """What the customer had bought before the conversion at hand; grows as the fold walks on."""
 
     countries: tuple[tuple[datetime, str], ...]
+    id: UUID = NOBODY
     paid: int = 0
     first_paid_at: datetime | None = None
     since: dict[str, datetime] = field(default_factory=dict)
@@ -61,10 +67,12 @@ class Buyer:
     """Bases of what was paid, by currency."""
     behind: list[tuple[Conversion, Sale | None]] = field(default_factory=list)
     """Conversions that were paid for, with the messages that may take something back."""
+    places: Places | None = None
+    """Where partners' totals stand before the conversion at hand; None: nothing is tallied."""
 
     @classmethod
-    def of(cls, events: Sequence[Event]) -> Self:
-        return cls(tuple([(e.occurred_at, e.country) for e in events if e.country]))
+    def of(cls, events: Sequence[Event], customer: UUID) -> Self:
+        return cls(tuple([(e.occurred_at, e.country) for e in events if e.country]), customer)
 
     def bought(self, conversion: Conversion, sale: Sale | None) -> None:
         """The conversion now lies behind. sale: all messages about it; none of a lead."""
@@ -96,7 +104,7 @@ class Buyer:
             left: dict[tuple[str, str], int] = {}
             for award in conversion.awards:
                 back = share(award.amount, gone, conversion.gross) if gone else 0
-                name = award.rule_id, award.currency
+                name = award.rule_id, currency_of(award.currency)
                 left[name] = left.get(name, 0) + award.amount - back
             found += [
                 Earlier(rule, conversion.occurred_at, amount, currency)

@@ -24,12 +24,17 @@ class Ruling:
     reasons: tuple[Reason, ...]
 
 
-def rule_on(plan: Plan, facts: SaleFacts) -> Ruling:
-    """By the plan's way to combine; rules that add are tried whatever the others come to."""
+def rule_on(plan: Plan, facts: SaleFacts, rules: tuple[Rule, ...] | None = None) -> Ruling:
+    """By the plan's way to combine; rules that add are tried whatever the others come to.
+
+    rules: those of another recipient; if not said, those of the credited partner.
+    """
+    if rules is None:
+        rules = plan.groups.own if plan.groups else plan.rules
     steps: list[Paid | Reason] = []
     known = _Known(facts, plan.uses)
     is_decided = False
-    for rule in plan.rules:
+    for rule in rules:
         if is_decided and plan.combine == "first_match" and not rule.adds:
             continue
         answer = _try(rule, known)
@@ -39,8 +44,8 @@ def rule_on(plan: Plan, facts: SaleFacts) -> Ruling:
         if isinstance(answer, Paid) and not rule.adds:
             is_decided = True
     if plan.combine == "best":
-        return _best(plan, steps)
-    return _all(steps)
+        return _best(plan, rules, steps, facts)
+    return _all(plan, rules, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +93,48 @@ def _try(rule: Rule, known: _Known) -> Paid | Reason | _Stop:
     return paid if isinstance(paid, Paid) else _Stop(paid)
 
 
-def _all(steps: Sequence[Paid | Reason]) -> Ruling:
+def _all(plan: Plan, rules: Sequence[Rule], steps: Sequence[Paid | Reason]) -> Ruling:
     paid = tuple(step for step in steps if isinstance(step, Paid))
     if not paid:
-        steps = [*steps, because("no_rule_matched")]
+        steps = [*steps, _none_matched(plan, rules)]
     return Ruling(paid, _told(steps, paid))
 
 
-def _best(plan: Plan, steps: Sequence[Paid | Reason]) -> Ruling:
-    """Those that add, and of the others the one that pays most; of equals the first."""
-    adding = {rule.id for rule in plan.rules if rule.adds}
+def _best(
+    plan: Plan, rules: Sequence[Rule], steps: Sequence[Paid | Reason], facts: SaleFacts
+) -> Ruling:
+    """Those that add, and of the others the one that pays most; of equals the first.
+
+    Where one of them knows only what the partner's own slice comes to, slices are compared.
+    """
+    adding = {rule.id for rule in rules if rule.adds}
     paid = [step for step in steps if isinstance(step, Paid)]
     rivals = [one for one in paid if one.rule_id not in adding]
     for rival in rivals:
         # Only leads come here: what they pay is in each rule's own currency.
         if rival.currency != rivals[0].currency:
-            rule = next(rule for rule in plan.rules if rule.id == rival.rule_id)
+            rule = next(rule for rule in rules if rule.id == rival.rule_id)
             stop = no_rate(rule, rival.currency, rivals[0].currency)
             return Ruling((), _told([*steps, stop], ()))
-    best = max(rivals, key=lambda rival: rival.amount, default=None)
+    of_slices = any(rival.is_slice for rival in rivals)
+    best = max(
+        rivals,
+        key=lambda rival: rival.part(facts) if of_slices else rival.amount,
+        default=None,
+    )
     chosen = tuple(one for one in paid if one is best or one.rule_id in adding)
     if not chosen:
-        steps = [*steps, because("no_rule_matched")]
+        steps = [*steps, _none_matched(plan, rules)]
     return Ruling(chosen, _told(steps, chosen, best))
+
+
+def _none_matched(plan: Plan, rules: Sequence[Rule]) -> Reason:
+    """Where there are rules for several, it is only one of them who is not paid."""
+    if plan.groups is None or not plan.groups.others:
+        return because("no_rule_matched")
+    reward = rules[0].pay.reward if rules else None
+    level = {} if reward is None or reward.level is None else {"level": reward.level}
+    return because("no_rule_for", to=reward.to if reward else "partner", **level)
 
 
 def _told(

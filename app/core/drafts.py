@@ -1,14 +1,15 @@
 """Leads and sales among a customer's events, before anyone is credited for them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from app.core import sales
-from app.core.buyers import Sold
+from app.core.buyers import NOBODY, Sold
 from app.core.conversions import Conversion
 from app.core.events import Event, Lead, Payment
+from app.core.tallies import ANYTHING, Positions, Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class History:
 
     events: every one, old and new. prior: its conversions as recorded, superseded ones left out.
     as_of: receipt of the earliest news; what closed before it is closed. now: when it is recorded.
+    customer: who it is; whoever asks about nobody in particular leaves it out. tallies: partners'
+    totals before the decision. positions: by conversion, the totals that it was decided at.
     """
 
     workspace: UUID
@@ -24,6 +27,9 @@ class History:
     prior: tuple[Conversion, ...]
     as_of: datetime
     now: datetime
+    customer: UUID = NOBODY
+    tallies: Tallies = ANYTHING
+    positions: Mapping[UUID, Positions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

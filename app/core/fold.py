@@ -5,7 +5,7 @@ has closed is taken as recorded; only refunds and disputes still move it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -19,7 +19,9 @@ from app.core.drafts import Draft, History, leads_among, sales_among
 from app.core.events import Event
 from app.core.following import Following
 from app.core.money import share
+from app.core.queue import Queue
 from app.core.reasons import Reason, because
+from app.core.tallies import Places, Positions, TallyKey
 from app.core.world import World
 
 ENGINE: Final = 1
@@ -32,7 +34,8 @@ class Folded:
     with the one each turned out to be. waiting: events about a payment that no sale names yet.
     told: the conversion that each event is about. disputed: by conversion, gross that is not
     refunded and under an open dispute, or suspected of being another sale told again; only those
-    with some.
+    with some. tallies: partners' totals that mattered, before and after. positions: by conversion,
+    the totals that it was decided at, where there are some.
     """
 
     conversions: tuple[Conversion, ...]
@@ -40,6 +43,8 @@ class Folded:
     waiting: frozenset[UUID]
     told: Mapping[UUID, UUID]
     disputed: Mapping[UUID, int]
+    tallies: Mapping[TallyKey, tuple[int, int]] = field(default_factory=dict)
+    positions: Mapping[UUID, Positions] = field(default_factory=dict)
 
 
 def fold(history: History, world: World) -> Folded:
@@ -48,7 +53,8 @@ def fold(history: History, world: World) -> Folded:
     groups = sales.group(events)
     drafts = [*leads_among(events, history), *sales_among(groups, history)]
     drafts.sort(key=lambda draft: draft.order)
-    conversions = _decide(drafts, events, history, world)
+    queue = Queue.of(drafts, history, world)
+    conversions = _decide(drafts, events, history, world, queue)
     suspected = _suspected(drafts, conversions)
     if suspected or history.prior:
         conversions = _flagged(conversions, suspected)
@@ -60,19 +66,27 @@ def fold(history: History, world: World) -> Folded:
         ),
         told=_told(drafts, conversions),
         disputed=_disputed(drafts, conversions, suspected),
+        tallies=queue.changes if queue else {},
+        positions=queue.places if queue else {},
     )
 
 
 def _decide(
-    drafts: Sequence[Draft], events: Sequence[Event], history: History, world: World
+    drafts: Sequence[Draft],
+    events: Sequence[Event],
+    history: History,
+    world: World,
+    queue: Queue | None,
 ) -> tuple[Conversion, ...]:
     following = Following.of(drafts, events, world)
     first_at = min((draft.at for draft in drafts), default=history.now)
-    buyer = Buyer.of(events)
+    buyer = Buyer.of(events, history.customer)
     decided: list[Conversion] = []
     for draft in drafts:
         if draft.final is not None:
             decided.append(_refresh(draft.final, draft.sale))
+            if queue:
+                queue.moved(draft.final, decided[-1])
             buyer.bought(decided[-1], draft.sale)
             continue
         occasion = occasions.Occasion(
@@ -83,7 +97,8 @@ def _decide(
             prior=draft.prior,
             as_of=history.as_of,
         )
-        conversion = _open(draft, following.answer(occasion), buyer, history, world)
+        opened = partial(_open, draft, following.answer(occasion), buyer, history, world)
+        conversion = queue.decide(draft.prior, opened) if queue else opened(None)
         decided.append(conversion)
         buyer.bought(conversion, draft.sale)
     return tuple(decided)
@@ -95,7 +110,9 @@ def _open(
     buyer: Buyer,
     history: History,
     world: World,
+    places: Places | None,
 ) -> Conversion:
+    buyer.places = places
     sold = draft.sold
     recorded_at = draft.recorded_at or history.now
     read_at = min(draft.at, recorded_at)

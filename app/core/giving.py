@@ -8,11 +8,11 @@ from app.core import identity
 from app.core.buyers import Buyer
 from app.core.commission import rule_on
 from app.core.conversions import Award, Conversion, Credit, Given
-from app.core.money import slice_bps
+from app.core.money import Money, slice_bps
 from app.core.paying import Paid
 from app.core.reasons import Reason
 from app.core.recipients import beneficiary
-from app.core.rewards import Reward
+from app.core.rewards import Recipient, Reward
 from app.core.sale_facts import SaleFacts
 from app.core.world import PlanFact, World
 
@@ -111,6 +111,12 @@ def award_of(
 
 def given_as(award: Award, reward: Reward) -> Given:
     """An award in the unit of what is given."""
+    in_unit = replace(award, currency=reward.unit(award.currency))
+    return given(in_unit, to=reward.to, level=reward.level, cost=reward.cost)
+
+
+def given(award: Award, *, to: Recipient, level: int | None, cost: Money | None) -> Given:
+    """An award that is not the credited partner's cash, with what only such have."""
     return Given(
         commission_id=award.commission_id,
         program_id=award.program_id,
@@ -120,13 +126,13 @@ def given_as(award: Award, reward: Reward) -> Given:
         rule_id=award.rule_id,
         base=award.base,
         amount=award.amount,
-        currency=reward.unit(award.currency),
+        currency=award.currency,
         rate_bps=award.rate_bps,
         reversed=award.reversed,
         reasons=award.reasons,
-        to=reward.to,
-        level=reward.level,
-        cost=reward.cost,
+        to=to,
+        level=level,
+        cost=cost,
     )
 
 

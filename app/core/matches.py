@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, cast
 
+from app.core.bands import Reaches, reaches_document, read_reaches
 from app.core.conversions import ConversionKind
 from app.core.countries import COUNTRIES
 from app.core.documents import Node, read_money
@@ -23,7 +24,8 @@ class Match:
     product_ids: the sale has at least one of them. countries: the customer's. tiers: the credited
     partner's in the program.
     new: whether it is the customer's first paid sale. nth: which of the customer's paid sales,
-    1 for the first. min_amount: the least base of a sale.
+    1 for the first. min_amount: the least base of a sale. reaches: what the partner's period comes
+    to by it.
     """
 
     kinds: tuple[ConversionKind, ...] = PAID_KINDS
@@ -33,6 +35,7 @@ class Match:
     new: bool | None = None
     nth: int | None = None
     min_amount: Money | None = None
+    reaches: Reaches | None = None
 
 
 def read_match(node: Node) -> Match:
@@ -40,7 +43,7 @@ def read_match(node: Node) -> Match:
     if node.absent:
         return Match()
     fields = node.fields(
-        (), ("kind", "product_ids", "countries", "tiers", "new", "nth", "min_amount")
+        (), ("kind", "product_ids", "countries", "tiers", "new", "nth", "min_amount", "reaches")
     )
     products = _unique(fields["product_ids"])
     countries = _unique(fields["countries"])
@@ -53,6 +56,7 @@ def read_match(node: Node) -> Match:
         new=None if fields["new"].absent else fields["new"].flag(),
         nth=None if nth.absent else nth.integer(1, MAX_NTH, default=1),
         min_amount=None if least.absent else read_money(least),
+        reaches=read_reaches(fields["reaches"]),
     )
 
 
@@ -71,6 +75,8 @@ def match_document(match: Match) -> dict[str, object]:
         document["nth"] = match.nth
     if match.min_amount is not None:
         document["min_amount"] = match.min_amount.document()
+    if match.reaches is not None:
+        document["reaches"] = reaches_document(match.reaches)
     return document
 
 

@@ -2,7 +2,9 @@
 
 from typing import Final
 
+from app.core.bands import Reaches
 from app.core.money import Money
+from app.core.periods import period_of
 from app.core.reasons import Param, Reason, because
 from app.core.rules import Rule
 from app.core.sale_facts import SaleFacts, months_between
@@ -27,24 +29,34 @@ def mismatch(rule: Rule, facts: SaleFacts) -> Reason | None:
         return _not_matched(rule, "new", match.new, facts.new)
     if match.nth is not None and facts.nth != match.nth:
         return _not_matched(rule, "nth", match.nth, facts.nth)
-    if match.min_amount is not None and facts.currency in {match.min_amount.currency, ""}:
-        too_small = _below(rule, match.min_amount, facts)
-        if too_small is not None:
-            return too_small
-    return _over(rule, facts)
+    return _too_little(rule, facts) or _over(rule, facts)
 
 
 def unknown_minimum(rule: Rule, facts: SaleFacts) -> Reason | None:
-    """That the least amount is in another currency than the sale: nobody knows which is more."""
-    least = rule.match.min_amount
-    if least is None or facts.currency in {least.currency, ""}:
-        return None
-    return no_rate(rule, least.currency, facts.currency)
+    """That the least amount, or the revenue to be reached, is in another currency than the sale:
+    nobody knows which is more.
+    """
+    reaches = rule.match.reaches
+    for least in (rule.match.min_amount, reaches.revenue if reaches else None):
+        if least is not None and facts.currency not in {least.currency, ""}:
+            return no_rate(rule, least.currency, facts.currency)
+    return None
 
 
 def no_rate(rule: Rule, currency: str, sale_currency: str) -> Reason:
     """That a rule's amount can't be compared with the sale's, or paid beside it."""
     return because("no_rate", rule=rule.id, currency=currency, sale_currency=sale_currency)
+
+
+def _too_little(rule: Rule, facts: SaleFacts) -> Reason | None:
+    """That the sale is too small, or not the one by which something is reached."""
+    least, reaches = rule.match.min_amount, rule.match.reaches
+    too_small = None
+    if least is not None and facts.currency in {least.currency, ""}:
+        too_small = _below(rule, least, facts)
+    if too_small is None and reaches is not None:
+        return _not_reached(rule, reaches, facts)
+    return too_small
 
 
 def _below(rule: Rule, least: Money, facts: SaleFacts) -> Reason | None:
@@ -57,6 +69,29 @@ def _below(rule: Rule, least: Money, facts: SaleFacts) -> Reason | None:
         base=facts.amount,
         currency=least.currency,
     )
+
+
+def _not_reached(rule: Rule, reaches: Reaches, facts: SaleFacts) -> Reason | None:
+    """Why it is not by this sale that the partner's period comes to it, or not for the first time.
+
+    None too if the currency is another one, which nobody can compare.
+    """
+    within = period_of(facts.at, reaches.period)
+    told: dict[str, Param] = {"rule": rule.id, "period": reaches.period, "within": within}
+    if reaches.revenue is None:
+        before = facts.slice.sales(within)
+        least, after = reaches.sales or 0, before + (facts.kind != "lead")
+    else:
+        least, currency = reaches.revenue.amount, reaches.revenue.currency
+        if facts.currency not in {currency, ""}:
+            return None
+        before = facts.slice.sales(within, currency)
+        after, told["currency"] = before + facts.slice.of(facts.amount), currency
+    if not before < least <= after:
+        return because("not_reached", **told, least=least, before=before, after=after)
+    if facts.slice.paid(rule.id, within):
+        return because("reached_before", rule=rule.id, period=reaches.period, within=within)
+    return None
 
 
 def _over(rule: Rule, facts: SaleFacts) -> Reason | None:

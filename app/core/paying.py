@@ -1,24 +1,28 @@
 """What one rule that matches comes to: lines and units counted, caps applied, every step told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import assert_never
 
+from app.core.bands import Bands, Step, paid_by
+from app.core.capping import limited
 from app.core.events import Line
 from app.core.matching import no_rate
 from app.core.money import MAX_AMOUNT, share_bps
-from app.core.pays import CustomerCap, Flat, Percent, Period, SaleCap
+from app.core.pays import Flat, Per, Percent
+from app.core.periods import period_of
 from app.core.reasons import Param, Reason, because
+from app.core.rewards import Pieces
 from app.core.rules import Rule
-from app.core.sale_facts import Earlier, SaleFacts
+from app.core.sale_facts import SaleFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
     """What a rule comes to, which may be 0. base, amount: minor units of the currency.
 
-    rate_bps: of a percent rule.
+    rate_bps: of a percent rule. is_slice: whether the amount is of the credited partner's slice of
+    the sale alone, else of the whole sale.
     """
 
     rule_id: str
@@ -27,6 +31,11 @@ class Paid:
     currency: str
     rate_bps: int | None
     reasons: tuple[Reason, ...]
+    is_slice: bool = False
+
+    def part(self, facts: SaleFacts) -> int:
+        """What the credited partner's slice of the sale comes to."""
+        return self.amount if self.is_slice else facts.slice.of(self.amount)
 
 
 def pay(rule: Rule, facts: SaleFacts) -> Paid | Reason:
@@ -34,30 +43,117 @@ def pay(rule: Rule, facts: SaleFacts) -> Paid | Reason:
     per, how = rule.pay.per, rule.pay.how
     if per != "sale" and not facts.lines_complete:
         return because("lines_missing", rule=rule.id, per=per)
+    if isinstance(how, Bands):
+        return _by_bands(rule, how, facts)
     lines = _lines(rule, facts)
-    base = facts.amount if per == "sale" else sum(line.amount for line in lines)
+    base, currency = _worth(rule, facts, lines)
     told: dict[str, Param] = {} if per == "sale" else {"per": per}
+    if rule.pay.reward is not None:
+        told |= rule.pay.reward.told
     match how:
         case Percent(rate_bps):
-            amount, currency = share_bps(base, rate_bps), facts.currency
+            amount = share_bps(base, rate_bps)
             told = {"rate_bps": rate_bps, **told}
         case Flat(flat, flat_currency):
             # A lead has no currency; it is paid in the rule's own.
             currency = facts.currency or flat_currency
             if currency != flat_currency:
                 return no_rate(rule, flat_currency, currency)
-            times = 1 if per == "sale" else _lines_sold(lines) if per == "line" else _units(lines)
+            times = _times(per, lines)
             amount = flat * times
             told = {"flat": flat, **told, **({} if per == "sale" else {"times": times})}
+        case Pieces(quantity, unit):
+            times = _times(per, lines)
+            base, amount, currency = 0, quantity * times, unit
+            told = {"quantity": quantity, **told, **({} if per == "sale" else {"times": times})}
         case _:
             assert_never(how)
     if amount > MAX_AMOUNT:
         return because("amount_beyond_limit", rule=rule.id, amount=amount, currency=currency)
     rate = how.rate_bps if isinstance(how, Percent) else None
     if amount <= 0:
-        return Paid(rule.id, base, 0, currency, rate, (because("rounds_to_zero", rule=rule.id),))
+        return Paid(rule.id, base, 0, currency, rate, (_why_nothing(rule, base),))
     reason = because("rule_paid", rule=rule.id, **told, base=base, amount=amount, currency=currency)
     return _capped(Paid(rule.id, base, amount, currency, rate, (reason,)), rule, facts)
+
+
+def _capped(paid: Paid, rule: Rule, facts: SaleFacts) -> Paid | Reason:
+    if rule.cap is None:
+        return paid
+    lower = limited(rule, facts, paid.amount, paid.currency, is_slice=paid.is_slice)
+    if lower is None or isinstance(lower, Reason):
+        return lower or paid
+    return replace(
+        paid,
+        amount=lower.amount,
+        reasons=(*paid.reasons, lower.reason),
+        is_slice=paid.is_slice or lower.is_slice,
+    )
+
+
+def _by_bands(rule: Rule, bands: Bands, facts: SaleFacts) -> Paid | Reason:
+    """By where the partner's period stood before the sale."""
+    within = period_of(facts.at, bands.period)
+    told: dict[str, Param] = {"rule": rule.id, "period": bands.period, "within": within}
+    if bands.by == "sales":
+        reached = facts.slice.sales(within) + 1
+        return _at_step(rule, bands.step_at(reached), {**told, "number": reached}, facts)
+    currency = facts.currency or bands.currency
+    if currency != bands.currency:
+        return no_rate(rule, bands.currency, currency)
+    told["currency"] = currency
+    before = facts.slice.sales(within, currency)
+    if bands.steps[0].flat is not None:
+        return _at_step(rule, bands.step_at(before), {**told, "before": before}, facts)
+    parts = bands.parts(before, facts.slice.of(facts.amount))
+    amount = paid_by(parts)
+    if amount <= 0:
+        nothing = because("rounds_to_zero", rule=rule.id)
+        return Paid(rule.id, facts.amount, 0, currency, None, (nothing,), is_slice=True)
+    whole = because(
+        "rule_paid", **told, before=before, base=facts.slice.of(facts.amount), amount=amount
+    )
+    reasons = [
+        because("band_part", **told, start=step.start, rate_bps=step.rate_bps or 0, base=part)
+        for step, part in parts
+    ]
+    rate = parts[0][0].rate_bps if len(parts) == 1 else None
+    paid = Paid(rule.id, facts.amount, amount, currency, rate, (whole, *reasons), is_slice=True)
+    return _capped(paid, rule, facts)
+
+
+def _at_step(
+    rule: Rule, step: Step | None, told: dict[str, Param], facts: SaleFacts
+) -> Paid | Reason:
+    """As a rule that knows this step alone."""
+    if step is None:
+        reason = because("below_bands", **told)
+        return Paid(rule.id, facts.amount, 0, facts.currency, None, (reason,))
+    how = Flat(step.flat.amount, step.flat.currency) if step.flat else Percent(step.rate_bps or 0)
+    paid = pay(replace(rule, pay=replace(rule.pay, how=how)), facts)
+    if isinstance(paid, Reason):
+        return paid
+    return replace(paid, reasons=(because("band_step", **told, start=step.start), *paid.reasons))
+
+
+def _worth(rule: Rule, facts: SaleFacts, lines: Sequence[Line]) -> tuple[int, str]:
+    """What a rule reckons with, and its currency, which a lead has not."""
+    reward = rule.pay.reward
+    if reward is not None and reward.of == "commission":
+        return facts.commission or (0, facts.currency)
+    if rule.pay.per == "sale":
+        return facts.amount, facts.currency
+    return sum(line.amount for line in lines), facts.currency
+
+
+def _why_nothing(rule: Rule, base: int) -> Reason:
+    reward = rule.pay.reward
+    no_share = reward is not None and reward.of == "commission" and not base
+    return because("nothing_to_share" if no_share else "rounds_to_zero", rule=rule.id)
+
+
+def _times(per: Per, lines: Sequence[Line]) -> int:
+    return 1 if per == "sale" else _lines_sold(lines) if per == "line" else _units(lines)
 
 
 def _lines(rule: Rule, facts: SaleFacts) -> tuple[Line, ...]:
@@ -81,81 +177,3 @@ def _units(lines: Sequence[Line]) -> int:
         sign = (line.amount > 0) - (line.amount < 0)
         units[line.product_id] = units.get(line.product_id, 0) + sign * line.quantity
     return sum(max(0, count) for count in units.values())
-
-
-def _capped(paid: Paid, rule: Rule, facts: SaleFacts) -> Paid | Reason:
-    cap = rule.cap
-    if cap is None:
-        return paid
-    if cap.amount is not None and cap.amount.currency != paid.currency:
-        return no_rate(rule, cap.amount.currency, paid.currency)
-    match cap:
-        case SaleCap():
-            reasons = _sale_cap(cap, paid, facts)
-        case CustomerCap():
-            reasons = _customer_cap(cap, paid, facts)
-        case _:
-            assert_never(cap)
-    if reasons is None:
-        return paid
-    left, reason = reasons
-    return Paid(
-        paid.rule_id, paid.base, left, paid.currency, paid.rate_bps, (*paid.reasons, reason)
-    )
-
-
-def _sale_cap(cap: SaleCap, paid: Paid, facts: SaleFacts) -> tuple[int, Reason] | None:
-    limits = [] if cap.amount is None else [cap.amount.amount]
-    if cap.percent_of_bill_bps is not None:
-        limits.append(max(0, share_bps(facts.gross, cap.percent_of_bill_bps)))
-    limit = min(limits)
-    if paid.amount <= limit:
-        return None
-    return limit, _told(paid, per="sale", limit=limit, used=0, left=limit)
-
-
-def _customer_cap(cap: CustomerCap, paid: Paid, facts: SaleFacts) -> tuple[int, Reason] | None:
-    period = _period(facts.at, cap.period)
-    used = [
-        earlier
-        for earlier in facts.earlier
-        if earlier.rule_id == paid.rule_id and _period(earlier.at, cap.period) == period
-    ]
-    if cap.count is not None and len(used) >= cap.count:
-        reached = because(
-            "cap_count_reached", rule=paid.rule_id, count=cap.count, period=cap.period
-        )
-        return 0, reached
-    if cap.amount is None:
-        return None
-    taken = _sum(used, paid.currency)
-    left = max(0, cap.amount.amount - taken)
-    if paid.amount <= left:
-        return None
-    return left, _told(
-        paid, per="customer", limit=cap.amount.amount, used=taken, left=left, period=cap.period
-    )
-
-
-def _sum(used: Sequence[Earlier], currency: str) -> int:
-    return sum(earlier.amount for earlier in used if earlier.currency == currency)
-
-
-def _told(paid: Paid, *, left: int, **how: Param) -> Reason:
-    return because("cap_applied", rule=paid.rule_id, **how, amount=left, currency=paid.currency)
-
-
-def _period(at: datetime, period: Period) -> tuple[int, ...]:
-    """Which calendar period in UTC an instant is in."""
-    at = at.astimezone(UTC)
-    match period:
-        case "month":
-            return (at.year, at.month)
-        case "quarter":
-            return (at.year, (at.month - 1) // 3)
-        case "year":
-            return (at.year,)
-        case "life":
-            return ()
-        case _:
-            assert_never(period)

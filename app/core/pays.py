@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+from app.core.bands import Bands, bands_document, read_bands
 from app.core.documents import Fields, Node, read_money
 from app.core.money import BPS, Money
+from app.core.periods import PERIODS, Period
+from app.core.rewards import Pieces, Reward, read_pieces, read_reward, reward_document
+from app.core.units import PIECES
 
 Per = Literal["sale", "line", "unit"]
-Period = Literal["month", "quarter", "year", "life"]
 
 PERS: Final[tuple[Per, ...]] = ("sale", "line", "unit")
-PERIODS: Final[tuple[Period, ...]] = ("month", "quarter", "year", "life")
 MAX_MONTHS: Final = 1_200
 MAX_PAYMENTS: Final = 10_000
 MAX_COUNT: Final = 1_000_000
@@ -37,13 +39,15 @@ class Pay:
     """how: how much. per: of what; lines and units are those of the rule's products.
 
     months, payments: for how many calendar months and for how many payments of a subscription it
-    pays, counted from the first paid sale; None: for good.
+    pays, counted from the first paid sale; None: for good. reward: what it gives if that is not
+    the credited partner's cash.
     """
 
-    how: Percent | Flat
+    how: Percent | Flat | Pieces | Bands
     per: Per = "sale"
     months: int | None = None
     payments: int | None = None
+    reward: Reward | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +73,60 @@ class CustomerCap:
     period: Period
 
 
-Cap = SaleCap | CustomerCap
+@dataclass(frozen=True, slots=True)
+class PartnerCap:
+    """The most that a rule pays one recipient in a calendar period (UTC), over all customers.
+
+    count: for how many sales it pays at all.
+    """
+
+    amount: Money | None
+    count: int | None
+    period: Period
+
+
+Cap = SaleCap | CustomerCap | PartnerCap
 
 
 def read_pay(node: Node) -> Pay:
     """Problems are left in the node."""
     fields = node.fields(
         (),
-        ("to", "as", "percent_bps", "flat", "of", "per", "months", "payments"),
-        later=("bands",),
+        (
+            *("to", "level", "as", "item", "quantity", "cost", "of"),
+            *("percent_bps", "flat", "bands", "per", "months", "payments"),
+        ),
     )
-    fields["to"].choice(("partner",), later=("recruiter", "company", "customer"))
-    later_forms = ("discount", "credit", "free_months", "gift", "feature")
-    fields["as"].choice(("cash",), later=later_forms)
-    fields["of"].choice(("sale",), later=("commission",))
+    reward = read_reward(fields)
     months, payments = fields["months"], fields["payments"]
-    how = _read_how(node, fields)
+    is_pieces = reward is not None and reward.form in PIECES
+    how = read_pieces(fields, reward) if reward and is_pieces else _read_how(node, fields)
     per = cast("Per", fields["per"].choice(PERS, default="sale"))
     if per == "unit" and isinstance(how, Percent) and not fields["percent_bps"].absent:
         fields["per"].refuse("has no meaning with percent_bps", "Give line, or a flat amount.")
+    if per != "sale" and isinstance(how, Bands):
+        fields["per"].refuse("has no meaning with bands", "Leave it out.")
     return Pay(
         how=how,
         per=per,
         months=None if months.absent else months.integer(1, MAX_MONTHS, default=1),
         payments=None if payments.absent else payments.integer(1, MAX_PAYMENTS, default=1),
+        reward=reward,
     )
 
 
 def pay_document(pay: Pay) -> dict[str, object]:
     """The normal form: all defaults written out."""
-    document: dict[str, object] = {"to": "partner", "as": "cash", "of": "sale", "per": pay.per}
+    document = {**reward_document(pay.reward), "per": pay.per}
     match pay.how:
         case Percent(rate_bps):
             document["percent_bps"] = rate_bps
         case Flat(amount, currency):
             document["flat"] = {"amount": amount, "currency": currency}
+        case Pieces(quantity, _):
+            document["quantity"] = quantity
+        case Bands():
+            document["bands"] = bands_document(pay.how)
     if pay.months is not None:
         document["months"] = pay.months
     if pay.payments is not None:
@@ -116,14 +139,14 @@ def read_cap(node: Node) -> Cap | None:
     if node.absent:
         return None
     fields = node.fields(("per",), ("amount", "count", "percent_of_bill_bps", "period"))
-    per = fields["per"].choice(("sale", "customer"), later=("partner",))
+    per = fields["per"].choice(("sale", "customer", "partner"))
     amount, count = fields["amount"], fields["count"]
     percent, period = fields["percent_of_bill_bps"], fields["period"]
     limit = None if amount.absent else read_money(amount)
     share = None if percent.absent else percent.integer(0, BPS)
     number = None if count.absent else count.integer(1, MAX_COUNT, default=1)
     word = cast("Period", period.choice(PERIODS, default="life"))
-    for misplaced in {"sale": (count, period), "customer": (percent,)}.get(per, ()):
+    for misplaced in (count, period) if per == "sale" else (percent,):
         if not misplaced.absent:
             misplaced.refuse(f"has no meaning per {per}", "Leave it out.")
     given = (amount, percent) if per == "sale" else (amount, count)
@@ -132,6 +155,8 @@ def read_cap(node: Node) -> Cap | None:
         node.refuse("limits nothing", f"Give {remedy}.")
     if per == "customer":
         return CustomerCap(limit, number, word)
+    if per == "partner":
+        return PartnerCap(limit, number, word)
     return SaleCap(limit, share)
 
 
@@ -144,16 +169,20 @@ def cap_document(cap: Cap) -> dict[str, object]:
         case SaleCap(_, percent):
             share = {} if percent is None else {"percent_of_bill_bps": percent}
             return {"per": "sale", **document, **share}
-        case CustomerCap(_, count, period):
+        case CustomerCap(_, count, period) | PartnerCap(_, count, period):
             number = {} if count is None else {"count": count}
-            return {"per": "customer", **document, **number, "period": period}
+            per = "customer" if isinstance(cap, CustomerCap) else "partner"
+            return {"per": per, **document, **number, "period": period}
 
 
-def _read_how(node: Node, fields: Fields) -> Percent | Flat:
-    percent, flat = fields["percent_bps"], fields["flat"]
-    if isinstance(node.value, Mapping) and percent.absent == flat.absent:
-        given = "says nothing of how much" if percent.absent else "gives both percent_bps and flat"
-        node.refuse(given, "Give either percent_bps or flat.")
+def _read_how(node: Node, fields: Fields) -> Percent | Flat | Bands:
+    percent, flat, bands = fields["percent_bps"], fields["flat"], fields["bands"]
+    given = [name for name in ("percent_bps", "flat", "bands") if not fields[name].absent]
+    if isinstance(node.value, Mapping) and len(given) != 1:
+        told = f"gives both {' and '.join(given[:2])}" if given else "says nothing of how much"
+        node.refuse(told, "Give one of percent_bps, flat and bands.")
+    if not bands.absent:
+        return read_bands(bands)
     if not flat.absent:
         money = read_money(flat)
         return Flat(money.amount, money.currency)

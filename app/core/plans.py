@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
+from app.core.asks import asked
 from app.core.attribution_terms import AttributionTerms, attribution_document, read_attribution
 from app.core.binding_terms import BindingTerms, binding_document, read_binding
 from app.core.conditions import OF_QUALIFICATION
@@ -15,7 +16,9 @@ from app.core.documents import Node, PlanProblem
 from app.core.gates import OPEN, Gates, gates_document, read_gates
 from app.core.matches import Match
 from app.core.pays import CustomerCap, Flat, Percent
+from app.core.rule_groups import Groups, grouped, refuse_uncompared
 from app.core.rules import Rule, read_rule, rule_document
+from app.core.tallies import Ask
 
 __all__ = [
     "Flat",
@@ -52,7 +55,9 @@ class Plan:
 
     hold_days, late_days: how long a commission stays pending and may still be re-decided.
     combine: of the rules that match, the first pays, or the one that pays most, or all.
-    gates: who may earn by it. uses: the facts that its conditions name.
+    gates: who may earn by it. uses: the facts that its conditions name. groups: its rules by
+    whom they pay; None if all pay the partner in cash. asks: the partners' totals that it
+    looks at.
     """
 
     hold_days: int
@@ -63,11 +68,15 @@ class Plan:
     rules: tuple[Rule, ...]
     gates: Gates = OPEN
     uses: frozenset[str] = field(init=False, compare=False, repr=False)
+    groups: Groups | None = field(init=False, compare=False, repr=False)
+    asks: frozenset[Ask] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         conditions = [rule.when for rule in self.rules if rule.when is not None]
         used = frozenset(name for condition in conditions for name in condition.uses)
         object.__setattr__(self, "uses", used)
+        object.__setattr__(self, "groups", grouped(self.rules))
+        object.__setattr__(self, "asks", asked(self.rules, used))
 
     @property
     def asks_qualification(self) -> bool:
@@ -97,7 +106,7 @@ def parse(document: Mapping[str, object]) -> Plan:
         attribution=read_attribution(fields["attribution"]),
         binding=read_binding(fields["binding"]),
         combine=cast("Combine", combine),
-        rules=_read_rules(fields["rules"]),
+        rules=_read_rules(fields["rules"], combine),
         gates=read_gates(fields["gates"]),
     )
     if problems:
@@ -124,7 +133,7 @@ def parse_agreement(document: Mapping[str, object]) -> Plan:
         attribution=AttributionTerms("last_click", 0),
         binding=BindingTerms(),
         combine=cast("Combine", combine),
-        rules=_read_rules(fields["rules"]),
+        rules=_read_rules(fields["rules"], combine),
         gates=read_gates(fields["gates"]),
     )
     if problems:
@@ -154,9 +163,11 @@ def canonical_agreement(plan: Plan) -> dict[str, object]:
     }
 
 
-def _read_rules(node: Node) -> tuple[Rule, ...]:
+def _read_rules(node: Node, combine: str) -> tuple[Rule, ...]:
     elements = node.elements(least=0, most=MAX_RULES)
     rules = tuple(read_rule(element) for element in elements)
+    if combine == "best":
+        refuse_uncompared(node, rules)
     first: dict[str, int] = {}
     for i, rule in enumerate(rules):
         if rule.id and first.setdefault(rule.id, i) != i:

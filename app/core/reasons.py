@@ -52,9 +52,16 @@ CODES: Final = frozenset(
         "gate_tier",  # partner_id, wanted, found
         "gate_agreement",  # partner_id
         "agreement_pays",  # partner_id, version
-        "rule_paid",  # rule, rate_bps | flat, base, amount, currency; not per sale: per, times
-        "cap_applied",  # rule, per, limit, used, amount, currency, period if per customer
-        "cap_count_reached",  # rule, count, period
+        # Not per sale: per, times. What is not the partner's cash of the sale: to, level, as, of.
+        "rule_paid",  # rule, rate_bps | flat | quantity, base, amount, currency
+        # By bands of revenue: period, within, before, in the place of rate_bps.
+        "cap_applied",  # rule, per, limit, used, amount, currency; per period: period, within
+        "cap_count_reached",  # rule, count, period; not per customer: per, within
+        "band_part",  # rule, period, within, start, rate_bps, base, currency
+        "band_step",  # rule, period, within, start, number | before, currency
+        "below_bands",  # rule, period, within, number | before, currency
+        "not_reached",  # rule, period, within, least, before, after, currency if of revenue
+        "reached_before",  # rule, period, within
         "rule_not_best",  # rule, amount, best, currency
         "rule_not_paid",  # rule
         "rule_not_matched",  # rule, field, wanted, found
@@ -67,6 +74,15 @@ CODES: Final = frozenset(
         "amount_beyond_limit",  # rule, amount, currency
         "no_rate",  # rule, currency, sale_currency
         "no_rule_matched",
+        # Recipients other than the credited partner. level: of a recruiter.
+        "no_rule_for",  # to, level
+        "recruiter_missing",  # partner_id: whose, level
+        "recruiter_suspended",  # partner_id, level
+        "recruiter_is_customer",  # partner_id, level
+        "company_missing",  # partner_id: whose
+        "company_suspended",  # partner_id
+        "company_is_customer",  # partner_id
+        "nothing_to_share",  # rule
         "rounds_to_zero",  # rule
         "imported_as_paid",
         # The life of a sale.

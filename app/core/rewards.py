@@ -83,7 +83,7 @@ def read_reward(fields: Fields) -> Reward | None:
 
 def read_pieces(fields: Fields, reward: Reward) -> Pieces:
     """How many pieces a rule gives; another measure is refused."""
-    for name in ("percent_bps", "flat"):
+    for name in ("percent_bps", "flat", "bands"):
         if not fields[name].absent:
             fields[name].refuse(f"has no meaning as {reward.form}", "Give a quantity.")
     if fields["quantity"].absent:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.core.conditions import MAX_CHARACTERS, Condition, ConditionError, compile_condition
-from app.core.documents import Node
+from app.core.documents import Fields, Node
 from app.core.matches import Match, match_document, read_match
 from app.core.pays import Cap, Pay, cap_document, pay_document, read_cap, read_pay
 from app.core.rewards import Reward
@@ -40,6 +40,8 @@ def read_rule(node: Node) -> Rule:
     )
     if rule.pay.reward is not None and not fields["cap"].absent:
         _refuse_cap(fields["cap"], rule.pay.reward)
+    if rule.pay.reward is not None and rule.pay.reward.to == "customer":
+        _refuse_partners_own(fields)
     return rule
 
 
@@ -64,6 +66,15 @@ def _refuse_cap(cap: Node, reward: Reward) -> None:
         for name in ("amount", "percent_of_bill_bps"):
             if name in cap.value:
                 cap.child(name).refuse(f"has no meaning as {reward.form}", "Give a count.")
+
+
+def _refuse_partners_own(fields: Fields) -> None:
+    """Customers have no totals but those that the rules of each customer know."""
+    cap, match = fields["cap"].value, fields["match"].value
+    if isinstance(cap, Mapping) and cap.get("per") == "partner":
+        fields["cap"].child("per").refuse("partner has no meaning to the customer", "Say customer.")
+    if isinstance(match, Mapping) and "reaches" in match:
+        fields["match"].child("reaches").refuse("has no meaning to the customer", "Leave it out.")
 
 
 def _read_id(node: Node) -> str:

@@ -10,7 +10,9 @@ from typing import Final
 from app.core.conditions import Fact
 from app.core.events import Line
 from app.core.money import MAX_AMOUNT
+from app.core.periods import Period, period_of
 from app.core.qualification import NONE, Qualification
+from app.core.tallies import WHOLE, Slice
 
 _NO_TOUCH_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_VALUE: Final = MAX_AMOUNT * 100_000
@@ -39,7 +41,9 @@ class SaleFacts:
     lines: one or more that sum to the base, unless lines_complete says that some are unknown.
     earlier: what the program's rules paid for the customer before; only if a cap asks for it.
     partner: what the credited partner has in the program. partner_since, program_since: when it
-    was enrolled and the program begun.
+    was enrolled and the program begun. commission: what the credited partner has of it in cash and
+    its currency, told to rules for others; None: nothing. slice: the credited partner's part of it,
+    and where the partner's totals stand before it.
     """
 
     kind: str
@@ -67,6 +71,8 @@ class SaleFacts:
     partner: Qualification = NONE
     partner_since: datetime | None = None
     program_since: datetime | None = None
+    commission: tuple[int, str] | None = None
+    slice: Slice = WHOLE
 
     @property
     def nth(self) -> int:
@@ -92,6 +98,13 @@ def _by_product(facts: SaleFacts, of: Callable[[Line], int]) -> dict[str, int]:
 
 def _bounded(total: int) -> int:
     return max(-_MOST_VALUE, min(total, _MOST_VALUE))
+
+
+def _revenue(facts: SaleFacts, period: Period) -> int:
+    """In the sale's currency; a lead has none."""
+    if not facts.currency:
+        return 0
+    return _bounded(facts.slice.sales(period_of(facts.at, period), facts.currency))
 
 
 def _days(since: datetime | None, at: datetime) -> int:
@@ -122,6 +135,10 @@ CEL_FACTS: Final[Mapping[str, Callable[[SaleFacts], Fact]]] = MappingProxyType(
         "partner.tier": lambda facts: facts.partner.tier,
         "partner.certified": lambda facts: facts.partner.certified,
         "partner.agreement": lambda facts: facts.partner.agreement,
+        "partner.month_sales": lambda facts: facts.slice.sales(period_of(facts.at, "month")),
+        "partner.month_revenue": lambda facts: _revenue(facts, "month"),
+        "partner.year_sales": lambda facts: facts.slice.sales(period_of(facts.at, "year")),
+        "partner.year_revenue": lambda facts: _revenue(facts, "year"),
         "partner.enrolled_days": lambda facts: _days(facts.partner_since, facts.at),
         "program.days": lambda facts: _days(facts.program_since, facts.at),
         "touch.kind": lambda facts: facts.touch_kind,

@@ -20,12 +20,46 @@ _WHOM: st.SearchStrategy[dict[str, Any]] = st.one_of(
 )
 _ITEMS = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,63}", fullmatch=True)
 _QUANTITY = {"quantity": st.integers(1, 10_000)}
+_PERIODS = st.sampled_from(["month", "quarter", "year", "life"])
+
+
+@st.composite
+def _bands(draw: st.DrawFn) -> dict[str, Any]:
+    """Steps that rise, in one currency, all percent or all flat."""
+    by = draw(st.sampled_from(["revenue", "sales"]))
+    currency = draw(money)["currency"]
+    starts = sorted(draw(st.sets(st.integers(1, 1_000_000), min_size=1, max_size=4)))
+    flat = draw(st.booleans())
+    return {
+        "by": by,
+        "period": draw(_PERIODS),
+        "mode": "graduated",
+        "steps": [
+            {
+                "from": {"amount": start - 1, "currency": currency} if by == "revenue" else start,
+                **(
+                    {"flat": draw(money)} if flat else {"percent_bps": draw(st.integers(0, 10_000))}
+                ),
+            }
+            for start in starts
+        ],
+    }
+
+
+bands = _bands()
+reaches: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"sales": st.integers(1, 1_000_000), "period": _PERIODS}),
+    st.fixed_dictionaries(
+        {"revenue": money.filter(lambda amount: amount["amount"] > 0), "period": _PERIODS}
+    ),
+)
 _in_money: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(
         {"percent_bps": st.integers(0, 10_000)},
         optional={**_TERMS, "per": st.sampled_from(["sale", "line"])},
     ),
     st.fixed_dictionaries({"flat": money}, optional={**_TERMS, **_PER}),
+    st.fixed_dictionaries({"bands": bands}, optional=_TERMS),
 )
 _in_pieces: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(
@@ -60,15 +94,14 @@ pays: st.SearchStrategy[dict[str, Any]] = st.one_of(
 _PERCENT = st.integers(0, 10_000)
 _COUNT = st.integers(1, 1_000_000)
 _PERIOD = {"period": st.sampled_from(["month", "quarter", "year", "life"])}
+_WHOSE = st.sampled_from(["customer", "partner"])
 caps: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries(
         {"per": st.just("sale"), "amount": money}, optional={"percent_of_bill_bps": _PERCENT}
     ),
     st.fixed_dictionaries({"per": st.just("sale"), "percent_of_bill_bps": _PERCENT}),
-    st.fixed_dictionaries(
-        {"per": st.just("customer"), "amount": money}, optional={"count": _COUNT, **_PERIOD}
-    ),
-    st.fixed_dictionaries({"per": st.just("customer"), "count": _COUNT}, optional=_PERIOD),
+    st.fixed_dictionaries({"per": _WHOSE, "amount": money}, optional={"count": _COUNT, **_PERIOD}),
+    st.fixed_dictionaries({"per": _WHOSE, "count": _COUNT}, optional=_PERIOD),
 )
 tiers: st.SearchStrategy[list[str]] = st.lists(
     st.from_regex(r"[a-z0-9_-]{1,64}", fullmatch=True), min_size=1, max_size=3, unique=True
@@ -88,6 +121,7 @@ matches: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "new": st.booleans(),
         "nth": st.integers(1, 10_000),
         "min_amount": money,
+        "reaches": reaches,
     },
 )
 rule_ids = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,63}", fullmatch=True)
@@ -105,7 +139,12 @@ _any_rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 def _capped_as_it_may(rule: dict[str, Any]) -> dict[str, Any]:
     """Without a cap that has no meaning for what is paid."""
     pay, cap = rule["pay"], rule.get("cap", {})
-    counted = cap.get("per") == "customer" and "amount" not in cap
+    counted = cap.get("per") in {"customer", "partner"} and "amount" not in cap
+    if pay.get("to") == "customer":
+        rule.get("match", {}).pop("reaches", None)
+        counted = counted and cap["per"] == "customer"
+        if cap.get("per") == "partner":
+            return {name: value for name, value in rule.items() if name != "cap"}
     if pay.get("of") == "commission" or ("quantity" in pay and not counted):
         return {name: value for name, value in rule.items() if name != "cap"}
     return rule

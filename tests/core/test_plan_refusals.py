@@ -18,6 +18,22 @@ def paying(cap: dict[str, Any] | None = None, **pay: Any) -> dict[str, Any]:
     return plan_of(rule(pay=pay, **({"cap": cap} if cap else {})))
 
 
+BANDS = {
+    "by": "sales",
+    "period": "month",
+    "mode": "graduated",
+    "steps": [{"from": 1, "percent_bps": 1}],
+}
+
+
+def bands_of(**changed: Any) -> dict[str, Any]:
+    return paying(bands={**BANDS, **changed})
+
+
+def reaching(**reaches: Any) -> dict[str, Any]:
+    return plan_of(rule(match={"reaches": reaches}))
+
+
 EUR = {"amount": 1, "currency": "eur"}
 NO_AMOUNT = {"currency": "eur"}
 SHARE = {"to": "recruiter", "percent_bps": 1, "of": "commission"}
@@ -98,7 +114,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     # Cap.
     ("rules/0/cap", plan_of(rule(cap=None)), "null"),
     ("rules/0/cap/per", plan_of(rule(cap={"amount": EUR})), "missing"),
-    ("rules/0/cap/per", plan_of(rule(cap={"per": "partner", "amount": EUR})), "not available yet"),
+    ("rules/0/cap", plan_of(rule(cap={"per": "partner"})), "limits nothing"),
+    (
+        "rules/0/cap/per",
+        plan_of(rule(pay={"to": "customer", "percent_bps": 1}, cap={"per": "partner", "count": 1})),
+        "no meaning to the customer",
+    ),
     ("rules/0/cap/per", plan_of(rule(cap={"per": "day", "amount": EUR})), "known words"),
     ("rules/0/cap", plan_of(rule(cap={"per": "sale"})), "limits nothing"),
     ("rules/0/cap", plan_of(rule(cap={"per": "customer"})), "limits nothing"),
@@ -259,7 +280,44 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "unit"})), "no meaning"),
     ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "seat"})), "known words"),
-    ("rules/0/pay/bands", plan_of(rule(pay={"percent_bps": 1, "bands": {}})), "not available"),
+    ("rules/0/pay", plan_of(rule(pay={"percent_bps": 1, "bands": BANDS})), "gives both"),
+    ("rules/0/pay/per", plan_of(rule(pay={"per": "line", "bands": BANDS})), "no meaning"),
+    ("rules/0/pay/bands/mode", bands_of(mode="whole"), "not available yet"),
+    ("rules/0/pay/bands/by", bands_of(by="units"), "known words"),
+    ("rules/0/pay/bands/period", bands_of(period="week"), "known words"),
+    ("rules/0/pay/bands/steps", bands_of(steps=[]), "0 elements"),
+    ("rules/0/pay/bands/steps/0", bands_of(steps=[{"from": 1}]), "how much"),
+    ("rules/0/pay/bands/steps/0/from", bands_of(steps=[{"percent_bps": 1}]), "missing"),
+    ("rules/0/pay/bands/steps/0/from", bands_of(steps=[{"from": 0, "percent_bps": 1}]), "range"),
+    (
+        "rules/0/pay/bands/steps/1/from",
+        bands_of(steps=[{"from": 2, "percent_bps": 1}, {"from": 2, "percent_bps": 2}]),
+        "not above",
+    ),
+    (
+        "rules/0/pay/bands/steps/1",
+        bands_of(steps=[{"from": 1, "percent_bps": 1}, {"from": 2, "flat": EUR}]),
+        "mixes",
+    ),
+    (
+        "rules/0/pay/bands/steps/1/from",
+        bands_of(
+            by="revenue",
+            steps=[
+                {"from": {"amount": 0, "currency": "eur"}, "percent_bps": 1},
+                {"from": {"amount": 1, "currency": "usd"}, "percent_bps": 2},
+            ],
+        ),
+        "another currency",
+    ),
+    ("rules/0/match/reaches", reaching(period="month"), "both or neither"),
+    ("rules/0/match/reaches/period", reaching(sales=3), "missing"),
+    ("rules/0/match/reaches/sales", reaching(period="month", sales=0), "out of range"),
+    (
+        "rules/0/match/reaches/revenue",
+        reaching(period="month", revenue={"amount": 0, "currency": "eur"}),
+        "from the start",
+    ),
     ("rules/0/pay/payments", plan_of(rule(pay={"percent_bps": 1, "payments": 0})), "out of range"),
     (
         "rules/0/pay/payments",

@@ -1,0 +1,35 @@
+"""Which totals of their partners a plan's rules look at."""
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from app.core.bands import Bands
+from app.core.pays import PartnerCap
+from app.core.periods import Period
+from app.core.rules import Rule
+from app.core.tallies import SALES, Ask, of_rule
+
+TOTALS: Final[Mapping[str, Period]] = MappingProxyType(
+    {
+        "partner.month_sales": "month",
+        "partner.month_revenue": "month",
+        "partner.year_sales": "year",
+        "partner.year_revenue": "year",
+    }
+)
+"""Facts of conditions that are totals, and of which calendar period."""
+
+
+def asked(rules: Iterable[Rule], facts: Collection[str]) -> frozenset[Ask]:
+    """facts: those that the rules' conditions name."""
+    asks = {Ask(SALES, period) for name, period in TOTALS.items() if name in facts}
+    for rule in rules:
+        if isinstance(rule.cap, PartnerCap):
+            asks.add(Ask(of_rule(rule.id), rule.cap.period))
+        if isinstance(rule.pay.how, Bands):
+            asks.add(Ask(SALES, rule.pay.how.period))
+        if rule.match.reaches is not None:
+            period = rule.match.reaches.period
+            asks |= {Ask(SALES, period), Ask(of_rule(rule.id), period)}
+    return frozenset(asks)

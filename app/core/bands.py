@@ -1,0 +1,159 @@
+"""Where a partner's period stands: rates that change with it, and thresholds that it reaches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+from app.core.documents import Node, read_money
+from app.core.money import BPS, Money, share
+from app.core.periods import PERIODS, Period
+
+By = Literal["revenue", "sales"]
+
+BYS: Final[tuple[By, ...]] = ("revenue", "sales")
+MAX_STEPS: Final = 50
+MAX_SALES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """start: the revenue, in minor units, or the number of the sale that it begins with.
+
+    Either rate_bps or flat is given.
+    """
+
+    start: int
+    rate_bps: int | None
+    flat: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Rates by what the partner's period has come to. Below the first step nothing is paid.
+
+    currency: of the revenue; empty by sales. steps: one or more, rising.
+    """
+
+    by: By
+    period: Period
+    currency: str
+    steps: tuple[Step, ...]
+
+    def step_at(self, reached: int) -> Step | None:
+        """The step that a revenue, or the number of a sale, is in."""
+        reached_steps = [step for step in self.steps if step.start <= reached]
+        return reached_steps[-1] if reached_steps else None
+
+    def parts(self, before: int, amount: int) -> tuple[tuple[Step, int], ...]:
+        """An amount cut at the borders that it crosses, each part with its step.
+
+        before: what the period stood at. What lies below the first step is in no part.
+        """
+        ends = (*(step.start for step in self.steps[1:]), before + amount)
+        found: list[tuple[Step, int]] = []
+        for n, step in enumerate(self.steps):
+            end = before + amount if n + 1 == len(self.steps) else ends[n]
+            part = min(end, before + amount) - max(step.start, before)
+            if part > 0:
+                found.append((step, part))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaches:
+    """The sale by which a partner's period comes to so much revenue, or so many sales."""
+
+    revenue: Money | None
+    sales: int | None
+    period: Period
+
+
+def paid_by(parts: tuple[tuple[Step, int], ...]) -> int:
+    """What parts come to by their rates, summed exactly and rounded once, half to even."""
+    return share(sum(part * (step.rate_bps or 0) for step, part in parts), 1, BPS)
+
+
+def read_bands(node: Node) -> Bands:
+    """Problems are left in the node."""
+    fields = node.fields(("by", "period", "mode", "steps"))
+    by = cast("By", fields["by"].choice(BYS, default="sales"))
+    period = cast("Period", fields["period"].choice(PERIODS, default="life"))
+    fields["mode"].choice(("graduated",), later=("whole",))
+    nodes = fields["steps"].elements(least=1, most=MAX_STEPS)
+    read = [_read_step(step, by) for step in nodes]
+    _refuse_unordered(nodes, read)
+    currency = read[0][1] if read else ""
+    return Bands(by, period, currency, tuple(step for step, _ in read))
+
+
+def bands_document(bands: Bands) -> dict[str, object]:
+    """The normal form."""
+    return {
+        "by": bands.by,
+        "period": bands.period,
+        "mode": "graduated",
+        "steps": [
+            {
+                "from": {"amount": step.start, "currency": bands.currency}
+                if bands.by == "revenue"
+                else step.start,
+                **({} if step.rate_bps is None else {"percent_bps": step.rate_bps}),
+                **({} if step.flat is None else {"flat": step.flat.document()}),
+            }
+            for step in bands.steps
+        ],
+    }
+
+
+def read_reaches(node: Node) -> Reaches | None:
+    """Problems are left in the node; None if there is none."""
+    if node.absent:
+        return None
+    fields = node.fields(("period",), ("revenue", "sales"))
+    revenue, sales = fields["revenue"], fields["sales"]
+    if isinstance(node.value, Mapping) and revenue.absent == sales.absent:
+        node.refuse("asks for both or neither", "Give either revenue or sales.")
+    money = None if revenue.absent else read_money(revenue)
+    if money is not None and money.amount == 0 and isinstance(revenue.value, Mapping):
+        revenue.refuse("is reached from the start", "Give more than 0.")
+    return Reaches(
+        revenue=money,
+        sales=None if sales.absent else sales.integer(1, MAX_SALES, default=1),
+        period=cast("Period", fields["period"].choice(PERIODS, default="life")),
+    )
+
+
+def reaches_document(reaches: Reaches) -> dict[str, object]:
+    """The normal form."""
+    least = (
+        {"sales": reaches.sales}
+        if reaches.revenue is None
+        else {"revenue": reaches.revenue.document()}
+    )
+    return {**least, "period": reaches.period}
+
+
+def _read_step(node: Node, by: By) -> tuple[Step, str]:
+    """The step, and the currency that it begins with."""
+    fields = node.fields(("from",), ("percent_bps", "flat"))
+    percent, flat = fields["percent_bps"], fields["flat"]
+    if isinstance(node.value, Mapping) and percent.absent == flat.absent:
+        given = "says nothing of how much" if percent.absent else "gives both percent_bps and flat"
+        node.refuse(given, "Give either percent_bps or flat.")
+    rate = None if percent.absent else percent.integer(0, BPS)
+    money = None if flat.absent else read_money(flat)
+    if by == "sales":
+        return Step(fields["from"].integer(1, MAX_SALES, default=1), rate, money), ""
+    start = read_money(fields["from"]) if not fields["from"].absent else Money(0, "")
+    return Step(start.amount, rate, money), start.currency
+
+
+def _refuse_unordered(nodes: tuple[Node, ...], read: list[tuple[Step, str]]) -> None:
+    """Steps rise, in one currency, and are all percent or all flat."""
+    for node, (before, currency), (step, other) in zip(nodes[1:], read, read[1:], strict=False):
+        if step.start <= before.start:
+            node.child("from").refuse("is not above the step before", "Let the steps rise.")
+        if other != currency:
+            node.child("from").refuse("is in another currency", "Give one currency for all steps.")
+        if (step.flat is None) != (before.flat is None):
+            node.refuse("mixes percent_bps and flat", "Give one of them in all steps.")
