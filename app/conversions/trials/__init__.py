@@ -1,0 +1,1 @@
+"""Plans tried before they are published: linted, previewed, weighed against real customers."""
