@@ -25,7 +25,17 @@ def test_a_sentence_uses_only_parameters_that_its_code_names(code: str) -> None:
     named = set(re.findall(r"\w+", listed[1] or ""))
     used = set(re.findall(r"\{(\w+)\}", SENTENCES[code]))
     # Worked out of the others.
-    used -= {"how", "in_period", "touch", "place", "anchor", "credited", "of_level", "to_whom", "stood"}
+    used -= {
+        "how",
+        "in_period",
+        "touch",
+        "place",
+        "anchor",
+        "credited",
+        "of_level",
+        "to_whom",
+        "stood",
+    }
     assert used <= named
 
 
