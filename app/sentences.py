@@ -247,7 +247,7 @@ def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
     if name in {"currency", "sale_currency"}:
         return str(value).upper()
     if name in {"share_bps", "min_share_bps", "rate_bps"} and isinstance(value, int):
-        return _percent(value)
+        return percent(value)
     if name == "age_s" and isinstance(value, int):
         return _duration(value)
     if name == "code":
@@ -259,10 +259,11 @@ def _in_words(name: str, value: Any, params: Mapping[str, Any]) -> str:
 
 def _credited(params: Mapping[str, Any]) -> str:
     """A partner's share, where several may have one."""
-    return f" ({_percent(params['bps'])})" if "bps" in params else ""
+    return f" ({percent(params['bps'])})" if "bps" in params else ""
 
 
-def _percent(bps: int) -> str:
+def percent(bps: int) -> str:
+    """`percent(1250)` → `12.5 %`."""
     whole, rest = divmod(int(bps), 100)
     return (f"{whole}.{rest:02}".rstrip("0") if rest else str(whole)) + " %"
 
@@ -273,7 +274,7 @@ def _to_whom(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
 
 def _how(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if "rate_bps" in params:
-        return f"{_percent(params['rate_bps'])} of"
+        return f"{percent(params['rate_bps'])} of"
     if "before" in params:
         return f"by its bands, from {words['before']} in {params['within']} on, for"
     flat = str(params["quantity"]) if "quantity" in params else f"a flat {words['flat']}"
