@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from app.conversions.tally_canon import positions_json, tallies_json
 from app.conversions.touching import touch_json, touch_of
 from app.core.conversions import Credit
 from app.core.events import (
@@ -145,6 +146,9 @@ def outcome_digest(folded: Folded) -> bytes:
     if folded.disputed:
         # Only where there is a dispute, so that older decisions keep their digests.
         told.append({str(conversion): gross for conversion, gross in folded.disputed.items()})
+    if folded.tallies or folded.positions:
+        places = {str(i): positions_json(found) for i, found in folded.positions.items()}
+        told.append({"tallies": tallies_json(folded.tallies), "positions": places})
     # str: asyncpg's own UUID is the only thing that orjson doesn't take by itself.
     outcome = orjson.dumps(told, default=str, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(outcome).digest()

@@ -1,6 +1,6 @@
 """Decisions of a batch in memory: each customer's state after each step, and what it moved."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,14 @@ from app.conversions.canon import (
 )
 from app.conversions.facts import Counters, Known
 from app.conversions.identities import Someone
+from app.conversions.tally_canon import tallies_json
 from app.conversions.world_canon import world_json
 from app.core.conversions import Award, Conversion
 from app.core.drafts import History
 from app.core.events import Event
 from app.core.fold import ENGINE, Folded, fold
 from app.core.settle import settle
+from app.core.tallies import Kept, Positions, Tallies, TallyKey
 from app.core.transfers import Standing, Transfer
 from app.core.world import World
 
@@ -47,6 +49,8 @@ class Decided:
     events: list[Event] = field(init=False)
     conversions: tuple[Conversion, ...] = field(init=False)
     standings: dict[UUID, Standing] = field(init=False)
+    positions: Mapping[UUID, Positions] = field(init=False)
+    """By conversion, the partners' totals that it was decided at, where there are some."""
     superseded: dict[UUID, UUID] = field(default_factory=dict)
     """Conversions that no longer stand, with what each turned out to be."""
     passed: dict[UUID, Conversion] = field(default_factory=dict)
@@ -64,6 +68,7 @@ class Decided:
         self.events = list(self.known.events.values())
         self.conversions = tuple(self.known.conversions.values())
         self.standings = dict(self.known.standings)
+        self.positions = self.known.positions
 
 
 @dataclass(slots=True)
@@ -72,6 +77,7 @@ class Batch:
 
     contacts: by event of the news, whom it names in clear. refused: news of nobody, since they
     name a payment that is another customer's. namesakes: news whose address is another one's.
+    totals: partners', as they stand now; kept: which of them are tallied.
     """
 
     workspace: UUID
@@ -84,12 +90,16 @@ class Batch:
     """Each with the time that it is about."""
     refused: tuple[Event, ...] = ()
     namesakes: frozenset[UUID] = frozenset()
+    totals: dict[TallyKey, int] = field(default_factory=dict)
+    kept: Collection[Kept] | None = frozenset()
+    moved: dict[TallyKey, int] = field(default_factory=dict)
+    """Totals that are to be written."""
 
     def cut(self) -> "Batch":
         """What was decided since the last cut, to be written; the counters grow on in both."""
         part = replace(self)
         self.orphans, self.decided, self.decisions, self.transfers = (), [], [], []
-        self.refused = ()
+        self.refused, self.moved = (), {}
         return part
 
 
@@ -103,6 +113,9 @@ def decide_step(batch: Batch, decided: Decided, as_of: datetime, news: tuple[Eve
         prior=decided.conversions,
         as_of=as_of,
         now=batch.counters.now,
+        customer=decided.person.id,
+        tallies=Tallies(batch.totals, batch.kept),
+        positions=decided.positions,
     )
     folded = fold(history, decided.world)
     facts: Json = {
@@ -113,6 +126,9 @@ def decide_step(batch: Batch, decided: Decided, as_of: datetime, news: tuple[Eve
         "events": [event_json(event) for event in news],
         "world": world_json(decided.world),
     }
+    if folded.tallies:
+        # Only where there are some, so that other decisions keep their form.
+        facts["tallies"] = tallies_json(folded.tallies)
     number = _record_decision(batch, decided.person.id, dumps(facts), outcome_digest(folded))
     decided.first_seen |= {event.id: number for event in news}
     _apply(batch, decided, folded, number, max(event.occurred_at for event in news))
@@ -142,6 +158,8 @@ def _apply(
     for conversion in folded.conversions:
         if before.get(conversion.id) != conversion:
             decided.changed[conversion.id] = number
+    if folded.tallies or folded.positions or decided.positions:
+        _count(batch, decided, folded, number)
     settled = settle(decided.standings, folded.conversions, folded.disputed)
     batch.transfers += [(transfer, occurred_at) for transfer in settled.transfers]
     decided.changed |= dict.fromkeys(settled.changed, number)
@@ -157,3 +175,14 @@ def _apply(
     decided.changed |= dict.fromkeys(folded.superseded, number)
     decided.waiting = folded.waiting
     decided.told = dict(folded.told)
+
+
+def _count(batch: Batch, decided: Decided, folded: Folded, number: int) -> None:
+    """What the decision left of partners' totals, and the places that conversions have now."""
+    for key, (before, after) in folded.tallies.items():
+        if before != after:
+            batch.totals[key] = batch.moved[key] = after
+    for conversion in folded.conversions:
+        if decided.positions.get(conversion.id) != folded.positions.get(conversion.id):
+            decided.changed[conversion.id] = number
+    decided.positions = folded.positions

@@ -10,9 +10,14 @@ from uuid import UUID
 import asyncpg
 
 from app.conversions.canon import credits_of, reasons_of, received_event
+from app.conversions.tally_canon import positions_of
 from app.core.conversions import Award, Conversion
 from app.core.events import Event
+from app.core.giving import given
+from app.core.money import Money
+from app.core.tallies import Positions
 from app.core.transfers import Standing
+from app.core.units import read_unit
 from app.db import bulk
 from app.db import tables as t
 from app.ledger.standings import standing_of
@@ -32,6 +37,8 @@ class Known:
     """Conversions that turned out to be others."""
     standings: dict[UUID, Standing] = field(default_factory=dict)
     """By commission, those of superseded conversions too."""
+    positions: dict[UUID, Positions] = field(default_factory=dict)
+    """By conversion, the partners' totals that it was decided at, where there are some."""
 
 
 @dataclass(slots=True)
@@ -47,6 +54,8 @@ class Counters:
     transfer_no: int
     chain_hash: bytes
     waiting_since: datetime | None = None
+    keeps_tallies: bool = False
+    """Whether partners' totals are kept of any of its programs."""
 
 
 async def counters(
@@ -59,7 +68,8 @@ async def counters(
           SELECT received_at FROM events
           WHERE workspace_id = $1 AND state = 'received' AND attempts = 0 AND id <> ALL($2)
           ORDER BY received_at LIMIT 1
-        ) AS waiting_since
+        ) AS waiting_since,
+        EXISTS (SELECT FROM tally_periods WHERE workspace_id = $1) AS keeps_tallies
         FROM lanes WHERE workspace_id = $1
         """,
         workspace,
@@ -185,8 +195,10 @@ async def known(
         if row["superseded_by"] is not None:
             found[row["customer_id"]].former.add(row["id"])
             continue
-        conversion = _conversion(row, awards.get(row["id"], ()))
+        conversion = conversion_of(row, awards.get(row["id"], ()))
         found[row["customer_id"]].conversions[conversion.id] = conversion
+        if row["positions"] is not None:
+            found[row["customer_id"]].positions[conversion.id] = positions_of(row["positions"])
     return found
 
 
@@ -219,15 +231,16 @@ async def _awards(
         person.standings[row["id"]] = standing_of(row)
         if not row["superseded"]:
             conversion = row["conversion_id"]
-            awards[conversion] = (*awards.get(conversion, ()), _award(row))
+            awards[conversion] = (*awards.get(conversion, ()), award_of(row))
     return awards
 
 
-def _award(row: Mapping[str, Any]) -> Award:
-    return Award(
+def award_of(row: Mapping[str, Any]) -> Award:
+    """A row of commissions as the core takes it."""
+    award = Award(
         commission_id=row["id"],
         program_id=row["program_id"],
-        partner_id=row["partner_id"],
+        partner_id=row["partner_id"] or row["rewarded_customer_id"],
         plan_version_id=row["plan_version_id"],
         plan_version=row["plan_version"],
         rule_id=row["rule_id"],
@@ -238,9 +251,15 @@ def _award(row: Mapping[str, Any]) -> Award:
         reversed=row["reversed"],
         reasons=reasons_of(row["explanation"]),
     )
+    form = read_unit(award.currency).form
+    if (row["recipient"], form) == ("partner", "cash"):
+        return award
+    cost = Money(row["unit_cost"], row["cost_currency"]) if row["cost_currency"] else None
+    return given(award, to=row["recipient"], level=row["level"], cost=cost)
 
 
-def _conversion(row: Mapping[str, Any], awards: tuple[Award, ...]) -> Conversion:
+def conversion_of(row: Mapping[str, Any], awards: tuple[Award, ...]) -> Conversion:
+    """A row of conversions as the core takes it."""
     return Conversion(
         id=row["id"],
         key=row["key"],

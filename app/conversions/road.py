@@ -13,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions import facts, identities, surroundings
+from app.conversions import facts, identities, surroundings, tallying
 from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
@@ -66,6 +66,13 @@ async def _decide_together(
     overtaken = await _overtaken(driver, workspace, ids, counters, people, knowns)
     if overtaken:
         return await _decide_together(driver, workspace, [*ids, *overtaken])
+    tallies = await tallying.gather(
+        driver,
+        workspace,
+        [(known, person.news) for person, known in zip(people, knowns, strict=True)],
+        world.world,
+        counters,
+    )
     batch = Batch(
         workspace,
         counters,
@@ -73,6 +80,8 @@ async def _decide_together(
         news.contacts,
         refused=sorted_out.refused,
         namesakes=sorted_out.namesakes,
+        totals=dict(tallies.totals),
+        kept=tallies.kept,
     )
     async with Behind() as behind:
         for n, (person, known) in enumerate(zip(people, knowns, strict=True)):
@@ -181,6 +190,7 @@ def _united(person: Someone, recorded: dict[UUID, Known]) -> Known:
         united.conversions |= known.conversions
         united.former |= known.former
         united.standings |= known.standings
+        united.positions |= known.positions
     return united
 
 

@@ -17,6 +17,7 @@ from app.conversions.surroundings import Everything
 from app.core.conversions import Conversion
 from app.core.events import Event
 from app.core.status import Status, status_of
+from app.core.tallies import TallyKey
 from app.core.transfers import AccountRef, Standing, Transfer, mature
 from app.core.world import World
 
@@ -41,6 +42,8 @@ class PureRoad:
     refused: list[Event] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     decisions: int = 0
+    totals: dict[TallyKey, int] = field(default_factory=dict)
+    """Partners' totals, by all that the terms ask for."""
     _told: set[tuple[str, str]] = field(default_factory=set)
     _chain_hash: bytes = b""
 
@@ -69,7 +72,13 @@ class PureRoad:
         self.parked += orphans.values()
         self.refused += sorted_out.refused
         counters = Counters(now, self.decisions, len(self.transfers), self._chain_hash)
-        batch = Batch(workspace=self.workspace, counters=counters, orphans=sorted_out.orphans)
+        batch = Batch(
+            workspace=self.workspace,
+            counters=counters,
+            orphans=sorted_out.orphans,
+            totals=self.totals,
+            kept=None,
+        )
         for person in people:
             known = road._united(person, self.customers)
             self._keep(road._decide_one(batch, person, known, Everything(self.world)))
@@ -146,6 +155,7 @@ class PureRoad:
             events={event.id: event for event in decided.events},
             conversions={conversion.id: conversion for conversion in decided.conversions},
             standings=decided.standings,
+            positions=dict(decided.positions),
         )
 
 

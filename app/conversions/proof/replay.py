@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from app.conversions.canon import Json, event_of, outcome_digest
+from app.conversions.tally_canon import moves_of, tallies_of
 from app.conversions.world_canon import world_of
 from app.core.conversions import Conversion
 from app.core.drafts import History
 from app.core.events import Event
 from app.core.fold import ENGINE, fold
 from app.core.settle import settle
+from app.core.tallies import Positions
 from app.core.transfers import Standing, Transfer, mature
 from app.core.world import PlanFact
 
@@ -30,6 +32,7 @@ class Replay:
     superseded: dict[UUID, UUID] = field(default_factory=dict)
     standings: dict[UUID, Standing] = field(default_factory=dict)
     transfers: dict[UUID, list[Transfer]] = field(default_factory=dict)
+    positions: dict[UUID, Positions] = field(default_factory=dict)
 
     def absorb(self, other: "Replay") -> None:
         """Another customer turned out to be this one."""
@@ -38,8 +41,9 @@ class Replay:
         self.superseded |= other.superseded
         self.standings |= other.standings
         self.transfers |= other.transfers
+        self.positions |= other.positions
 
-    def decide(self, facts: Json) -> bytes:
+    def decide(self, customer: UUID, facts: Json) -> bytes:
         """Run one decision again; gives the digest of its outcome."""
         now = datetime.fromisoformat(facts["now"])
         self._mature(now)
@@ -50,12 +54,16 @@ class Replay:
             prior=self.conversions,
             as_of=datetime.fromisoformat(facts["as_of"]),
             now=now,
+            tallies=tallies_of(moves_of(facts.get("tallies", ()))),
+            positions=self.positions,
+            customer=customer,
         )
         folded = fold(history, world_of(facts["world"], self.plans))
         settled = settle(self.standings, folded.conversions, folded.disputed)
         self.standings = dict(settled.standings)
         self._note(settled.transfers)
         self.conversions = folded.conversions
+        self.positions = dict(folded.positions)
         self.superseded |= folded.superseded
         return outcome_digest(folded)
 
@@ -101,7 +109,7 @@ def replay(
             broken.append((row["decision_no"], f"engine {row['engine']} is not at hand"))
             continue
         try:
-            outcome = person.decide(row["facts"])
+            outcome = person.decide(row["customer_id"], row["facts"])
         except Exception as error:  # noqa: BLE001 (tampered facts may break anything; it is told)
             broken.append((row["decision_no"], f"its facts can't be read: {error!r}"))
             continue

@@ -7,8 +7,11 @@ from uuid import UUID
 from app.conversions.canon import credits_of, reasons_json
 from app.conversions.proof.finding import Finding
 from app.conversions.proof.replay import Replay
+from app.conversions.recording.money import beneficiary
+from app.conversions.tally_canon import positions_json
 from app.core.conversions import Award, Conversion
 from app.core.status import status_of
+from app.core.tallies import Positions
 from app.core.transfers import Standing
 from app.ids import encode
 
@@ -30,7 +33,7 @@ _CONVERSION: Final = (
 )
 """Field of the core's conversion, column of the table."""
 _AWARD: Final = (
-    "program_id", "partner_id", "plan_version_id", "plan_version", "rule_id", "base", "amount",
+    "program_id", "plan_version_id", "plan_version", "rule_id", "base", "amount",
     "currency", "rate_bps", "reversed",
 )  # fmt: skip
 
@@ -48,6 +51,7 @@ def differences(
         for conversion in person.conversions:
             row = stored_conversions.pop(conversion.id, None)
             findings += _conversion(customer, conversion, row)
+            findings += _place(conversion, person.positions.get(conversion.id, {}), row)
             for award in conversion.awards:
                 commission = stored_commissions.get(award.commission_id)
                 findings += _award(conversion, award, commission)
@@ -85,10 +89,20 @@ def _conversion(
     return _unequal(place, pairs)
 
 
+def _place(
+    conversion: Conversion, positions: Positions, row: Mapping[str, Any] | None
+) -> list[Finding]:
+    if row is None:
+        return []
+    pair = ("positions", positions_json(positions) or None, row["positions"])
+    return _unequal(f"conversion {encode('conv', conversion.id)}", [pair])
+
+
 def _award(conversion: Conversion, award: Award, row: Mapping[str, Any] | None) -> list[Finding]:
     if row is None:
         return []  # told as missing with its standing
     pairs = [(column, getattr(award, column), row[column]) for column in _AWARD]
+    pairs += [(column, value, row[column]) for column, value in beneficiary(award).items()]
     pairs += [
         ("conversion_id", conversion.id, row["conversion_id"]),
         ("hold_until", conversion.hold_until, row["hold_until"]),

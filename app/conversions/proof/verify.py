@@ -11,9 +11,11 @@ from app.conversions.canon import decision_hash, dumps
 from app.conversions.proof import facts as verify_facts
 from app.conversions.proof import ledger as verify_ledger
 from app.conversions.proof import qualified as verify_qualified
+from app.conversions.proof import tallies as verify_tallies
 from app.conversions.proof.finding import Finding
 from app.conversions.proof.replay import Replay, replay
 from app.conversions.proof.rows import differences
+from app.conversions.proof.tallies import TallyChain
 from app.conversions.surroundings import compiled_fact
 from app.core.world import PlanFact
 from app.db.engine import Database
@@ -50,7 +52,10 @@ async def verify(database: Database) -> Verdict:
 
 
 async def _workspace(driver: "asyncpg.Connection[Any]", workspace: UUID) -> AsyncIterator[Finding]:
-    async for finding in _chain(driver, workspace):
+    tallies = TallyChain()
+    async for finding in _chain(driver, workspace, tallies):
+        yield finding
+    for finding in await verify_tallies.findings(driver, workspace, tallies):
         yield finding
     for finding in await verify_ledger.findings(driver, workspace):
         yield finding
@@ -60,8 +65,12 @@ async def _workspace(driver: "asyncpg.Connection[Any]", workspace: UUID) -> Asyn
             yield finding
 
 
-async def _chain(driver: "asyncpg.Connection[Any]", workspace: UUID) -> AsyncIterator[Finding]:
-    """The decisions' numbers have no gap, and each hash covers the one before and its row."""
+async def _chain(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, tallies: TallyChain
+) -> AsyncIterator[Finding]:
+    """The decisions' numbers have no gap, each hash covers the one before and its row, and what
+    they found of partners' totals is what was left.
+    """
     expected_no, previous = 1, b""
     async for row in driver.cursor(
         "SELECT * FROM decisions WHERE workspace_id = $1 ORDER BY decision_no", workspace
@@ -79,6 +88,8 @@ async def _chain(driver: "asyncpg.Connection[Any]", workspace: UUID) -> AsyncIte
         )
         if computed != row["hash"] or row["engine"] != row["facts"].get("engine"):
             yield Finding(f"decision {number}", "its hash does not cover what is stored")
+        for finding in tallies.follow(number, row["facts"]):
+            yield finding
         expected_no, previous = number + 1, row["hash"]
     lane = await driver.fetchrow("SELECT * FROM lanes WHERE workspace_id = $1", workspace)
     if lane and (lane["decision_no"], lane["chain_hash"]) != (expected_no - 1, previous):

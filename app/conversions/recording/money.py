@@ -9,13 +9,22 @@ import orjson
 
 from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
-from app.core.conversions import Award, Conversion
+from app.conversions.tally_canon import positions_text
+from app.core.conversions import Award, Conversion, Given
 from app.core.status import status_of
 from app.core.transfers import Standing
 from app.db import bulk
 from app.db import tables as t
 
 _KEYS: Final = ("workspace_id", "id")
+_PARTNERS_CASH: Final[Mapping[str, Any]] = {
+    "partner_id": None,
+    "rewarded_customer_id": None,
+    "recipient": "partner",
+    "level": None,
+    "unit_cost": None,
+    "cost_currency": None,
+}
 
 
 async def write_conversions(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
@@ -100,6 +109,7 @@ def _conversion_row(
         "hold_until": conversion.hold_until,
         "superseded_by": superseded_by,
         "decision_no": decided.changed[conversion.id],
+        "positions": positions_text(decided.positions.get(conversion.id, {})),
         "recorded_at": conversion.recorded_at,
     }
 
@@ -115,7 +125,7 @@ def _commission_row(
         "conversion_id": conversion.id,
         "customer_id": decided.person.id,
         "program_id": award.program_id,
-        "partner_id": award.partner_id,
+        **beneficiary(award),
         "plan_version_id": award.plan_version_id,
         "plan_version": award.plan_version,
         "rule_id": award.rule_id,
@@ -134,6 +144,21 @@ def _commission_row(
         "decision_no": decided.changed.get(conversion.id) or decided.changed[award.commission_id],
         "occurred_at": conversion.occurred_at,
         "recorded_at": batch.counters.now,
+    }
+
+
+def beneficiary(award: Award) -> dict[str, Any]:
+    """Whose it is and as whom; what a piece of it costs."""
+    if not isinstance(award, Given):
+        return {**_PARTNERS_CASH, "partner_id": award.partner_id}
+    column = "rewarded_customer_id" if award.to == "customer" else "partner_id"
+    return {
+        **_PARTNERS_CASH,
+        column: award.partner_id,
+        "recipient": award.to,
+        "level": award.level,
+        "unit_cost": award.cost.amount if award.cost else None,
+        "cost_currency": award.cost.currency if award.cost else None,
     }
 
 

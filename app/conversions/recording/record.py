@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from app.conversions import tallying
 from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
 from app.conversions.facts import Counters
@@ -31,6 +32,7 @@ async def write(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
     await _write_decisions(driver, batch)
     await write_conversions(driver, batch)
     await write_commissions(driver, batch)
+    await tallying.write(driver, batch.workspace, batch.moved)
     first = batch.counters.transfer_no + 1
     postings = [Posting(first + n, *moved) for n, moved in enumerate(batch.transfers)]
     await post(driver, batch.workspace, postings, recorded_at=batch.counters.now)

@@ -151,6 +151,6 @@ class Conversion(Base):
     decision_no: Mapped[int]
     """The latest decision that changed it."""
     positions: Mapped[Json | None]
-    """[[partner_id, name, period, currency, total]]: the tallies that it was decided at, if any."""
+    """[[program_id, partner_id, name, period, currency, total]]: the tallies it was decided at."""
     recorded_at: Mapped[datetime]
     """When its sale was first recorded, under whatever key."""
