@@ -83,6 +83,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "payments_over": "The rule `{rule}` pays for {payments} payments; this is number {payment}.",
     "lines_missing": "The rule `{rule}` pays per {per}, but not all lines are known, so nobody is"
     " paid.",
+    "lines_unknown": "The condition of the rule `{rule}` asks of the lines, but not all are known,"
+    " so nobody is paid.",
     "amount_beyond_limit": "The rule `{rule}` comes to {amount}, more than can be booked, so nobody"
     " is paid.",
     "no_rate": "The rule `{rule}` reckons in {currency}, the sale was in {sale_currency}.",

@@ -83,7 +83,7 @@ def _try(rule: Rule, known: _Known) -> Paid | Reason | _Stop:
         return _Stop(unknown)
     if rule.when is not None:
         if not facts.lines_complete and not rule.when.uses.isdisjoint(OF_LINES):
-            return _Stop(because("lines_missing", rule=rule.id, per="line"))
+            return _Stop(because("lines_unknown", rule=rule.id))
         held = known.holds(rule.when)
         if isinstance(held, Failed):
             return _Stop(because("rule_failed", rule=rule.id, error=held.error))

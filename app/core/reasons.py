@@ -71,6 +71,7 @@ CODES: Final = frozenset(
         "months_over",  # rule, months, since
         "payments_over",  # rule, payments, payment
         "lines_missing",  # rule, per
+        "lines_unknown",  # rule
         "amount_beyond_limit",  # rule, amount, currency
         "no_rate",  # rule, currency, sale_currency
         "no_rule_matched",

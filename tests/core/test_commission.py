@@ -283,7 +283,7 @@ def test_a_condition_over_lines_pays_nobody_while_some_are_unknown() -> None:
     plan = plan_of(rule("big", when="sale.line_amounts.exists(a, a > 5000)"), rule("base"))
     known = replace(SALE, lines=(Line("pro", 10_000, 1),))
     assert decide(plan, known).rule_id == "big"
-    assert told(decide(plan, replace(known, lines_complete=False))) == [("lines_missing", "big")]
+    assert told(decide(plan, replace(known, lines_complete=False))) == [("lines_unknown", "big")]
 
 
 def test_without_a_touch_its_time_reads_as_1970() -> None:
