@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from app.db.engine import Database
 from app.db.tables import ApiKey
+from app.enrollments import retire
 from app.ids import decode, uuid7
 from tests.http.client import PLAN, Api, make_partner, make_program
 
@@ -96,3 +97,20 @@ async def _admins(api: Api, ids: list[str]) -> int:
                 )
             )
         )
+
+
+async def test_a_code_of_a_partner_who_is_just_leaving_waits_and_is_not_made(
+    api: Api, database: Database
+) -> None:
+    partner = await make_partner(api, await make_program(api))
+    program_id = partner["enrollments"][0]["program_id"]
+    body = {"program_id": program_id, "partner_id": partner["id"], "code": uuid7().hex}
+    (workspace,) = (await api.get("/workspaces"))["data"]
+    ids = decode("ws", workspace["id"]), decode("part", partner["id"])
+    async with database.lane(ids[0]) as tx:
+        await retire(tx, *ids)
+        making = asyncio.create_task(api.send("POST", "/codes", json=body))
+        await asyncio.sleep(0.3)
+        assert not making.done()
+    assert (await making).status_code == 404
+    assert (await api.get("/codes"))["data"] == []

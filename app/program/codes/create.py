@@ -164,11 +164,16 @@ async def _grounds(
 ) -> tuple[set[UUID], set[tuple[UUID, UUID]]]:
     """Programs that are not archived, and the partners in them likewise."""
     programs = await tx.all(
-        select(t.Program.id).where(
+        select(t.Program.id)
+        .where(
             t.Program.workspace_id == workspace,
             t.Program.id.in_({new.program_id for new in news}),
             t.Program.archived_at.is_(None),
         )
+        .order_by(t.Program.id)
+        # Shared: whoever archives the program, or below the partner, waits until these codes can
+        # be seen. In order, so that two such requests can't wait for each other.
+        .with_for_update(read=True)
     )
     place = tuple_(t.Enrollment.program_id, t.Enrollment.partner_id)
     enrolled = await tx.all(
@@ -179,6 +184,8 @@ async def _grounds(
             place.in_({(new.program_id, new.partner_id) for new in news}),
             t.Partner.archived_at.is_(None),
         )
+        .order_by(t.Partner.id)
+        .with_for_update(read=True, of=t.Partner)
     )
     return {row.id for row in programs}, {(row.program_id, row.partner_id) for row in enrolled}
 
