@@ -103,7 +103,8 @@ async def test_every_text_of_a_customer_is_found_nowhere_afterwards(selling: Sel
     assert erasure["customer_id"] == customer
     assert erasure["partner_id"] is None
     assert erasure["counts"] == {
-        "deals": 0, "contacts": 1, "aliases": 3, "clicks": 1, "quarantined_clicks": 1, "bodies": 6,
+        "deals": 0, "claims": 0, "contacts": 1, "aliases": 3, "clicks": 1, "quarantined_clicks": 1,
+        "bodies": 6,
     }  # fmt: skip
     shown = await selling.api.get(f"/customers/{customer}")
     assert shown["erased_at"] == erasure["erased_at"]

@@ -44,7 +44,7 @@ async def test_every_text_of_a_partner_is_found_nowhere_afterwards(
     assert await found(selling.database.url, texts) == {}
     assert (erasure["partner_id"], erasure["customer_id"]) == (partner["id"], None)
     assert erasure["counts"] == {
-        "members": 1, "external_ids": 1, "archived_links": 2, "links": 1, "deals": 0,
+        "members": 1, "external_ids": 1, "archived_links": 2, "links": 1, "deals": 0, "claims": 0,
     }  # fmt: skip
     shown = await api.get(f"/partners/{partner['id']}")
     assert shown["erased_at"] == erasure["erased_at"]

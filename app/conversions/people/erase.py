@@ -11,6 +11,7 @@ import asyncpg
 from app.conversions.identities import EMAIL
 from app.conversions.people import about
 from app.conversions.people.about import Person
+from app.conversions.people.claims_about import forget_claims
 from app.conversions.people.cut_clicks import cut_clicks
 from app.conversions.people.deals_about import forget_deals
 from app.db.engine import Database
@@ -64,6 +65,7 @@ async def _erase(
     driver = await tx.driver()
     counts = {
         "deals": await forget_deals(driver, workspace, someone),
+        "claims": await forget_claims(driver, workspace, someone),
         "contacts": await _blank_contacts(driver, workspace, someone),
         "aliases": await _blank_aliases(driver, workspace, someone),
         **await cut_clicks(driver, workspace, events),

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.conversions.people import about
 from app.conversions.people.about import Person
+from app.conversions.people.claims_about import ClaimedOut, claims_about
 from app.conversions.people.deals_about import RegisteredOut, deals_about
 from app.conversions.people.received import ReceivedOut
 from app.db.tx import Read
@@ -118,6 +119,7 @@ class CustomerExport(Out):
     conversions: list[BoughtOut]
     left_out: LeftOut = Field(description="Over the limit of 1,000 each.")
     deals: list[RegisteredOut]
+    claims: list[ClaimedOut]
     events: list[ReceivedOut]
     has_more: bool
 
@@ -142,6 +144,7 @@ async def export_customer(
         conversions=[BoughtOut(**row) for row in bought],
         left_out=LeftOut(aliases=more_aliases, touches=more_touches, conversions=more_bought),
         deals=await deals_about(driver, workspace, someone),
+        claims=await claims_about(driver, workspace, someone),
         events=[ReceivedOut.of(row) for row in received],
         has_more=has_more,
     )

@@ -18,6 +18,7 @@ from app.db.tx import Tx
 from app.enrollments import retire
 from app.erasures import ErasureOut, latest, record
 from app.errors import NotFound
+from app.program.privacy.claims import forget_claims
 
 
 async def erase_partner(tx: Tx, workspace: UUID, partner_id: UUID, *, key: UUID) -> ErasureOut:
@@ -38,6 +39,7 @@ async def erase_partner(tx: Tx, workspace: UUID, partner_id: UUID, *, key: UUID)
         "archived_links": await retire(tx, workspace, partner_id),
         "links": await _blank_links(tx, workspace, partner_id),
         "deals": await _forget_prospects(tx, workspace, partner_id),
+        "claims": await forget_claims(tx, workspace, partner_id, key),
     }
     before = await latest(tx, workspace, partner_id)
     if before is not None and not any(counts.values()):

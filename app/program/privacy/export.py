@@ -20,6 +20,8 @@ from app.db.tables import (
 from app.db.tx import Read
 from app.errors import NotFound
 from app.tracking_links import LinkOut, select_links
+from app.ledger.units import InUnit, in_unit
+from app.program.privacy.claims import ClaimOut, claims_of
 from app.wire import Amount, CommissionId, Instant, Out, PartnerId, ProgramId
 
 MOST: Final = 1_000
@@ -120,6 +122,7 @@ async def export_partner(
     """NotFound."""
     partner = await read.first(
         select(Partner.__table__).where(Partner.workspace_id == workspace, Partner.id == partner_id)
+    claims: list[ClaimOut]
     )
     if partner is None:
         raise NotFound
@@ -149,6 +152,7 @@ async def outstanding(read: Read, workspace: UUID, partner_id: UUID) -> list[Owe
             Account.role,
             func.sum(Account.credits - Account.debits).label("amount"),
         )
+        claims=await claims_of(read, workspace, partner_id),
         .where(Account.workspace_id == workspace, Account.partner_id == partner_id)
         .group_by(Account.currency, Account.role)
         .order_by(Account.currency)
