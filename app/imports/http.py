@@ -15,9 +15,10 @@ from app.db.tables import Import, ImportProblem, Program
 from app.db.tx import Read
 from app.errors import FieldError, InvalidRequest, NotFound
 from app.ids import uuid7
-from app.imports import partners, run, told
+from app.imports import partners, presets, run, told
 from app.imports.header import Header
 from app.imports.kinds import Ground, Kind, KindName
+from app.imports.presets import PresetName
 from app.imports.report import MAX_ERRORS, Report, Tally
 from app.limits import MAX_IMPORT_BYTES
 from app.openapi import documented
@@ -134,7 +135,8 @@ class ImportErrorOut(Out):
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """already_paid: of sales, whether the earlier system has paid for them; a column `paid` says it
-    row by row. column: `theirs:ours`, or `theirs:-` for one to leave out.
+    row by row. column: `theirs:ours`, or `theirs:-` for one to leave out. preset: names the columns
+    of a file that another system documents; `column` goes before it.
     """
 
     kind: Annotated[KindName, Query()]
@@ -142,6 +144,7 @@ class _Asked:
     dry_run: Annotated[bool, Query()] = False
     already_paid: Annotated[bool | None, Query()] = None
     column: Annotated[list[str] | None, Query(max_length=_MAX_RENAMED)] = None
+    preset: Annotated[PresetName | None, Query()] = None
 
     @property
     def renamed(self) -> dict[str, str]:
@@ -172,7 +175,11 @@ async def import_csv(
     if first is None:
         empty = FieldError("body", "Empty", "Send a header, and a row for each object.")
         raise InvalidRequest(errors=[empty])
-    header = Header(first, kind.columns, asked.renamed)
+    named = asked.renamed
+    if asked.preset is not None:
+        theirs = map(str.strip, first.cells)
+        named = presets.renamed(asked.preset, asked.kind, theirs) | named
+    header = Header(first, kind.columns, named)
     if asked.kind == "sales" and asked.already_paid is None and "paid" not in header.names:
         raise InvalidRequest(errors=[_PAID_UNKNOWN])
     report = Report(caller.workspace_id, uuid7())

@@ -227,6 +227,36 @@ async def test_a_customer_known_by_stripe_s_id_is_bound_when_stripe_tells_a_sale
     await verified(selling)
 
 
+OLDER = """\
+Imported ID,First Name,Last Name,Email,PayPal Email,Wise Email,Token
+cus_1,Xi,Li,xi@example.com,,,xi-older
+cus_2,Yu,Wu,yu@example.com,,,
+"""
+
+
+@pytest.mark.parametrize(("text", "links"), [(REWARDFUL, (1, 1, 1)), (OLDER, (1, 0, 1))])
+async def test_a_preset_names_the_columns_that_a_vendor_documents(
+    selling: Selling, text: str, links: tuple[int, int, int]
+) -> None:
+    own = {"preset": "rewardful"}
+    text = text.replace(",xi\n", ",xi-newer\n")
+    assert counts(await bring(selling, "partners", text, **own))[0] == 2
+    assert counts(await bring(selling, "links", text, **own)) == links
+    assert counts(await bring(selling, "customers", text, **own))[2] == 0
+    listed = (await selling.api.get("/partners"))["data"]
+    (token,) = {p["external_id"] for p in listed if p["name"] == "Xi Li"}
+    assert token in {"xi-newer", "xi-older"}
+    # What it doesn't know is refused by name, and `column` goes before it.
+    more = text.replace("irst_name", "irst_name,zz", 1).replace("First Name", "First Name,zz", 1)
+    more = more.replace(",Xi,", ",Xi,1,").replace(",Yu,", ",Yu,2,")
+    refused = await send(
+        selling.api, more.encode(), kind="partners", program_id=selling.program["id"], **own
+    )
+    assert (refused.status_code, "`zz`" in refused.text) == (422, True)
+    column = ["zz:-", "token:-" if "token" in more else "Token:-"]
+    assert counts(await bring(selling, "partners", more, **own, column=column))[2] == 0
+
+
 async def test_imported_people_are_handed_out_and_erased(selling: Selling) -> None:
     await bring(selling, "partners", PARTNERS)
     await bring(selling, "customers", CUSTOMERS)
