@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from app.core.events import Event, Line, Payment
-from app.core.plans import Plan, parse
-from app.core.world import PlanFact, World
+from app.core.plans import Plan, parse, parse_agreement
+from app.core.qualification import Qualified
+from app.core.world import Dated, EnrollmentFact, PlanFact, World
 from tests.core.made_worlds import HEARD, START, world_of
 from tests.core.pure_road import PureRoad, owed
 from tests.core.telling import ANA, BO, CY, FIRST, click, lead, refund, sale
@@ -63,7 +64,47 @@ def _world(example: Example) -> World:
         PlanFact(UUID(int=0xF0 + n), n + 2, _instant(version["from"]), _plan(example, version))
         for n, version in enumerate(example.get("versions", []))
     )
-    return replace(world, programs={FIRST: replace(program, plans=(*program.plans, *later))})
+    places = {
+        (FIRST, NAMES[name]): _place(world.enrollments[FIRST, NAMES[name]], told)
+        for name, told in example.get("partners", {}).items()
+    }
+    return replace(
+        world,
+        programs={FIRST: replace(program, plans=(*program.plans, *later))},
+        enrollments={**world.enrollments, **places},
+    )
+
+
+def _place(place: EnrollmentFact, told: Example) -> EnrollmentFact:
+    own = tuple(
+        PlanFact(
+            id=UUID(int=place.partner_id.int << 16 | n),
+            version=n + 1,
+            effective_from=_instant(terms["from"]),
+            plan=_own(terms),
+            effective_until=_instant(terms["until"]) if "until" in terms else None,
+        )
+        for n, terms in enumerate(told.get("own", []))
+    )
+    joined = (Dated(_instant(told["joined"]), "active"),) if "joined" in told else place.states
+    has = tuple(_qualified(fact) for fact in told.get("has", []))
+    return replace(place, states=joined, qualified=has, agreements=own)
+
+
+def _own(terms: Example) -> Plan:
+    document = {name: terms[name] for name in terms if name not in {"from", "until"}}
+    return parse_agreement({"combine": "first_match", **document})
+
+
+def _qualified(fact: Example) -> Qualified:
+    certified = fact.get("certified", False)
+    return Qualified(
+        since=_instant(fact["since"]),
+        tier=fact.get("tier", ""),
+        certified=bool(certified),
+        certified_until=_instant(certified) if isinstance(certified, str) else None,
+        agreement=fact.get("agreement", ""),
+    )
 
 
 def _plan(example: Example, version: Example) -> Plan:
@@ -76,6 +117,7 @@ def _plan(example: Example, version: Example) -> Plan:
                 **example.get("attribution", {}),
             },
             "combine": version.get("combine", "first_match"),
+            **({"gates": version["gates"]} if "gates" in version else {}),
             "rules": version["rules"],
         }
     )
