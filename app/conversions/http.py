@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Final, cast
@@ -30,8 +30,10 @@ STREAMS: Final = 2
 """Commits under way at once; an external id has its own, so that none waits for another's rows."""
 _KEPT_OPEN: Final = 1_000
 _VERSIONS: Final = text(
-    "SELECT id::text, xmin::text::bigint AS version FROM sources"
-    " WHERE id = ANY(CAST(:sources AS text[])::uuid[]) AND archived_at IS NULL"
+    "SELECT s.id::text, s.xmin::text::bigint AS version,"
+    " w.joins_emails_since IS NOT NULL AS joins_email"
+    " FROM sources s JOIN workspaces w ON w.id = s.workspace_id"
+    " WHERE s.id = ANY(CAST(:sources AS text[])::uuid[]) AND s.archived_at IS NULL"
 )
 
 
@@ -108,8 +110,12 @@ class Receiver:
         async with self._database.tx() as tx:
             sources = {message.source for _, message in messages}
             rows = await tx.execute(_VERSIONS, {"sources": list(sources)})
-            versions = {row.id: row.version for row in rows}
-            current = [m for version, m in messages if versions.get(m.source) == version]
+            joins = {(row.id, row.version): row.joins_email for row in rows}
+            current = [
+                replace(message, joins_email=joins[message.source, version])
+                for version, message in messages
+                if (message.source, version) in joins
+            ]
             taken = await take_in(tx, current, self._keys.click_keys) if current else []
         stored = dict(zip([message.id for message in current], taken, strict=True))
         return [stored.get(message.id) for _, message in messages]

@@ -62,8 +62,9 @@ class Incoming:
     """One message for the inbox. program_ids: what its source may pay, if that is limited.
 
     headers: those that its provider's reader needs, kept beside the body. with_tax: how it was
-    read. otherwise: what it would mean the other way, since the source may have been changed
-    between two deliveries of one message.
+    read. joins_email: whether its workspace joins by e-mail; None: not asked yet. otherwise: what
+    it would mean the other way, since the source may have been changed between two deliveries of
+    one message.
     """
 
     workspace_id: UUID
@@ -73,6 +74,7 @@ class Incoming:
     program_ids: tuple[UUID, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     with_tax: bool = False
+    joins_email: bool | None = None
     otherwise: Callable[[], Meaning] | None = None
     id: UUID = field(default_factory=uuid7)
 
@@ -108,7 +110,9 @@ async def store(tx: Tx, incoming: Sequence[Incoming], click_keys: Sequence[bytes
     driver = await tx.driver()
     joining = await _joining_by_email(driver, incoming)
     rows = {
-        message.id: _row(message, click_keys, joins_email=message.workspace_id in joining)
+        message.id: _row(
+            message, click_keys, joins_email=message.joins_email or message.workspace_id in joining
+        )
         for message in incoming
     }
     columns = map(list, zip(*rows.values(), strict=True))
@@ -142,11 +146,13 @@ async def alarm(tx: Tx, message: Incoming, event_id: UUID, click_keys: Sequence[
 async def _joining_by_email(
     driver: "asyncpg.Connection[Any]", messages: Sequence[Incoming]
 ) -> frozenset[UUID]:
-    """Workspaces that join by e-mail now; of those only whose messages tell one."""
+    """Workspaces that join by e-mail now; of those only whose messages tell one and don't know."""
     told = {
         message.workspace_id
         for message in messages
-        if isinstance(message.meaning, Mapped) and message.meaning.contact.email
+        if message.joins_email is None
+        and isinstance(message.meaning, Mapped)
+        and message.meaning.contact.email
     }
     if not told:
         return frozenset()
