@@ -36,12 +36,12 @@ class Queue:
 
     @classmethod
     def of(cls, drafts: Sequence[Draft], history: History, world: World) -> Self | None:
-        """None where no terms ask for totals. What stands no more gives back first; a conversion
+        """None where nothing is tallied and nothing was decided by it. What stands no more gives back first; a conversion
         that turned out to be another one does so when that one is decided.
         """
         kept = history.tallies.kept
         asks = asks_of(world) if kept is None else {}
-        if not kept and not asks:
+        if not kept and not asks and not history.positions:
             return None
         queue = cls(history.tallies, history.positions, asks)
         for program, name, period in kept or ():
