@@ -10,7 +10,15 @@ from app import destinations
 from app.db.tables import Link, Program, ProgramState
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, NotFound
-from app.program.programs.create import ClaimDays, ClickParameter, Hosts, Url, normal_hosts
+from app.program.programs.create import (
+    DEFAULT_FLOOR,
+    ClaimDays,
+    ClickParameter,
+    Hosts,
+    LtvCacFloor,
+    Url,
+    normal_hosts,
+)
 from app.utm import Utm
 from app.wire import In, Name
 
@@ -27,6 +35,8 @@ class ProgramUpdate(In):
     utm: Utm = {}  # noqa: RUF012 (pydantic copies defaults)
     keeps_network: bool = False
     claim_days: ClaimDays = None
+    terms_public: bool = False
+    ltv_cac_floor: LtvCacFloor = DEFAULT_FLOOR
     status: Status = "active"
 
 
@@ -41,7 +51,10 @@ async def change(tx: Tx, workspace: UUID, program_id: UUID, wanted: ProgramUpdat
     fields = wanted.model_fields_set
     values: dict[str, Any] = {
         name: getattr(wanted, name)
-        for name in ("name", "click_parameter", "utm", "keeps_network", "claim_days")
+        for name in (
+            *("name", "click_parameter", "utm", "keeps_network", "claim_days"),
+            *("terms_public", "ltv_cac_floor"),
+        )
         if name in fields
     }
     if fields & {"destination_hosts", "default_destination"}:

@@ -42,6 +42,16 @@ ClaimDays = Annotated[
         " ever.",
     ),
 ]
+DEFAULT_FLOOR: Final = 400
+LtvCacFloor = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=0,
+        le=100_000,
+        description="The least LTV:CAC that an incentive may leave, in hundredths: 400 is 4:1.",
+    ),
+]
 
 
 class ProgramCreate(In):
@@ -58,6 +68,10 @@ class ProgramCreate(In):
         description="Keep the /24 (IPv4) or /48 (IPv6) of visitors' addresses with clicks.",
     )
     claim_days: ClaimDays = None
+    terms_public: bool = Field(
+        default=False, description="Whether everybody may read its terms at /terms/{id}."
+    )
+    ltv_cac_floor: LtvCacFloor = DEFAULT_FLOOR
     plan: PlanDocument
 
 
@@ -88,6 +102,8 @@ async def create(tx: Tx, workspace: UUID, new: ProgramCreate) -> NewProgram:
             utm=new.utm,
             keeps_network=new.keeps_network,
             claim_days=new.claim_days,
+            terms_public=new.terms_public,
+            ltv_cac_floor=new.ltv_cac_floor,
         )
     )
     await tx.execute(

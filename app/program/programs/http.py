@@ -37,6 +37,8 @@ class ProgramOut(Out):
     utm: Utm
     keeps_network: bool
     claim_days: int | None
+    terms_public: bool
+    ltv_cac_floor: int
     status: Literal["active", "paused", "archived"]
     plan_id: PlanId
     plan_version: int
@@ -56,6 +58,8 @@ class ProgramOut(Out):
             utm=row.utm,
             keeps_network=row.keeps_network,
             claim_days=row.claim_days,
+            terms_public=row.terms_public,
+            ltv_cac_floor=row.ltv_cac_floor,
             status=row.status,
             plan_id=row.plan_id,
             plan_version=row.plan_version,

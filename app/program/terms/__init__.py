@@ -1,0 +1,1 @@
+"""A program's terms for people: the published table, made from the plan itself."""
