@@ -28,6 +28,8 @@ _CHANNEL: Final = "finderfee_links"
 _OVERLAP_S: Final = 60
 _PAGE: Final = 500
 """Links at once: about two milliseconds of the event loop, which redirects wait for."""
+_AHEAD: Final = 50
+"""Of the latest changes, before each page of a long list: nobody's one waits behind a bulk."""
 _MAX_GAPS: Final = 10_000
 _SCHEMA_S: Final = 0.5
 _STEADY_S: Final = 1.0
@@ -44,6 +46,9 @@ _LINKS: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id = ANY($1)"
 _CHANGES: Final = f"""
     (SELECT number, link_id FROM link_changes WHERE number > $1 ORDER BY number LIMIT {_PAGE})
     UNION ALL SELECT number, link_id FROM link_changes WHERE number = ANY($2)
+"""
+_LATEST: Final = f"""
+    SELECT number, link_id FROM link_changes WHERE number > $1 ORDER BY number DESC LIMIT {_AHEAD}
 """
 _MISSING: Final = f"""
     SELECT number FROM generate_series(greatest($2::bigint, coalesce((
@@ -100,6 +105,8 @@ class _Follower:
         self._connection = connection
         self._gaps: dict[int, float] = {}
         """Numbers not seen yet → when we stop to ask for them."""
+        self._ahead_to = 0
+        """The highest number of the latest changes that were taken before their turn."""
 
     async def run(self) -> None:
         at = await self._begin()
@@ -152,7 +159,20 @@ class _Follower:
         after = at._replace(number=max([at.number, *numbers[-1:]]), gaps=tuple(self._gaps))
         if after != at:
             await self._apply({change["link_id"] for change in changes}, after)
-        return after, len(changes) >= _PAGE
+        more = len(changes) >= _PAGE
+        if more:
+            await self._take_latest(after)
+        return after, more
+
+    async def _take_latest(self, at: Position) -> None:
+        """Apply the newest changes as well, which come again in their turn.
+
+        In any order: what is applied is never the change, but the link as it is by now.
+        """
+        latest = await self._connection.fetch(_LATEST, max(at.number, self._ahead_to))
+        if latest:
+            self._ahead_to = latest[0]["number"]
+            await self._apply({change["link_id"] for change in latest}, at)
 
     async def _apply(self, ids: set[UUID], at: Position) -> None:
         links = []

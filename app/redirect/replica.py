@@ -43,7 +43,10 @@ _INSERT: Final = (
 )
 _KEPT: Final = LinkRow._fields[3:]
 """What changes of a link while its id, host and code stay; the indices are left alone."""
-_UPDATE: Final = f"UPDATE links SET {', '.join(f'{name} = ?' for name in _KEPT)} WHERE id = ?"
+_UPDATE: Final = (
+    f"UPDATE links SET {', '.join(f'{name} = ?' for name in _KEPT)}"
+    " WHERE id = ? AND host = ? AND code = ?"
+)
 # From host to host, whatever number of links each has: DISTINCT would read the whole index.
 _HOSTS: Final = """
     WITH RECURSIVE own (host) AS (
@@ -171,15 +174,17 @@ class Replica:
                 raise
 
     def _change(self, links: Sequence[LinkRow], copy: int) -> set[Key]:
-        touched: set[Key] = set()
+        # Most keep their codes, and then no row has to be looked at.
+        kept = self._writer.executemany(_UPDATE, [(*link[3:], *link[:3]) for link in links])
+        touched: set[Key] = {(link.host, link.code) for link in links}
+        if kept.rowcount == len(links):
+            return touched
         moved = []
         for link in links:
             key = (link.host, link.code)
             known = self._keys("id = ?", link.id)
-            touched.update(known, [key])
-            if known == [key]:
-                self._writer.execute(_UPDATE, (*link[3:], link.id))
-            else:
+            touched.update(known)
+            if known != [key]:
                 moved.append((*link, copy))
                 # Codes can change hands, so another link's row may stand under this key.
                 self._writer.execute("DELETE FROM links WHERE id = ?", (link.id,))

@@ -127,6 +127,25 @@ async def test_a_change_is_seen_within_a_second_of_a_lost_connection(
         await until(lambda: b"/after" in leads(road, "spring"), timeout_s=1)
 
 
+async def test_one_change_does_not_wait_behind_a_bulk(url: str, tmp_path: Path) -> None:
+    bulk = await make_link(url, "bulk")
+    await make_link(url, "spring")
+    changes = "INSERT INTO link_changes (link_id) SELECT $1 FROM generate_series(1, 50000)"
+    async with running_road(tmp_path, url) as road, connected(url) as connection:
+        await road.ready()
+        async with connection.transaction():
+            await connection.execute(changes, bulk)
+            await connection.execute("UPDATE links SET destination = destination || '/after'")
+        newest = await connection.fetchval("SELECT max(number) FROM link_changes")
+        await until(lambda: b"/after" in leads(road, "spring"))
+        position = road.road.directory.position
+        assert position is not None and position.number < newest
+        # And then as if nobody had been let by.
+        await moved(url, "bulk", "last")
+        await until(lambda: b"/last" in leads(road, "bulk"))
+        await until(lambda: road.road.directory.position.number == newest + 1)  # type: ignore[union-attr]
+
+
 async def test_changes_seen_are_not_read_again_after_a_restart(url: str, tmp_path: Path) -> None:
     await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:
