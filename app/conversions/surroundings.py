@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Self, assert_never
 from uuid import UUID
 
@@ -84,10 +85,16 @@ class Everything:
     owners: Mapping[UUID, UUID] = field(default_factory=dict)
 
 
-async def gather(driver: "asyncpg.Connection[Any]", workspace: UUID, wanted: Wanted) -> Everything:
+async def gather(
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    wanted: Wanted,
+    tried: Mapping[UUID, PlanFact] = MappingProxyType({}),
+) -> Everything:
     """Everything that touches lead to in this workspace, and the pairs that customers are bound to.
 
     Another workspace's link is left out, like one that never was; likewise codes and partners.
+    tried: by program, a version that asks too, though it is not in force.
     """
     links = await _links(driver, workspace, wanted.links)
     codes, code_names = await referrals.codes_named(driver, workspace, wanted.codes)
@@ -99,10 +106,11 @@ async def gather(driver: "asyncpg.Connection[Any]", workspace: UUID, wanted: Wan
     if not pairs:
         return Everything(World(links, {}, {}))
     programs, agreements = await _programs(driver, workspace, pairs)
+    asking = {i: _with(fact, tried.get(i)) for i, fact in programs.items()} if tried else programs
     world = World(
         links=links,
         programs=programs,
-        enrollments=await _enrollments(driver, workspace, pairs, programs, agreements),
+        enrollments=await _enrollments(driver, workspace, pairs, asking, agreements),
         codes=codes,
         code_names=code_names,
         referrers=referrers,
@@ -110,6 +118,10 @@ async def gather(driver: "asyncpg.Connection[Any]", workspace: UUID, wanted: Wan
     )
     partners = {partner for _, partner in pairs}
     return Everything(world, await referrals.owners(driver, workspace, partners))
+
+
+def _with(program: ProgramFact, version: PlanFact | None) -> ProgramFact:
+    return replace(program, plans=(*program.plans, version)) if version else program
 
 
 def part_for(everything: Everything, wanted: Wanted, customers: set[UUID]) -> World:

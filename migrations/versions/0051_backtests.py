@@ -37,6 +37,7 @@ def _make_backtests() -> None:
         sa.Column("run", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("decision_no", sa.BigInteger(), nullable=True),
+        sa.Column("in_order", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("sales", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sales_done", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sales_otherwise", sa.BigInteger(), server_default="0", nullable=False),
@@ -77,8 +78,7 @@ def _make_parts() -> None:
     _part_of(
         "backtest_parts",
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.Column("first_id", sa.Uuid(), nullable=False),
-        sa.Column("last_id", sa.Uuid(), nullable=False),
+        sa.Column("customers", postgresql.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("sales", sa.BigInteger(), nullable=False),
         sa.Column("run", sa.Uuid(), nullable=True),
         sa.Column("done_at", _AT, nullable=True),

@@ -5,25 +5,31 @@ of receipt make no difference between them: only the terms do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from app.core.conversions import Conversion
+from app.core.conversions import Award, Conversion, Given
 from app.core.drafts import History
 from app.core.events import Event
 from app.core.fold import fold
+from app.core.tallies import Tallies, TallyKey
 from app.core.world import PlanFact, ProgramFact, World
 
+CUSTOMERS: Final = UUID(int=0)
+"""Stands for whoever buys: what they are given is summed up as one partner's."""
+
 Share = tuple[UUID, str]
-"""(partner, currency)"""
+"""(partner, or CUSTOMERS; unit, which for cash is the currency)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A version that is tried on a program's sales from an instant on and before another.
 
-    now: when all is decided, in both folds; not before any of it happened.
+    now: when all is decided, in both folds; not before any of it happened. in_order: whether some
+    terms look at totals that customers share.
     """
 
     workspace: UUID
@@ -32,6 +38,7 @@ class Trial:
     from_at: datetime
     to_at: datetime
     now: datetime
+    in_order: bool = False
 
     def covers(self, at: datetime) -> bool:
         return self.from_at <= at < self.to_at
@@ -44,6 +51,14 @@ class Trial:
         after = [p for p in program.plans if _since(p, self.from_at) >= self.to_at]
         tried = replace(self.plan, effective_from=self.from_at if before else None)
         return replace(program, plans=(*before, tried, *after))
+
+
+@dataclass(slots=True)
+class Totals:
+    """Partners' running totals, which each of the two uses up on its own, customer by customer."""
+
+    present: dict[TallyKey, int] = field(default_factory=dict)
+    tried: dict[TallyKey, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +90,50 @@ class Compared:
         return self.now != self.then
 
 
-def compare(events: Sequence[Event], world: World, tried: World, trial: Trial) -> list[Compared]:
-    """A customer's conversions of the period. tried: the world with `trial.instead`."""
+def compare(
+    customer: UUID,
+    events: Sequence[Event],
+    worlds: tuple[World, World],
+    trial: Trial,
+    totals: Totals,
+) -> list[Compared]:
+    """A customer's conversions of the period. worlds: as it is, and with `trial.instead`."""
     history = History(
         workspace=trial.workspace,
         events=tuple(events),
         prior=(),
         as_of=trial.now,
         now=trial.now,
+        customer=customer,
     )
-    return list(_both(fold(history, world).conversions, fold(history, tried).conversions, trial))
+    present = _decided(history, worlds[0], totals.present)
+    return list(_both(present, _decided(history, worlds[1], totals.tried), trial))
+
+
+def _decided(history: History, world: World, totals: dict[TallyKey, int]) -> tuple[Conversion, ...]:
+    """All conversions of the history. totals: go on with what they used of them."""
+    if totals:
+        history = replace(history, tallies=Tallies(totals))
+    folded = fold(history, world)
+    for key, (_, after) in folded.tallies.items():
+        totals[key] = after
+    return folded.conversions
 
 
 def paid_by(conversion: Conversion) -> dict[Share, Paid]:
     """Everybody's part of a conversion; who gets nothing is left out."""
     paid: dict[Share, Paid] = {}
     for award in conversion.awards:
-        share = (award.partner_id, award.currency)
+        share = (earner(award), award.currency)
         before = paid.get(share, NOTHING)
         paid[share] = Paid(before.awarded + award.amount, before.reversed + award.reversed)
     return paid
+
+
+def earner(award: Award) -> UUID:
+    """The partner, or CUSTOMERS."""
+    is_customer = isinstance(award, Given) and award.to == "customer"
+    return CUSTOMERS if is_customer else award.partner_id
 
 
 def _both(

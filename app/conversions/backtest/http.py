@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, insert, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
 from app.conversions.backtest import jobs
+from app.conversions.backtest.compare import CUSTOMERS
 from app.conversions.backtest.shapes import (
     FIGURES,
     BacktestCreate,
@@ -127,7 +128,8 @@ async def list_backtest_partners(
 ) -> Listed[PartnerSumOut]:
     """What it would be for each partner and currency, in the order of the partners' ids.
 
-    starting_after: `partner_id:currency` of the last entry of the page before.
+    starting_after: `partner_id:currency` of the last entry of the page before; `:currency` of what
+    customers are given, which comes first.
     """
     await _shown(read, caller, backtest_id)
     statement = select(*BacktestSum.__table__.columns).where(
@@ -175,7 +177,7 @@ async def _refuse_period(read: Read, wanted: BacktestCreate) -> None:
 def _anchor(text: str) -> tuple[UUID, str]:
     partner, _, currency = text.partition(":")
     try:
-        return decode("part", partner), currency
+        return (decode("part", partner) if partner else CUSTOMERS), currency
     except MalformedIdError as error:
         remedy = "Send `partner_id:currency` of the last entry of the page before."
         place = FieldError("query/starting_after", "Not an entry of this list", remedy)

@@ -4,8 +4,8 @@ One runs per workspace at a time. Whoever runs it says so every second; one that
 taken up again, and only the parts that were under way are done anew.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,9 +13,9 @@ import asyncpg
 from sqlalchemy import text
 
 from app.conversions.backtest.compare import Trial
-from app.conversions.backtest.part import Range
 from app.conversions.backtest.tally import Tally, store
 from app.conversions.surroundings import compiled_fact
+from app.core.periods import kind_of, period_of, starts_at
 from app.db.engine import Database
 from app.db.tx import Tx
 from app.ids import uuid7
@@ -25,26 +25,31 @@ SILENT_S: Final = 15
 MAX_ATTEMPTS: Final = 3
 PART_SALES: Final = 1_000
 """Sales of a part: a second of work at most, a few megabytes in memory."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _CLAIMS: Final = 0x6261_636B_7465_7374
 """The advisory lock under which one worker at a time looks for work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A back-test, and the start that this process answers for."""
+    """A back-test, and the start that this process answers for. in_order: as its trial's."""
 
     workspace: UUID
     id: UUID
     run: UUID
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """number: within its back-test. sales: conversions of the period."""
+    """number: within its back-test. sales: conversions of the period. decision_no: history up to
+    it counts.
+    """
 
     number: int
     sales: int
-    customers: Range
+    customers: list[UUID]
+    decision_no: int
 
 
 async def claim(database: Database) -> Job | None:
@@ -62,41 +67,54 @@ async def claim(database: Database) -> Job | None:
             told = row["problem"] or "The process that ran it died."
             await driver.execute(_END, job.workspace, job.id, run, "failed", told)
             return None
+        trial = await _load(driver, job)
+        assert trial is not None
         if row["decision_no"] is None:
-            await _cut(driver, job, row["from_at"], row["to_at"])
-    return job
+            trial = await _cut(driver, job, trial)
+        elif trial.in_order:
+            # The totals were in the memory of a process that is no more.
+            await driver.execute(_AGAIN, job.workspace, job.id)
+        return replace(job, in_order=trial.in_order)
 
 
-async def _cut(
-    driver: "asyncpg.Connection[Any]", job: Job, from_at: datetime, to_at: datetime
-) -> None:
-    """Parts of about as many sales each. It is one pass over the index of conversions."""
+async def _cut(driver: "asyncpg.Connection[Any]", job: Job, trial: Trial) -> Trial:
+    """Parts of about as many sales each; sales before the period too whose totals matter in it."""
+    rows = await driver.fetch(_KEPT, job.workspace)
+    kinds = {kind_of(row["period"]) for row in rows} | {a.period for a in trial.plan.plan.asks}
+    begins = [starts_at(period_of(trial.from_at, kind)) for kind in kinds]
+    since = min([trial.from_at, *(at or _LONG_AGO for at in begins)])
+    in_order = bool(kinds)
     await driver.execute("SET LOCAL statement_timeout = 0")
-    await driver.execute(_CUT, job.workspace, job.id, from_at, to_at, PART_SALES)
-    await driver.execute(_COUNT, job.workspace, job.id)
+    period = (trial.from_at, trial.to_at)
+    await driver.execute(_CUT, job.workspace, job.id, *period, since, in_order, PART_SALES)
+    await driver.execute(_COUNT, job.workspace, job.id, in_order)
+    return replace(trial, in_order=in_order)
 
 
 async def load(database: Database, job: Job) -> Trial | None:
     """What is tried; none if this start answers for it no more."""
     async with database.read() as read:
-        driver = await read.driver()
-        row = await driver.fetchrow(_LOAD, job.workspace, job.id, job.run)
+        return await _load(await read.driver(), job)
+
+
+async def _load(driver: "asyncpg.Connection[Any]", job: Job) -> Trial | None:
+    row = await driver.fetchrow(_LOAD, job.workspace, job.id, job.run)
     if row is None:
         return None
+    version = {
+        "id": row["plan_version_id"],
+        "version": row["version"],
+        "effective_from": row["from_at"],
+        "document": row["document"],
+    }
     return Trial(
         workspace=job.workspace,
         program_id=row["program_id"],
-        plan=compiled_fact(
-            {
-                "id": row["plan_version_id"],
-                "version": row["version"],
-                "effective_from": row["from_at"],
-                "document": row["document"],
-            }
-        ),
+        plan=compiled_fact(version),
         from_at=row["from_at"],
         to_at=row["to_at"],
         now=row["created_at"],
+        in_order=row["in_order"],
     )
 
 
@@ -107,8 +125,7 @@ async def take(database: Database, job: Job) -> Part | None:
         row = await driver.fetchrow(_TAKE, job.workspace, job.id, job.run)
     if row is None:
         return None
-    customers = Range(row["first_id"], row["last_id"], row["decision_no"])
-    return Part(row["number"], row["sales"], customers)
+    return Part(**row)
 
 
 async def put(database: Database, job: Job, part: Part, tally: Tally) -> bool:
@@ -177,21 +194,37 @@ WHERE (workspace_id, id) = (
 )
 RETURNING *
 """
+_KEPT: Final = "SELECT DISTINCT period FROM tally_periods WHERE workspace_id = $1"
 _CUT: Final = """
-INSERT INTO backtest_parts (workspace_id, backtest_id, number, first_id, last_id, sales)
-SELECT $1, $2, part, min(customer_id::text)::uuid, max(customer_id::text)::uuid, sum(n) FROM (
-  SELECT customer_id, n, floor((sum(n) OVER (ORDER BY customer_id) - n) / $5) AS part FROM (
-    SELECT customer_id, count(*)::bigint AS n FROM conversions
-    WHERE workspace_id = $1 AND occurred_at >= $3 AND occurred_at < $4 AND superseded_by IS NULL
+INSERT INTO backtest_parts (workspace_id, backtest_id, number, customers, sales)
+SELECT $1, $2, part, array_agg(customer_id ORDER BY first_at, customer_id), sum(n) FROM (
+  SELECT customer_id, first_at, n,
+    floor((sum(of_all) OVER (ORDER BY first_at, customer_id) - of_all) / $7) AS part
+  FROM (
+    SELECT customer_id, count(*) FILTER (WHERE occurred_at >= $3) AS n, count(*) AS of_all,
+      CASE WHEN $6 THEN min(recorded_at) END AS first_at
+    FROM conversions
+    WHERE workspace_id = $1 AND occurred_at >= $5 AND occurred_at < $4 AND superseded_by IS NULL
     GROUP BY customer_id
   ) each
 ) placed GROUP BY part
 """
 _COUNT: Final = """
-UPDATE backtests SET
+UPDATE backtests SET in_order = $3,
   sales = (SELECT coalesce(sum(sales), 0) FROM backtest_parts
     WHERE workspace_id = $1 AND backtest_id = $2),
   decision_no = (SELECT decision_no FROM lanes WHERE workspace_id = $1)
+WHERE workspace_id = $1 AND id = $2
+"""
+_AGAIN: Final = """
+WITH parts AS (
+  UPDATE backtest_parts SET done_at = NULL WHERE workspace_id = $1 AND backtest_id = $2
+), sums AS (
+  DELETE FROM backtest_sums WHERE workspace_id = $1 AND backtest_id = $2
+), changes AS (
+  DELETE FROM backtest_changes WHERE workspace_id = $1 AND backtest_id = $2
+)
+UPDATE backtests SET sales_done = 0, sales_otherwise = 0, sales_unlike = 0
 WHERE workspace_id = $1 AND id = $2
 """
 _MINE: Final = "workspace_id = $1 AND id = $2 AND run = $3 AND state = 'running'"
@@ -209,12 +242,13 @@ WHERE b.workspace_id = $1 AND b.id = $2 AND b.run = $3 AND b.state = 'running'
       AND run IS DISTINCT FROM $3
     ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
   )
-RETURNING p.number, p.sales, p.first_id, p.last_id, b.decision_no
+RETURNING p.number, p.sales, p.customers, b.decision_no
 """
 # Its row is locked first, so that sums are added by one process at a time.
 _PUT: Final = f"""
-UPDATE backtests SET sales_done = sales_done + $4, sales_otherwise = sales_otherwise + $5,
-  sales_unlike = sales_unlike + $6, attempts = 1, problem = '', touched_at = clock_timestamp()
+UPDATE backtests SET attempts = CASE WHEN in_order THEN attempts ELSE 1 END,
+  sales_done = sales_done + $4, sales_otherwise = sales_otherwise + $5,
+  sales_unlike = sales_unlike + $6, problem = '', touched_at = clock_timestamp()
 WHERE {_MINE} RETURNING id
 """
 _DONE: Final = """

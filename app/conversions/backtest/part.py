@@ -1,31 +1,31 @@
-"""One part of a back-test: a range of customers, read in a few queries and compared in memory."""
+"""One part of a back-test: some customers, read in a few queries and compared in memory."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from app.conversions import surroundings
-from app.conversions.backtest.compare import NOTHING, Compared, Paid, Share, Trial, compare
+from app.conversions.backtest.compare import (
+    CUSTOMERS,
+    NOTHING,
+    Compared,
+    Paid,
+    Share,
+    Totals,
+    Trial,
+    compare,
+)
 from app.conversions.backtest.tally import Tally
 from app.conversions.canon import received_event
 from app.conversions.surroundings import Everything, Wanted
 from app.core.events import Event
-from app.core.world import ProgramFact
+from app.core.world import World
 from app.db import bulk
 from app.db import tables as t
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Customers from one id to another, both included, as they stood after a decision."""
-
-    first_id: UUID
-    last_id: UUID
-    decision_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,54 +36,84 @@ class Recorded:
     decision_no: int
 
 
-async def compare_part(driver: "asyncpg.Connection[Any]", trial: Trial, customers: Range) -> Tally:
-    """What the sales of these customers in the period give by either terms."""
-    histories = await _histories(driver, trial, customers)
+async def compare_part(
+    driver: "asyncpg.Connection[Any]",
+    trial: Trial,
+    customers: Sequence[UUID],
+    decision_no: int,
+    totals: Totals,
+) -> Tally:
+    """What the sales of these customers in the period give by either terms.
+
+    decision_no: history up to it counts. totals: as the customers before have left them.
+    """
+    histories = await _histories(driver, trial.workspace, customers, decision_no)
     whole = Wanted()
     for events in histories.values():
         whole.add(events, ())
-    world = await surroundings.gather(driver, trial.workspace, whole)
-    program = world.world.programs.get(trial.program_id)
-    if program is None:
-        return Tally()
-    instead = trial.instead(program)
+    tried = {trial.program_id: trial.plan}
+    world = await surroundings.gather(driver, trial.workspace, whole, tried)
+    pair = Pair(world, trial)
     compared: list[Compared] = []
-    for who, events in histories.items():
-        compared += _customer(who, events, world, trial, instead)
+    for who in customers:
+        # One that was joined to another meanwhile has nothing left.
+        if events := histories.get(who, []):
+            worlds = pair.of(who, events)
+            if worlds is not None:
+                compared += compare(who, events, worlds, trial, totals)
     tally = Tally()
     for sale in compared:
         if trial.program_id in (sale.present.program_id, sale.tried.program_id):
             tally.add(sale)
-    tally.sales_unlike = await _unlike(driver, trial, customers.decision_no, compared)
+    tally.sales_unlike = await _unlike(driver, trial, decision_no, compared)
     return tally
 
 
-def _customer(
-    who: UUID, events: list[Event], world: Everything, trial: Trial, instead: ProgramFact
-) -> list[Compared]:
-    own = surroundings.part_for(world, Wanted().add(events, ()), {who})
-    if trial.program_id not in own.programs:
-        # Nothing leads this customer to the program: whatever its terms, they are not read.
-        return []
-    tried = replace(own, programs={**own.programs, trial.program_id: instead})
-    return compare(events, own, tried, trial)
+class Pair:
+    """A part's world as it is, and as it would be."""
+
+    def __init__(self, present: Everything, trial: Trial) -> None:
+        self._present = present
+        self._trial = trial
+        world, programs = present.world, dict(present.world.programs)
+        if program := programs.get(trial.program_id):
+            programs[trial.program_id] = trial.instead(program)
+        self._tried = replace(present, world=replace(world, programs=programs))
+        self._programs = programs
+        self._others = bool(world.recruiters or world.companies)
+        """Whether terms may ask for more people than those whom touches lead to."""
+
+    def of(self, who: UUID, events: Sequence[Event]) -> tuple[World, World] | None:
+        """What of both concerns one customer; none if the terms that are tried can't."""
+        wanted, program = Wanted().add(events, ()), self._trial.program_id
+        own = surroundings.part_for(self._present, wanted, {who})
+        if program not in own.programs:
+            # Nothing leads this customer to the program: whatever its terms, they are not read.
+            return (own, own) if self._trial.in_order else None
+        if self._others:
+            return own, surroundings.part_for(self._tried, wanted, {who})
+        return own, replace(own, programs={**own.programs, program: self._programs[program]})
 
 
 async def _histories(
-    driver: "asyncpg.Connection[Any]", trial: Trial, customers: Range
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    customers: Sequence[UUID],
+    decision_no: int,
 ) -> dict[UUID, list[Event]]:
-    """All events of the customers who have a sale in the period."""
-    rows = await driver.fetch(
-        _EVENTS,
-        trial.workspace,
-        customers.first_id,
-        customers.last_id,
-        trial.from_at,
-        trial.to_at,
-        customers.decision_no,
+    """All events of these customers that were decided by then."""
+    rows = await bulk.fetch(
+        driver,
+        t.EventRow,
+        workspace=workspace,
+        key="customer_id",
+        keys=customers,
+        columns="customer_id, id, source, external_id, received_at, mapped, decision_no",
     )
     histories: dict[UUID, list[Event]] = defaultdict(list)
     for row in rows:
+        if row["decision_no"] is None or row["decision_no"] > decision_no:
+            continue
         histories[row["customer_id"]].append(
             received_event(
                 row["mapped"],
@@ -125,20 +155,8 @@ async def _recorded(
         before = found.get(row["conversion_id"]) or Recorded({}, 0)
         paid = before.paid
         if not row["superseded"]:
-            share = (row["partner_id"], row["currency"])
+            share = (row["partner_id"] or CUSTOMERS, row["currency"])
             old = paid.get(share, NOTHING)
             paid[share] = Paid(old.awarded + row["amount"], old.reversed + row["reversed"])
         found[row["conversion_id"]] = Recorded(paid, max(before.decision_no, row["decision_no"]))
     return found
-
-
-_EVENTS: Final = """
-SELECT e.customer_id, e.id, e.source, e.external_id, e.received_at, e.mapped FROM (
-  SELECT DISTINCT customer_id FROM conversions
-  WHERE workspace_id = $1 AND customer_id BETWEEN $2 AND $3
-    AND occurred_at >= $4 AND occurred_at < $5 AND superseded_by IS NULL
-) c CROSS JOIN LATERAL (
-  SELECT customer_id, id, source, external_id, received_at, mapped FROM events
-  WHERE workspace_id = $1 AND customer_id = c.customer_id AND decision_no <= $6 OFFSET 0
-) e
-"""

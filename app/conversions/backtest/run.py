@@ -19,6 +19,7 @@ import uvloop
 from app import collector, logs
 from app.children import on_stop
 from app.conversions.backtest import jobs
+from app.conversions.backtest.compare import Totals
 from app.conversions.backtest.jobs import Job
 from app.conversions.backtest.part import compare_part
 from app.db.engine import Database
@@ -38,7 +39,7 @@ async def go_on(database: Database, stop: asyncio.Event) -> bool:
         return False
     processes: list[Process] = []
     try:
-        for _ in range(PROCESSES):
+        for _ in range(1 if job.in_order else PROCESSES):
             processes.append(await _start(job))  # noqa: PERF401 (what has begun is ended below)
         whole = await _watch(database, job, processes, stop)
     finally:
@@ -82,14 +83,16 @@ async def _all(processes: list[Process]) -> list[int]:
 
 async def work(database: Database, job: Job, stop: asyncio.Event) -> None:
     """Part after part until none is left, or somebody else answers for the back-test."""
-    trial = await jobs.load(database, job)
+    trial, totals = await jobs.load(database, job), Totals()
     while trial is not None and not stop.is_set():
         part = await jobs.take(database, job)
         if part is None:
             return
         try:
             async with database.read() as read:
-                tally = await compare_part(await read.driver(), trial, part.customers)
+                tally = await compare_part(
+                    await read.driver(), trial, part.customers, part.decision_no, totals
+                )
         except Exception as error:
             _log.exception("backtest.part_failed", backtest=str(job.id), part=part.number)
             await jobs.trouble(database, job, f"Part {part.number}: {type(error).__name__}")
@@ -119,7 +122,8 @@ def main(arguments: list[str]) -> int:
     logs.configure(settings.log_level, "backtest")
     os.nice(_NICE)
     collector.calm()
-    job = Job(*map(UUID, arguments))
+    workspace, backtest, run = map(UUID, arguments)
+    job = Job(workspace, backtest, run)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_main(settings, job))
     return 0

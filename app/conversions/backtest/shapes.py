@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Row
 
+from app.conversions.backtest.compare import CUSTOMERS
 from app.sentences import ReasonOut
 from app.wire import BacktestId, ConversionId, In, Instant, Out, PartnerId, PlanId, ProgramId
 
@@ -21,10 +22,11 @@ class BacktestCreate(In):
 
 
 class SumOut(Out):
-    """Money in one currency, minor units. present: by the terms in force; tried: by the version.
+    """Money in one currency, minor units, or pieces of one unit.
 
-    awarded: before refunds and lost disputes; reversed: what these took back of it. difference:
-    what is left by the version less what is left by the terms in force.
+    present: by the terms in force; tried: by the version. awarded: before refunds and lost
+    disputes; reversed: what these took back of it. difference: what is left by the version less
+    what is left by the terms in force.
     """
 
     currency: str
@@ -78,22 +80,26 @@ class BacktestOut(Out):
 
 
 class PartnerSumOut(SumOut):
-    """One partner's part. sales: that pay it by either; sales_otherwise: of them, another sum."""
+    """One partner's part; without a partner, what all customers are given.
 
-    partner_id: PartnerId
+    sales: that pay it by either; sales_otherwise: of them, another amount.
+    """
+
+    partner_id: PartnerId | None
     sales: int
     sales_otherwise: int
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
-        own = {name: getattr(row, name) for name in ("partner_id", "sales", "sales_otherwise")}
-        return cls(**SumOut.of(row).model_dump(), **own)
+        own = {name: getattr(row, name) for name in ("sales", "sales_otherwise")}
+        partner = None if row.partner_id == CUSTOMERS else row.partner_id
+        return cls(**SumOut.of(row).model_dump(), **own, partner_id=partner)
 
 
 class SampleAwardOut(Out):
-    """What a rule gives a partner for the sale."""
+    """What a rule gives a partner for the sale, or without a partner the customer."""
 
-    partner_id: PartnerId
+    partner_id: PartnerId | None
     rule: str
     amount: int
     reversed: int
@@ -109,9 +115,13 @@ class SampleSideOut(Out):
     @classmethod
     def of(cls, side: Mapping[str, Any]) -> Self:
         names = ("partner_id", "rule", "amount", "reversed", "currency")
-        awards = [dict(zip(names, award, strict=True)) for award in side["awards"]]
+        awards = []
+        for partner, *award in side["awards"]:
+            whose = None if UUID(partner) == CUSTOMERS else UUID(partner)
+            named = zip(names, (whose, *award), strict=True)
+            awards.append(SampleAwardOut(**dict(named)))
         return cls(
-            awards=[SampleAwardOut(**{**a, "partner_id": UUID(a["partner_id"])}) for a in awards],
+            awards=awards,
             reasons=ReasonOut.all_of(side["reasons"]),
         )
 

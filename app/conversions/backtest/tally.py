@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from app.conversions.backtest.compare import NOTHING, Compared, Share
+from app.conversions.backtest.compare import NOTHING, Compared, Share, earner
 from app.conversions.canon import reasons_json
 from app.core.conversions import Conversion
 
@@ -95,7 +95,7 @@ def _side(conversion: Conversion) -> dict[str, Any]:
     """One half of a sample: who gets what, and why."""
     return {
         "awards": [
-            [str(award.partner_id), award.rule_id, award.amount, award.reversed, award.currency]
+            [str(earner(award)), award.rule_id, award.amount, award.reversed, award.currency]
             for award in conversion.awards
         ],
         "reasons": reasons_json(conversion.reasons),

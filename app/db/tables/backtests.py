@@ -4,7 +4,18 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Numeric, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Numeric,
+    Uuid,
+    false,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.tables.base import Base, Json
@@ -43,6 +54,8 @@ class Backtest(Base):
     """Starts since a part was last done."""
     decision_no: Mapped[int | None]
     """History up to this decision counts; none until its parts are known."""
+    in_order: Mapped[bool] = mapped_column(server_default=false())
+    """Whether customers share totals, so that one process takes them in the order of decisions."""
     sales: Mapped[int] = mapped_column(server_default="0")
     """Conversions of the period."""
     sales_done: Mapped[int] = mapped_column(server_default="0")
@@ -58,7 +71,7 @@ class Backtest(Base):
 
 
 class BacktestPart(Base):
-    """Customers by a range of ids, compared as a whole or not at all."""
+    """Some customers, compared as a whole or not at all."""
 
     __tablename__ = "backtest_parts"
     __table_args__ = (
@@ -72,8 +85,7 @@ class BacktestPart(Base):
     workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
     backtest_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
-    first_id: Mapped[UUID]
-    last_id: Mapped[UUID]
+    customers: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     sales: Mapped[int]
     run: Mapped[UUID | None]
     """The start that has taken it up."""
