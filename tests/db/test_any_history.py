@@ -47,11 +47,12 @@ from app.core.events import (
     Tie,
 )
 from app.core.identity import person_name
+from app.core.tallies import Kept, TallyKey
 from app.db import tables as t
 from app.db.engine import Database
 from app.ledger import mature
 from tests.core.pure_road import PureRoad
-from tests.making import CLICK_KEYS, Shop, add_program, make_shop, percent
+from tests.making import CLICK_KEYS, Shop, add_program, make_shop, percent, plan
 
 T = TypeVar("T")
 STATES: tuple[Literal["open", "won", "lost"], ...] = ("open", "won", "lost")
@@ -66,6 +67,36 @@ numbers = st.integers(1, OBJECTS)
 amounts = st.sampled_from((1, 999, 5_000, 10_000))
 times = st.sampled_from([STARTED - timedelta(days=d) for d in AGES_D])
 messages = Bundle[Mapped]("messages")
+SHARED = plan(
+    [
+        {
+            "id": "base",
+            "pay": {"percent_bps": 2_000},
+            "cap": {"per": "partner", "amount": {"amount": 2_500, "currency": "usd"},
+                    "period": "month"},
+        },
+        {
+            "id": "volume",
+            "adds": True,
+            "pay": {
+                "bands": {
+                    "by": "revenue", "period": "year", "mode": "graduated",
+                    "steps": [
+                        {"from": {"amount": 0, "currency": "usd"}, "percent_bps": 333},
+                        {"from": {"amount": 10_000, "currency": "usd"}, "percent_bps": 777},
+                    ],
+                }
+            },
+        },
+        {
+            "id": "third",
+            "adds": True,
+            "match": {"reaches": {"sales": 3, "period": "month"}},
+            "pay": {"flat": {"amount": 1_234, "currency": "usd"}},
+        },
+    ]
+)  # fmt: skip
+"""What all customers of a partner have in common: a cap, bands and a threshold."""
 
 
 def payment_keys(number: int, *kinds: str) -> tuple[str, ...]:
@@ -186,12 +217,18 @@ class AnyHistory(RuleBasedStateMachine):
         assert self._run(self._balances()) == expected
         assert self._run(self._parked()) == {event.external_id for event in self.pure.parked}
         assert self._run(self._dead()) == {event.external_id for event in self.pure.refused}
+        kept, totals = self._run(self._totals())
+        assert totals == {
+            key: total
+            for key, total in self.pure.totals.items()
+            if total and (key.program_id, key.name, key.period) in kept
+        }
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
     async def _open(self) -> Shop:
-        shop = await make_shop(self.database)
+        shop = await make_shop(self.database, SHARED)
         async with self.database.tx() as tx:
             terms = percent(1_500, hold_days=0, late_days=0, model="first_click")
             await add_program(tx, shop, "quick", terms, ("ana", "cy"))
@@ -245,6 +282,16 @@ class AnyHistory(RuleBasedStateMachine):
             " WHERE workspace_id = :workspace AND credits <> debits"
         )
         return {row.id: int(row.amount) for row in rows}
+
+    async def _totals(self) -> tuple[set[Kept], dict[TallyKey, int]]:
+        """What is tallied, and the partners' totals."""
+        kept = await self.shop.rows("SELECT * FROM tally_periods WHERE workspace_id = :workspace")
+        rows = await self.shop.rows("SELECT * FROM tallies WHERE workspace_id = :workspace")
+        return {(row.program_id, row.name, row.period) for row in kept}, {
+            TallyKey(row.program_id, row.partner_id, row.name, row.period, row.currency): row.total
+            for row in rows
+            if row.total
+        }
 
     async def _parked(self) -> set[str]:
         rows = await self.shop.rows(
