@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from app.core.attribution_terms import KINDS
 from app.core.currencies import EXPONENTS
 from app.core.money import MAX_AMOUNT
 
@@ -153,9 +154,7 @@ def _capped_as_it_may(rule: dict[str, Any]) -> dict[str, Any]:
 rules = _any_rules.map(_capped_as_it_may)
 days = st.integers(0, 3_650)
 _ALWAYS: dict[str, Any] = {"window_days": days}
-_WINDOWS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("click", "code", "deal", "referrer"), days)
-)
+_WINDOWS = st.fixed_dictionaries({}, optional=dict.fromkeys(KINDS, days))
 _LEAST = {"windows": _WINDOWS, "min_share_bps": st.integers(0, 10_000)}
 _MODELS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("last_click", {}, {"windows": _WINDOWS}),

@@ -123,12 +123,15 @@ def plan_with(
     window: int = 60,
     binding: tuple[int, bool] = (0, False),
     combine: str = "first_match",
+    windows: tuple[tuple[str, int], ...] = (),
     **attribution: Any,
 ) -> Plan:
     """A plan of named rules of the pool. attribution: more of its terms. binding: its months, 0
     for life, and whether it ends when its partners are suspended.
     """
     months, ends = binding
+    if windows:
+        attribution = {**attribution, "windows": dict(windows)}
     if model == "time_decay":
         attribution = {"half_life_days": 7, **attribution}
     return parse(
@@ -168,6 +171,7 @@ def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
         window=draw(st.sampled_from((5, 60))),
         binding=draw(st.sampled_from(((0, False), (0, False), (1, False), (0, True), (2, True)))),
         combine=draw(st.sampled_from(("first_match", "first_match", "best", "sum"))),
+        windows=draw(st.sampled_from(((), (("self_reported", 40),)))),
     )
 
 

@@ -27,6 +27,7 @@ from app.core.events import (
     ReferrerTouch,
     Refund,
     RefundTotal,
+    SelfReportedTouch,
     Subscribed,
     Tie,
     Touch,
@@ -78,6 +79,8 @@ def _brief_touch(touch: Touch) -> str:
             return code
         case ReferrerTouch(partner, person, _):
             return f"by {partner.int:x}" if partner else f"by {person}"
+        case SelfReportedTouch(partner, code, _):
+            return f"says {partner.int:x}" if partner else f"says {code}"
         case _:
             return "?"
 
@@ -132,7 +135,7 @@ class _Teller:
         external_id = more.pop("external_id", None) or self.draw(st.sampled_from(free))
         at = more.pop("at", None) or self.at()
         touches = tuple(
-            replace(t, at=at) if isinstance(t, CodeTouch | ReferrerTouch) else t
+            replace(t, at=at) if isinstance(t, CodeTouch | ReferrerTouch | SelfReportedTouch) else t
             for t in more.pop("touches", ())
         )
         event = Event(
@@ -169,6 +172,10 @@ class _Teller:
             partner = self.draw(st.sampled_from((None, *PARTNERS)))
             person = "" if partner else self.draw(st.sampled_from(("a:ann", "a:ben", "a:dan")))
             return ReferrerTouch(partner, person, START)
+        if which == 4:
+            partner = self.draw(st.sampled_from((None, *PARTNERS)))
+            code = "" if partner else self.draw(st.sampled_from(("SPRING", "NOBODYS")))
+            return SelfReportedTouch(partner, code, START)
         link = self.draw(st.sampled_from((*LINKS, *LINKS, UNKNOWN_LINK)))
         days = self.draw(st.sampled_from((-30, -30, -3, -1, -1, 0, 1, 31)))
         seconds = self.draw(st.sampled_from((0, 0, 5, 6)))
