@@ -37,8 +37,11 @@ from app.conversions.sources.http import router as sources_router
 from app.conversions.sources.reconciliations import router as reconciliations_router
 from app.conversions.track import Tracker
 from app.conversions.track import router as track_router
+from app.conversions.trials.lint import router as lint_router
+from app.conversions.trials.preview import router as preview_router
 from app.db.engine import Database
 from app.imports.http import router as imports_router
+from app.ledger.balances import router as balances_router
 from app.ledger.http import router as money_router
 from app.limits import Limits
 from app.outgoing import Outgoing
@@ -52,6 +55,8 @@ from app.program.plans.http import router as plans_router
 from app.program.privacy.http import router as privacy_router
 from app.program.programs.http import router as programs_router
 from app.program.qualifications.http import router as qualifications_router
+from app.program.terms.http import pages as terms_pages
+from app.program.terms.http import router as terms_router
 from app.program.workspaces.http import router as workspaces_router
 from app.publishable import CrossOrigin, new_buckets
 from app.queries import refuse_unknown
@@ -65,7 +70,10 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     workspaces_router,
     keys_router,
     programs_router,
+    terms_router,
     plans_router,
+    lint_router,
+    preview_router,
     backtests_router,
     partners_router,
     qualifications_router,
@@ -84,11 +92,12 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     events_router,
     customers_router,
     reassign_router,
+    claims_router,
     referring_router,
     conversions_router,
     verdicts_router,
-    claims_router,
     money_router,
+    balances_router,
     customer_privacy_router,
     privacy_router,
 )
@@ -136,6 +145,7 @@ def build(
     app.state.taker = Quickest(app.state.receiver, ready=ready, seconds=_SECONDS)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(refuse_unknown)])
+    app.include_router(terms_pages)
     app.add_middleware(Quick, receiver=app.state.receiver)
     app.add_middleware(Limits)
     app.add_middleware(_Gate, ready=ready)

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from app.conversions import referrals
+from app.conversions import referrals, upline
 from app.conversions.qualified import Pair, asked, qualified
 from app.core.conversions import Conversion
 from app.core.events import (
@@ -107,6 +107,8 @@ async def gather(
         return Everything(World(links, {}, {}))
     programs, agreements = await _programs(driver, workspace, pairs)
     asking = {i: _with(fact, tried.get(i)) for i, fact in programs.items()} if tried else programs
+    above = await upline.gather(driver, workspace, pairs, asking, agreements)
+    pairs |= above.pairs
     world = World(
         links=links,
         programs=programs,
@@ -115,6 +117,8 @@ async def gather(
         code_names=code_names,
         referrers=referrers,
         precedence=await _precedence(driver, workspace),
+        recruiters=above.recruiters,
+        companies=above.companies,
     )
     partners = {partner for _, partner in pairs}
     return Everything(world, await referrals.owners(driver, workspace, partners))
@@ -136,7 +140,8 @@ def part_for(everything: Everything, wanted: Wanted, customers: set[UUID]) -> Wo
     pairs |= {(whole.codes[i].program_id, whole.codes[i].partner_id) for i in meant}
     if referring:
         pairs |= {pair for pair in whole.enrollments if pair[1] in referring}
-    ordered = sorted(pairs)
+    above = upline.part_for(whole, pairs)
+    ordered = sorted(pairs | above.pairs)
     return World(
         links=links,
         programs={program: whole.programs[program] for program, _ in ordered},
@@ -146,6 +151,8 @@ def part_for(everything: Everything, wanted: Wanted, customers: set[UUID]) -> Wo
         referrers=referrers,
         selves=frozenset([p for _, p in ordered if everything.owners.get(p) in customers]),
         precedence=whole.precedence,
+        recruiters=above.recruiters,
+        companies=above.companies,
     )
 
 

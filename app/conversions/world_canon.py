@@ -21,8 +21,8 @@ from app.core.world import (
 def world_json(world: World) -> Json:
     """What a decision knew of links, terms and enrollments; plans by the id of their version.
 
-    Codes, referrers, a workspace's own precedence, and what single partners have or agreed upon
-    stand there only where there are some.
+    Codes, referrers, a workspace's own precedence, what single partners have or agreed upon, and
+    who is behind them stand there only where there are some.
     """
     told = {
         "codes": {
@@ -48,6 +48,12 @@ def world_json(world: World) -> Json:
             for pair, place in world.enrollments.items()
             if place.agreements
         ],
+        "recruiters": [
+            [*map(str, pair), str(recruiter)] for pair, recruiter in world.recruiters.items()
+        ],
+        "companies": {
+            str(partner): _states_json(states) for partner, states in world.companies.items()
+        },
     }
     return {
         "links": {
@@ -121,6 +127,11 @@ def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:
         referrers={p: UUID(partner) for p, partner in stored.get("referrers", {}).items()},
         selves=frozenset(map(UUID, stored.get("selves", []))),
         precedence=_states_of(stored.get("precedence", [])),
+        recruiters={
+            (UUID(program), UUID(partner)): UUID(recruiter)
+            for program, partner, recruiter in stored.get("recruiters", [])
+        },
+        companies={UUID(i): _states_of(s) for i, s in stored.get("companies", {}).items()},
     )
 
 

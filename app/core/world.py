@@ -122,6 +122,10 @@ class World:
     """By the digest of a customer's alias: the partner that this customer is."""
     selves: frozenset[UUID] = frozenset()
     """Partners who are the customer that is decided on."""
+    recruiters: Mapping[tuple[UUID, UUID], UUID] = field(default_factory=dict)
+    """By (program, partner): who recruited it for the program; only where a plan asks for it."""
+    companies: Mapping[UUID, tuple[Dated, ...]] = field(default_factory=dict)
+    """By partner: the id of its company, or empty; only where a plan asks for it."""
     precedence: tuple[Dated, ...] = ()
     """What goes before what, by the words of PRECEDENCE with commas between; before the first one,
     PRECEDENCE.

@@ -1,9 +1,8 @@
-"""`/v1/commissions`, `/v1/partners/{id}/balance` and `/v1/ledger`: what is owed, and why."""
+"""`/v1/commissions` and `/v1/ledger`: what is owed, to whom, and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
@@ -11,10 +10,11 @@ from sqlalchemy import Select, select
 
 from app.auth import Caller, ReadDep, needs
 from app.auth import Scope as KeyScope
+from app.core.rewards import Recipient
 from app.core.status import Status
-from app.db.tables import Account, Commission, Partner, Transfer
-from app.db.tx import Read
+from app.db.tables import Account, Commission, Transfer
 from app.errors import NotFound
+from app.ledger.units import CostOut, InUnit, in_unit
 from app.pages import Order, PageDep, narrowed, page
 from app.sentences import ReasonOut
 from app.wire import (
@@ -22,7 +22,6 @@ from app.wire import (
     Amount,
     CommissionId,
     ConversionId,
-    Currency,
     CustomerId,
     Instant,
     Listed,
@@ -37,22 +36,27 @@ _ORDER: Final = Order("com", Commission.recorded_at, Commission.id, Commission.w
 _LAST_NUMBER: Final = 2**63 - 1
 
 
-class CommissionSummary(Out):
+class CommissionSummary(InUnit):
     """amount: awarded. reversed: taken back of it. held: stopped by an open dispute. paid: sent to
-    the partner. Minor units.
+    whom it is for. Minor units; of what is no money, how many.
+
+    to: as whom somebody has it; partner_id: who; none if it is the customer. level: of a recruiter.
+    cost: what all of it costs; none if the plan doesn't tell.
     """
 
     id: CommissionId
     status: Status
+    to: Recipient
+    level: int | None
     amount: Amount
     reversed: Amount
     held: Amount
     paid: Amount
     base: Amount
-    currency: Currency
     rate_bps: int | None = Field(examples=[2000])
+    cost: CostOut | None
     program_id: ProgramId
-    partner_id: PartnerId
+    partner_id: PartnerId | None
     customer_id: CustomerId
     conversion_id: ConversionId
     rule: str = Field(examples=["base"])
@@ -62,16 +66,28 @@ class CommissionSummary(Out):
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        return cls(rule=row["rule_id"], **{n: row[n] for n in cls.model_fields if n != "rule"})
+        return cls(
+            rule=row["rule_id"],
+            to=row["recipient"],
+            cost=CostOut.of(row),
+            **in_unit(row["currency"]),
+            **{name: row[name] for name in _PLAIN},
+        )
 
 
-class Adjustment(Out):
+_PLAIN: Final = tuple(
+    name
+    for name in CommissionSummary.model_fields
+    if name not in {"rule", "to", "cost", *InUnit.model_fields}
+)
+
+
+class Adjustment(InUnit):
     """One transfer of a commission. debit, credit: the accounts that gave and received."""
 
     number: int
     code: str = Field(examples=["reversal"])
     amount: Amount
-    currency: Currency
     debit_account: AccountId
     credit_account: AccountId
     occurred_at: Instant
@@ -79,7 +95,8 @@ class Adjustment(Out):
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        return cls(**{name: row[name] for name in cls.model_fields})
+        plain = cls.model_fields.keys() - InUnit.model_fields.keys()
+        return cls(**in_unit(row["currency"]), **{name: row[name] for name in plain})
 
 
 class CommissionOut(CommissionSummary):
@@ -95,6 +112,9 @@ class _Filter:
     partner_id: Annotated[PartnerId | None, Query()] = None
     customer_id: Annotated[CustomerId | None, Query()] = None
     status: Annotated[Status | None, Query()] = None
+    recipient: Annotated[
+        Recipient | None, Query(description="As whom somebody has it: a commission's `to`.")
+    ] = None
     from_: Annotated[Instant | None, Query(alias="from")] = None
     to: Annotated[Instant | None, Query()] = None
 
@@ -104,6 +124,7 @@ class _Filter:
             (Commission.partner_id, self.partner_id),
             (Commission.customer_id, self.customer_id),
             (Commission.status, self.status),
+            (Commission.recipient, self.recipient),
         )
         return narrowed(statement, equal, Commission.occurred_at, self.from_, self.to)
 
@@ -143,46 +164,6 @@ async def get_commission(
         **CommissionSummary.of(row).model_dump(),
         adjustments=[Adjustment.of(move) for move in moves],
         explanation=ReasonOut.all_of(row["explanation"]),
-    )
-
-
-class BalanceOut(Out):
-    """What a partner has in one currency, minor units. payable may be negative: to be collected."""
-
-    currency: Currency
-    pending: int
-    held: int
-    payable: int
-    in_flight: int
-    paid: int
-
-
-class Balances(Out):
-    """One entry for each currency in which the partner ever earned."""
-
-    data: list[BalanceOut]
-
-
-@router.get("/partners/{partner_id}/balance")
-async def get_balance(partner_id: PartnerId, caller: Reader, read: ReadDep) -> Balances:
-    """A partner's balances over all programs."""
-    await _known_partner(read, caller.workspace_id, partner_id)
-    driver = await read.driver()
-    rows = await driver.fetch(
-        "SELECT currency, role, sum(credits - debits)::bigint AS amount FROM accounts"
-        " WHERE workspace_id = $1 AND partner_id = $2 GROUP BY currency, role ORDER BY currency",
-        caller.workspace_id,
-        partner_id,
-    )
-    amounts: dict[str, dict[str, int]] = {}
-    for row in rows:
-        amounts.setdefault(row["currency"], {})[row["role"]] = row["amount"]
-    roles = ("pending", "held", "payable", "in_flight", "paid")
-    return Balances(
-        data=[
-            BalanceOut(currency=currency, **{role: by_role.get(role, 0) for role in roles})
-            for currency, by_role in amounts.items()
-        ]
     )
 
 
@@ -227,13 +208,15 @@ async def list_transfers(
     )
 
 
-class AccountOut(Out):
-    """balance: credits less debits, minor units. partner_id: none for the program's expense."""
+class AccountOut(InUnit):
+    """balance: credits less debits, minor units. It is a partner's, a customer's, or, with neither,
+    the program's expense.
+    """
 
     id: AccountId
     program_id: ProgramId
     partner_id: PartnerId | None
-    currency: Currency
+    customer_id: CustomerId | None
     role: Literal["expense", "pending", "held", "payable", "in_flight", "paid"]
     debits: int
     credits: int
@@ -242,8 +225,9 @@ class AccountOut(Out):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         debits, credits_ = int(row["debits"]), int(row["credits"])
-        plain = {n: row[n] for n in ("id", "program_id", "partner_id", "currency", "role")}
-        return cls(**plain, debits=debits, credits=credits_, balance=credits_ - debits)
+        plain = {n: row[n] for n in ("id", "program_id", "partner_id", "customer_id", "role")}
+        unit = in_unit(row["currency"])
+        return cls(**plain, **unit, debits=debits, credits=credits_, balance=credits_ - debits)
 
 
 @router.get("/ledger/accounts")
@@ -267,11 +251,3 @@ async def list_accounts(
         statement = statement.where(Account.partner_id == partner_id)
     rows = await read.dicts(statement)
     return Listed(data=[AccountOut.of(row) for row in rows[:limit]], has_more=len(rows) > limit)
-
-
-async def _known_partner(read: Read, workspace: UUID, partner: UUID) -> None:
-    found = await read.scalar(
-        select(Partner.id).where(Partner.workspace_id == workspace, Partner.id == partner)
-    )
-    if found is None:
-        raise NotFound

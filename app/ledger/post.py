@@ -74,6 +74,7 @@ async def _raise_counters(
                 "id": account.id,
                 "program_id": account.program_id,
                 "partner_id": account.partner_id,
+                "customer_id": account.customer_id,
                 "currency": account.currency,
                 "role": account.role,
                 "debits": Decimal(debits[account]),

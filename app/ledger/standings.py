@@ -11,7 +11,7 @@ def standing_of(row: Mapping[str, Any]) -> Standing:
     return Standing(
         commission_id=row["id"],
         program_id=row["program_id"],
-        partner_id=row["partner_id"],
+        partner_id=row["partner_id"] or row["rewarded_customer_id"],
         currency=row["currency"],
         amount=row["amount"],
         reversed=row["reversed"],
@@ -20,4 +20,5 @@ def standing_of(row: Mapping[str, Any]) -> Standing:
         transfers=row["transfers"],
         held=row["held"],
         paid=row["paid"],
+        of_customer=row["recipient"] == "customer",
     )

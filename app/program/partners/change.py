@@ -6,11 +6,12 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Row, func, insert, select, update
 
+from app.companies import join_company
 from app.db.tables import Partner, PartnerCountry, PartnerMember
 from app.db.tx import Tx
 from app.enrollments import Status, retire, set_status
 from app.errors import Conflict, FieldError, NotFound
-from app.wire import Country, Email, ExternalId, In, Name, ProgramId
+from app.wire import Country, Email, ExternalId, In, Name, PartnerId, ProgramId
 
 
 class EnrollmentUpdate(In):
@@ -21,19 +22,21 @@ class EnrollmentUpdate(In):
 
 
 class PartnerUpdate(In):
-    """What is absent stays; `null` clears external_id and country."""
+    """What is absent stays; `null` clears external_id, country and company."""
 
     name: Name = ""
     email: Email = ""
     external_id: ExternalId | None = None
     country: Country | None = None
+    company: PartnerId | None = None
     enrollments: list[EnrollmentUpdate] = Field(default=[], max_length=100)
 
 
 async def change(tx: Tx, workspace: UUID, partner_id: UUID, wanted: PartnerUpdate) -> None:
     """tx: in the lane, since a suspension must not pass by a sale that is being decided.
 
-    NotFound for the partner or a program it is not in; Conflict if it is archived.
+    NotFound for the partner, its company or a program it is not in; Conflict if it is archived, or
+    a company would belong to a company.
     """
     partner = await _locked(tx, workspace, partner_id)
     if partner.archived_at is not None:
@@ -53,6 +56,8 @@ async def change(tx: Tx, workspace: UUID, partner_id: UUID, wanted: PartnerUpdat
         )
     if values:
         await tx.execute(update(Partner).where(Partner.id == partner_id).values(**values))
+    if "company" in wanted.model_fields_set:
+        await join_company(tx, workspace, partner_id, wanted.company)
     await _change_first_member(tx, workspace, partner_id, wanted)
     for i, enrollment in enumerate(wanted.enrollments):
         place = f"body/enrollments/{i}/program_id"

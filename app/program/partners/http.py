@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.add_partners import EnrollmentCreate, PartnerCreate, create, enroll
 from app.auth import Caller, ReadDep, Scope, TxDep, in_lane, needs
+from app.companies import companies_of
 from app.db.tables import Enrollment, EnrollmentState, Link, Partner, PartnerMember
 from app.db.tx import Read, Tx
 from app.errors import Conflict, NotFound
@@ -39,7 +40,8 @@ class EnrollmentOut(Out):
 class PartnerOut(Out):
     """default_link: the first that it was given; none once all are archived.
 
-    erased_at: when name, email and external_id were erased.
+    erased_at: when name, email and external_id were erased. company: the partner that it belongs
+    to.
     """
 
     id: PartnerId
@@ -47,6 +49,7 @@ class PartnerOut(Out):
     email: str
     external_id: str | None
     country: str | None
+    company: PartnerId | None
     enrollments: list[EnrollmentOut]
     default_link: LinkOut | None
     created_at: Instant
@@ -54,13 +57,20 @@ class PartnerOut(Out):
     erased_at: Instant | None
 
     @classmethod
-    def of(cls, row: Row[Any], enrollments: Sequence[Row[Any]], link: LinkOut | None) -> Self:
+    def of(
+        cls,
+        row: Row[Any],
+        enrollments: Sequence[Row[Any]],
+        link: LinkOut | None,
+        company: UUID | None,
+    ) -> Self:
         return cls(
             id=row.id,
             name=row.name,
             email=row.email,
             external_id=row.external_id,
             country=row.country or None,
+            company=company,
             enrollments=[
                 EnrollmentOut(
                     program_id=one.program_id,
@@ -164,11 +174,13 @@ async def _with_places(
     ids = [row.id for row in rows]
     links = await _default_links(read, caller, ids)
     places = await _enrollments(read, caller, ids)
+    companies = await companies_of(read, caller.workspace_id, ids)
     return [
         PartnerOut.of(
             row,
             [one for one in places if one.partner_id == row.id],
             LinkOut.of(links[row.id], base_url) if row.id in links else None,
+            companies.get(row.id),
         )
         for row in rows
     ]

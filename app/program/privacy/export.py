@@ -14,14 +14,15 @@ from app.db.tables import (
     EnrollmentState,
     Link,
     Partner,
+    PartnerCompany,
     PartnerCountry,
     PartnerMember,
 )
 from app.db.tx import Read
 from app.errors import NotFound
-from app.tracking_links import LinkOut, select_links
 from app.ledger.units import InUnit, in_unit
 from app.program.privacy.claims import ClaimOut, claims_of
+from app.tracking_links import LinkOut, select_links
 from app.wire import Amount, CommissionId, Instant, Out, PartnerId, ProgramId
 
 MOST: Final = 1_000
@@ -43,6 +44,13 @@ class CountryOut(Out):
     country: str
 
 
+class CompanyOut(Out):
+    """Since when the partner belongs to a company, which is another partner; none: to none."""
+
+    since: Instant
+    company_id: PartnerId | None
+
+
 class PlaceOut(Out):
     """Since when the partner is active or suspended in a program."""
 
@@ -51,27 +59,28 @@ class PlaceOut(Out):
     status: str
 
 
-class EarnedOut(Out):
-    """A commission without the customer who brought it. paid, reversed, held: of the amount."""
+class EarnedOut(InUnit):
+    """A commission without the customer who brought it. to: as whom the partner has it; not always
+    as who was credited. paid, reversed, held: of the amount.
+    """
 
     id: CommissionId
     program_id: ProgramId
     status: str
     rule: str
+    to: str
     base: Amount
     amount: Amount
     reversed: Amount
     held: Amount
     paid: Amount
-    currency: str
     occurred_at: Instant
     hold_until: Instant
 
 
-class OwedOut(Out):
-    """What is not paid out yet in one currency, minor units. payable may be negative."""
+class OwedOut(InUnit):
+    """What is not paid out yet of one thing, money in minor units. payable may be negative."""
 
-    currency: str
     pending: int
     held: int
     payable: int
@@ -108,10 +117,12 @@ class PartnerExport(Out):
     erased_at: Instant | None
     members: list[MemberOut]
     countries: list[CountryOut]
+    companies: list[CompanyOut]
     enrollments: list[PlaceOut]
     links: list[LinkOut]
     commissions: list[EarnedOut]
     deals: list[DealOut]
+    claims: list[ClaimOut]
     outstanding: list[OwedOut]
     left_out: LinksLeftOut
 
@@ -122,7 +133,6 @@ async def export_partner(
     """NotFound."""
     partner = await read.first(
         select(Partner.__table__).where(Partner.workspace_id == workspace, Partner.id == partner_id)
-    claims: list[ClaimOut]
     )
     if partner is None:
         raise NotFound
@@ -135,10 +145,14 @@ async def export_partner(
         countries=[
             CountryOut(**row) for row in await read.dicts(_countries(workspace, partner_id))
         ],
+        companies=[
+            CompanyOut(**row) for row in await read.dicts(_companies(workspace, partner_id))
+        ],
         enrollments=[PlaceOut(**row) for row in await read.dicts(_places(workspace, partner_id))],
         links=[LinkOut.of(row, base_url) for row in links],
-        commissions=[EarnedOut(**row._mapping) for row in earned],  # noqa: SLF001 (public)
+        commissions=[_earned(row) for row in earned],
         deals=[DealOut(**row) for row in await read.dicts(_deals(workspace, partner_id))],
+        claims=await claims_of(read, workspace, partner_id),
         outstanding=await outstanding(read, workspace, partner_id),
         left_out=LinksLeftOut(links=more_links, commissions=more_earned),
     )
@@ -152,7 +166,6 @@ async def outstanding(read: Read, workspace: UUID, partner_id: UUID) -> list[Owe
             Account.role,
             func.sum(Account.credits - Account.debits).label("amount"),
         )
-        claims=await claims_of(read, workspace, partner_id),
         .where(Account.workspace_id == workspace, Account.partner_id == partner_id)
         .group_by(Account.currency, Account.role)
         .order_by(Account.currency)
@@ -162,10 +175,15 @@ async def outstanding(read: Read, workspace: UUID, partner_id: UUID) -> list[Owe
         owed.setdefault(row.currency, {})[row.role] = int(row.amount)
     roles = ("pending", "held", "payable", "in_flight")
     return [
-        OwedOut(currency=currency, **{role: by_role.get(role, 0) for role in roles})
+        OwedOut(**in_unit(currency), **{role: by_role.get(role, 0) for role in roles})
         for currency, by_role in owed.items()
         if any(by_role.get(role) for role in roles)
     ]
+
+
+def _earned(row: Row[Any]) -> EarnedOut:
+    told = dict(row._mapping)  # noqa: SLF001 (public)
+    return EarnedOut(**in_unit(told.pop("currency")), **told)
 
 
 async def _newest(read: Read, statement: Select[Any]) -> tuple[Sequence[Row[Any]], int]:
@@ -193,6 +211,14 @@ def _countries(workspace: UUID, partner: UUID) -> Executable:
     )
 
 
+def _companies(workspace: UUID, partner: UUID) -> Executable:
+    return (
+        select(PartnerCompany.since, PartnerCompany.company_id)
+        .where(PartnerCompany.workspace_id == workspace, PartnerCompany.partner_id == partner)
+        .order_by(PartnerCompany.since)
+    )
+
+
 def _places(workspace: UUID, partner: UUID) -> Executable:
     return (
         select(
@@ -216,6 +242,7 @@ def _links(workspace: UUID, partner: UUID) -> Select[Any]:
 def _commissions(workspace: UUID, partner: UUID) -> Select[Any]:
     columns: Sequence[Any] = (
         Commission.id, Commission.program_id, Commission.status, Commission.rule_id.label("rule"),
+        Commission.recipient.label("to"),
         Commission.base, Commission.amount, Commission.reversed, Commission.held, Commission.paid,
         Commission.currency, Commission.occurred_at, Commission.hold_until,
     )  # fmt: skip
