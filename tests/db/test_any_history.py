@@ -9,8 +9,8 @@ clicks come last; one program closes its sales at once, so that much of it comes
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -32,19 +32,9 @@ from app.conversions.identities import EMAIL
 from app.conversions.intake import incoming
 from app.conversions.intake.incoming import Incoming
 from app.conversions.proof import verify
-from app.conversions.providers.mapping import Alias, Contact, Mapped
+from app.conversions.providers.mapping import Contact, Mapped
 from app.core.events import (
-    Body,
-    Churn,
-    Dispute,
     Event,
-    Kind,
-    Lead,
-    Named,
-    Payment,
-    Refund,
-    RefundTotal,
-    Tie,
 )
 from app.core.identity import person_name
 from app.core.tallies import Kept, TallyKey
@@ -52,20 +42,11 @@ from app.db import tables as t
 from app.db.engine import Database
 from app.ledger import mature
 from tests.core.pure_road import PureRoad
+from tests.db.histories import ADDRESSES, OWN_IDS, STARTED, bodies, people, times
 from tests.making import CLICK_KEYS, Shop, add_program, make_shop, percent, plan
 
 T = TypeVar("T")
-STATES: tuple[Literal["open", "won", "lost"], ...] = ("open", "won", "lost")
-STARTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
-AGES_D = (0, 0, 1, 3)
-"""Days before STARTED at which things happen: few, so that many happen at once."""
-CUSTOMERS, PAYMENTS, OBJECTS = 3, 4, 3
-OWN_IDS = ("user-1", "user-2")
-ADDRESSES = ("kim@example.com", "lee@example.com")
 PARTNERS = ("ana", "bo", "quick/ana", "quick/cy")
-numbers = st.integers(1, OBJECTS)
-amounts = st.sampled_from((1, 999, 5_000, 10_000))
-times = st.sampled_from([STARTED - timedelta(days=d) for d in AGES_D])
 messages = Bundle[Mapped]("messages")
 SHARED = plan(
     [
@@ -99,50 +80,6 @@ SHARED = plan(
 """What all customers of a partner have in common: a cap, bands and a threshold."""
 
 
-def payment_keys(number: int, *kinds: str) -> tuple[str, ...]:
-    return tuple(f"stripe::{kind}:{kind}_{number}" for kind in kinds)
-
-
-@st.composite
-def bodies(draw: st.DrawFn) -> tuple[Kind, Body, tuple[str, ...]]:
-    """What a message says, and which payments it names."""
-    number, amount = draw(st.integers(1, PAYMENTS)), draw(amounts)
-    kind = draw(st.sampled_from(_KINDS))
-    charge = payment_keys(number, draw(st.sampled_from(("payment_intent", "charge"))))
-    counts = draw(st.booleans())
-    match kind:
-        case "payment":
-            paid = Payment(
-                authority=draw(st.sampled_from((2, 3))),
-                gross=amount,
-                base=amount - draw(st.sampled_from((0, amount // 6))),
-                currency="usd",
-                subscription=draw(st.sampled_from(("", "stripe::subscription:sub_1"))),
-            )
-            return kind, paid, payment_keys(number, "invoice")
-        case "tie":
-            return kind, Tie(), payment_keys(number, "invoice", "payment_intent", "charge")
-        case "refund":
-            refund = Refund(f"re_{draw(numbers)}", amount // 2 or 1, "usd", counts=counts)
-            return kind, refund, charge
-        case "refund_total":
-            return kind, RefundTotal(amount // 3, "usd", dated=True), charge
-        case "dispute":
-            state = draw(st.sampled_from(STATES))
-            return kind, Dispute(f"dp_{draw(numbers)}", amount, "usd", state), charge
-        case "lead":
-            return kind, Lead("signup"), ()
-        case "churn":
-            return kind, Churn("stripe::subscription:sub_1"), ()
-        case _:
-            return "named", Named(), ()
-
-
-_KINDS: tuple[Kind, ...] = (
-    "payment", "payment", "tie", "refund", "refund_total", "dispute", "lead", "churn", "named",
-)  # fmt: skip
-
-
 class AnyHistory(RuleBasedStateMachine):
     """Every example is a workspace of its own, in one database."""
 
@@ -170,7 +107,7 @@ class AnyHistory(RuleBasedStateMachine):
     def hear(self, said: Any, at: datetime, data: st.DataObject) -> Mapped:
         kind, body, payments = said
         self.told += 1
-        people = data.draw(_people(needed=not payments or kind == "payment"))
+        known = data.draw(people(needed=not payments or kind == "payment"))
         message = Mapped(
             external_id=f"evt_{self.told}",
             kind=kind,
@@ -178,7 +115,7 @@ class AnyHistory(RuleBasedStateMachine):
             body=body,
             click_ids=tuple(data.draw(st.lists(st.sampled_from(self.clicks), max_size=2))),
             payments=payments,
-            contact=Contact(people, email=data.draw(st.sampled_from(("", "", *ADDRESSES)))),
+            contact=Contact(known, email=data.draw(st.sampled_from(("", "", *ADDRESSES)))),
             type=kind,
         )
         self._run(self._store(message))
@@ -315,16 +252,6 @@ class AnyHistory(RuleBasedStateMachine):
 
 _MADE_UP = "its raw bytes no longer mean an event"
 """The events here have no bytes but `{}`."""
-
-
-@st.composite
-def _people(draw: st.DrawFn, *, needed: bool) -> tuple[Alias, ...]:
-    """One customer, by Stripe's id or by an own one; now and then by both, which joins them."""
-    if not needed and draw(st.booleans()):
-        return ()
-    customer = Alias("stripe:", f"cus_{draw(st.integers(1, CUSTOMERS))}")
-    own = Alias("own", draw(st.sampled_from(OWN_IDS)))
-    return draw(st.sampled_from(((customer,), (customer,), (own,), (customer, own))))
 
 
 def test_postgres_and_a_pure_fold_agree_on_any_history(
