@@ -64,7 +64,7 @@ def range_under_kills(
         again, _ = _replayed(selling, service, since, 0, random.Random(seed))
         promise((again["matched"], again["put_back"]) == (events - sales, 0), f"{again}")
         promise(_counted(here) == counted, f"{counted} became {_counted(here)}")
-    status, printed = command(service, "verify", DATABASE_URL=here.url)
+    status, printed = command(service, "verify", within_s=DONE_S, DATABASE_URL=here.url)
     promise(status == 0, printed)
     promise(grown_mb <= MOST_GROWTH_MB, f"a worker grew by {grown_mb:.0f} MB")
     return {

@@ -188,7 +188,9 @@ def until(holds: Callable[[], bool], otherwise: str, within_s: float = DECIDED_S
     return time.monotonic() - began
 
 
-def command(service: Service, *arguments: str, **environment: str) -> tuple[int, str]:
+def command(
+    service: Service, *arguments: str, within_s: float = 60, **environment: str
+) -> tuple[int, str]:
     """Run `python -m app …` beside a service; its exit status and all that it printed."""
     ended = subprocess.run(
         [sys.executable, "-m", "app", *arguments],
@@ -196,7 +198,7 @@ def command(service: Service, *arguments: str, **environment: str) -> tuple[int,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=within_s,
         check=False,
     )
     return ended.returncode, ended.stdout
