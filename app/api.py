@@ -35,9 +35,11 @@ from app.conversions.referring import router as referring_router
 from app.conversions.resolve import router as verdicts_router
 from app.conversions.sources.http import router as sources_router
 from app.conversions.sources.reconciliations import router as reconciliations_router
+from app.conversions.totals import router as totals_router
 from app.conversions.track import Tracker
 from app.conversions.track import router as track_router
 from app.conversions.trials.lint import router as lint_router
+from app.conversions.trials.ltv_cac import router as ltv_cac_router
 from app.conversions.trials.preview import router as preview_router
 from app.db.engine import Database
 from app.imports.http import router as imports_router
@@ -74,6 +76,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     plans_router,
     lint_router,
     preview_router,
+    ltv_cac_router,
     backtests_router,
     partners_router,
     qualifications_router,
@@ -98,6 +101,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     verdicts_router,
     money_router,
     balances_router,
+    totals_router,
     customer_privacy_router,
     privacy_router,
 )

@@ -1,0 +1,93 @@
+"""Terms that span customers, from the API to the ledger and back through `verify`."""
+
+from typing import Any, Final
+
+from app.core.periods import period_of
+from app.db.engine import Database
+from app.ids import encode, uuid7
+from tests.http.client import Api
+from tests.http.selling import Selling, open_selling, verified
+from tests.making import now
+
+USD: Final = "usd"
+
+
+def usd(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": USD}
+
+
+PLAN: Final[dict[str, Any]] = {
+    "hold_days": 30,
+    "attribution": {"model": "last_click", "window_days": 60},
+    "combine": "first_match",
+    "rules": [
+        {
+            "id": "volume",
+            "pay": {
+                "bands": {
+                    "by": "revenue",
+                    "period": "year",
+                    "mode": "graduated",
+                    "steps": [
+                        {"from": usd(0), "percent_bps": 1_000},
+                        {"from": usd(15_000), "percent_bps": 2_000},
+                    ],
+                }
+            },
+            "cap": {"per": "partner", "amount": usd(3_000), "count": 9, "period": "year"},
+        },
+        {
+            "id": "bonus",
+            "adds": True,
+            "match": {"reaches": {"sales": 2, "period": "life"}},
+            "pay": {"flat": usd(500)},
+        },
+    ],
+}
+
+
+async def sell(selling: Selling, number: int) -> Any:
+    body = selling.sale(customer_external_id=f"user-{number}", invoice_id=f"INV-{number}")
+    return await selling.api.post("/track/sale", {**body, "click_id": selling.click()}, status=200)
+
+
+async def totals(selling: Selling) -> Any:
+    program = selling.program["id"]
+    return await selling.api.get(f"/partners/{selling.partner['id']}/totals?program_id={program}")
+
+
+async def test_customers_share_a_partners_bands_cap_and_bonus(api: Api, database: Database) -> None:
+    selling = await open_selling(api, database, plan=PLAN)
+    told = [await sell(selling, number) for number in (1, 2, 3)]
+    # 100.00 at 10 %; 50.00 at 10 % and 50.00 at 20 %; 20.00 of which 30.00 - 25.00 are left.
+    assert [sorted(c["amount"] for c in one["outcome"]["commissions"]) for one in told] == [
+        [1_000], [500, 1_500], [500],
+    ]  # fmt: skip
+    year = period_of(now(), "year")
+    texts = [r["text"] for one in told for r in one["outcome"]["reasons"]]
+    assert "Of that, 50.00 USD in the band of the rule `volume` from 150.00 USD at 20 %." in texts
+    assert (
+        f"The rule `volume` pays at most 30.00 USD per partner in {year}, of which 25.00 USD was"
+        " used: 5.00 USD."
+    ) in texts
+    shown = await totals(selling)
+    assert shown["caps"] == [
+        {
+            "rule": "volume", "period": "year", "within": year, "currency": USD,
+            "limit": 3_000, "used": 3_000, "left": 0, "count": 9, "counted": 3, "count_left": 6,
+        }
+    ]  # fmt: skip
+    assert [(p["within"], p["sales"], p["revenue"]) for p in shown["periods"]] == [
+        (year, 3, [usd(30_000)]), ("life", 3, [usd(30_000)]),
+    ]  # fmt: skip
+    await verified(selling)
+
+
+async def test_totals_are_those_of_a_partner_in_its_own_program(
+    api: Api, database: Database
+) -> None:
+    selling = await open_selling(api, database)
+    shown = await totals(selling)
+    assert (shown["periods"], shown["caps"]) == ([], [])
+    path = f"/partners/{selling.partner['id']}/totals?program_id={encode('prog', uuid7())}"
+    await selling.api.get(path, status=404)
