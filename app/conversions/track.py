@@ -178,12 +178,19 @@ async def _refuse_unknown(
     """A program or a partner that the body names must be of the workspace."""
     program = None if isinstance(body, RefundIn) else body.program_id
     referrer = body.referrer if isinstance(body, LeadIn) else None
+    said = None if isinstance(body, RefundIn) else body.self_reported
     named: tuple[tuple[type[Program | Partner], UUID | None, str, str], ...] = (
         (Program, program, "body/program_id", "No such program here"),
         (
             Partner,
             referrer.partner_id if referrer else None,
             "body/referrer/partner_id",
+            "No such partner here",
+        ),
+        (
+            Partner,
+            said.partner_id if said else None,
+            "body/self_reported/partner_id",
             "No such partner here",
         ),
     )
