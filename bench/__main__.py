@@ -23,10 +23,12 @@ from sqlalchemy import make_url
 from app.db import embedded
 from app.db.migrate import upgrade
 from bench import (
+    backtests,
     decisions,
     directory,
     intake,
     million,
+    plan_decisions,
     redirects,
     steady,
     storage,
@@ -40,6 +42,8 @@ PARTS: Final[dict[str, tuple[str, Callable[[str], Awaitable[None]]]]] = {
     "intake": ("Webhooks acknowledged", intake.main),
     "decisions": ("Sales decided", decisions.main),
     "stored": ("Sales decided beside five million conversions", stored.main),
+    "plans": ("Decisions of the core by ten rules", plan_decisions.main),
+    "backtest": (f"Terms tried on {backtests.SALES:,} stored sales", backtests.main),
     "storage": ("What a stored click weighs, and the drain beside 10 million", storage.main),
     "directory": (f"A directory of {million.LINKS:,} links", directory.main),
 }
