@@ -65,7 +65,15 @@ async def test_what_a_partner_earned_stays_and_no_more_is_earned(selling: Sellin
     sold = {**selling.sale(), "click_id": selling.click()}
     await api.post("/track/sale", sold, status=200)
     erasure = await api.post(f"/partners/{partner}/erase", status=200)
-    owed = {"currency": "usd", "pending": 2_000, "held": 0, "payable": 0, "in_flight": 0}
+    owed = {
+        "currency": "usd",
+        "as": "cash",
+        "item": None,
+        "pending": 2_000,
+        "held": 0,
+        "payable": 0,
+        "in_flight": 0,
+    }
     assert erasure["outstanding"] == [owed]
     again = await api.post("/track/sale", selling.sale(invoice_id="INV-2"), status=200)
     assert again["outcome"]["commissions"] == []

@@ -119,7 +119,9 @@ async def test_nobody_earns_as_recruiter_or_company_on_what_one_buys(
     self_ = await it.api.post(f"/customers/{customer['id']}/partner", own)
     body = {"name": "Di", "email": "di@example.com", "recruited_by": self_["partner_id"]}
     di = await make_partner(it.api, it.selling.program, **body, company=self_["partner_id"])
-    told = await it.sell(referrer={"partner_id": di["id"]})
+    referred = {**lead, "event_name": "told", "referrer": {"partner_id": di["id"]}}
+    await it.api.post("/track/lead", referred, status=200)
+    told = await it.sell()
     assert {c["rule"] for c in told["outcome"]["commissions"]} == {"own", "thanks", "mug"}
     assert {"recruiter_is_customer", "company_is_customer"} <= reasons(told)
     await verified(it.selling)
