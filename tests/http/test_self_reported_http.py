@@ -1,4 +1,4 @@
-"""'How did you hear about us?': who is named earns where that is asked for; words decide nothing."""
+"""'How did you hear about us?': who is named earns where that is asked for, by no mere words."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
