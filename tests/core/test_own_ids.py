@@ -1,13 +1,17 @@
 """Payments and e-mails join customers, but never two whom the workspace itself tells apart."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.events import Event
 from tests.core.made_worlds import plan_with, world_of
 from tests.core.pure_road import PureRoad, owed
+from tests.core.stories import Story, heard, stories
 from tests.core.telling import ANA, BO, click, lead, named, refund, sale, tell, tie
 
 ONE, TWO, STRIPE, MAIL = "a:user-1", "a:user-2", "a:cus-1", "a:mail"
@@ -90,6 +94,26 @@ def test_equal_addresses_unite_in_every_order() -> None:
         assert whose(road, ONE, STRIPE, MAIL) == 1
         assert pending(road) == {"ana": 18_00}
         assert road.balances == owed(road)
+
+
+@settings(max_examples=200)
+@given(stories(), st.data())
+def test_whoever_shares_an_address_any_order_ends_equal(story: Story, data: st.DataObject) -> None:
+    """Of Ann the own id is known, of the others none: nothing keeps them apart."""
+    marked = st.lists(st.booleans(), min_size=len(story.events), max_size=len(story.events))
+    told = [
+        replace(event, people=(*event.people, MAIL)) if has_mail and event.people else event
+        for event, has_mail in zip(story.events, data.draw(marked), strict=True)
+    ]
+    roads = []
+    for order in (told, data.draw(st.permutations(told))):
+        roads.append(PureRoad(story.world, own=frozenset({"a:ann"}), emails=frozenset({MAIL})))
+        for event in heard(order):
+            roads[-1].receive(event)
+    one, other = roads
+    assert one.balances == other.balances == owed(one)
+    assert one.conversions.keys() == other.conversions.keys()
+    assert one.refused == other.refused == []
 
 
 def test_two_own_ids_with_one_address_stay_two_customers() -> None:
