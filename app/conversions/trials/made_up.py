@@ -28,7 +28,7 @@ from app.core.events import (
     SelfReportedTouch,
     Touch,
 )
-from app.core.fold import fold
+from app.core.fold import Folded, fold
 from app.core.plans import Plan
 from app.core.qualification import Qualified
 from app.core.tallies import ANYTHING, Tallies
@@ -43,6 +43,7 @@ from app.core.world import (
 )
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATER: Final = datetime(2001, 1, 15, tzinfo=UTC)
 NOBODY: Final = UUID(int=1)
 """The partner of a preview that names none, and whatever else is made up."""
 _WHO: Final = "made-up"
@@ -113,10 +114,25 @@ def decide(
 ) -> Conversion:
     """What the fold makes of the sale, after all that happened before it."""
     events = events_of(sold, customer, touch, place)
-    history = History(place.workspace, events, (), sold.at, sold.at, tallies=tallies)
-    folded = fold(history, _with_touch(world, touch, place))
+    folded = _folded(events, touch, place, world, tallies)
     wanted = folded.told[events[-1].id]
     return next(conversion for conversion in folded.conversions if conversion.id == wanted)
+
+
+def lifetime(sales: int, amount: int, currency: str, place: Place, world: World) -> Folded:
+    """All that a customer brings who pays so much a month, so many times."""
+    sold = MadeUpSale(_LATER, "renewal" if sales > 1 else "sale", amount, currency=currency)
+    customer = MadeUpCustomer(sales=sales - 1, value=amount * (sales - 1))
+    touch = MadeUpTouch()
+    return _folded(events_of(sold, customer, touch, place), touch, place, world, ANYTHING)
+
+
+def _folded(
+    events: tuple[Event, ...], touch: MadeUpTouch, place: Place, world: World, tallies: Tallies
+) -> Folded:
+    at = events[-1].occurred_at
+    history = History(place.workspace, events, (), at, at, tallies=tallies)
+    return fold(history, _with_touch(world, touch, place))
 
 
 def events_of(

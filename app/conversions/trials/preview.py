@@ -6,13 +6,11 @@ the plan in it, explained by the same reasons.
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
-from pydantic import Field, StringConstraints, model_validator
 
 from app.auth import Caller, ReadDep, Scope, needs
-from app.conversions.requests import LineIn
 from app.conversions.trials import tried
 from app.conversions.trials.made_up import (
     LONG_AGO,
@@ -25,153 +23,29 @@ from app.conversions.trials.made_up import (
     events_of,
     made_up_partner,
 )
+from app.conversions.trials.preview_shapes import (
+    MadeUpPartnerIn,
+    PartnerIn,
+    PreviewIn,
+    PreviewOut,
+    SaleTried,
+    TouchIn,
+)
 from app.conversions.trials.surrounded import Surrounded, partner_here
-from app.conversions.who_brought import CodeText
-from app.core.attribution_terms import TouchKind
-from app.core.conversions import Award, Conversion, ConversionKind, Given
+from app.core.conversions import Conversion
 from app.core.events import Line
 from app.core.money import MAX_AMOUNT
 from app.core.qualification import Qualified
-from app.core.rewards import Recipient
-from app.core.world import PlanFact, World
+from app.core.world import PlanFact
 from app.db.tx import Read
 from app.errors import FieldError, InvalidRequest, PlanInvalid
 from app.openapi import documented
-from app.sentences import ReasonOut
-from app.terms import PlanDocument
 from app.wire import (
-    Amount,
-    Country,
-    Currency,
-    ExternalId,
-    In,
-    Instant,
-    Out,
-    PartnerId,
     PlanId,
-    ProgramId,
 )
 
 router: Final = APIRouter(prefix="/plans", tags=["Programs and plans"])
 Reader = Annotated[Caller, Depends(needs(Scope.PROGRAMS_READ))]
-MAX_EARLIER: Final = 100
-_TIER = r"^[a-z0-9_-]{1,64}$"
-
-
-class CustomerIn(In):
-    """Who buys. earlier_sales, earlier_value: how many paid sales before, and their base together
-    (absent: each like this one). months: how long ago the first was; absent: a month for each.
-    """
-
-    country: Country | None = None
-    earlier_sales: Annotated[int, Field(strict=True, ge=0, le=MAX_EARLIER)] = 0
-    earlier_value: Annotated[Amount, Field(ge=1)] | None = None
-    months: Annotated[int, Field(strict=True, ge=0, le=1_200)] | None = None
-
-
-class PartnerIn(In):
-    """Who earns: a partner of the program by its id, or a made-up one with these facts."""
-
-    id: PartnerId | None = None
-    country: Country | None = None
-    tier: Annotated[str, StringConstraints(pattern=_TIER)] | None = None
-    certified: bool = False
-    agreement: bool = False
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if self.id is not None and len(self.model_fields_set) > 1:
-            raise ValueError("send id or what a made-up partner has, not both")
-        return self
-
-
-class TouchIn(In):
-    """What brought the customer. days_before: how long before the first sale or lead."""
-
-    kind: TouchKind = "click"
-    code: CodeText | None = None
-    days_before: Annotated[int, Field(strict=True, ge=0, le=3_650)] = 0
-
-    @model_validator(mode="after")
-    def _code_of_a_code(self) -> Self:
-        if (self.kind == "code") != (self.code is not None):
-            raise ValueError("send code with the kind code, and with no other")
-        return self
-
-
-class SaleTried(In):
-    """One made-up sale, renewal or lead. amount: what commissions are worked out on; tax: what the
-    customer pays on top of it. partner absent: one of whom nothing is known.
-    """
-
-    kind: ConversionKind = "sale"
-    amount: Annotated[Amount, Field(ge=1)] | None = None
-    tax: Amount = 0
-    currency: Currency | None = None
-    product_id: ExternalId | None = None
-    quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] | None = None
-    lines: Annotated[list[LineIn], Field(max_length=100)] = []  # noqa: RUF012 (pydantic)
-    occurred_at: Instant | None = None
-    customer: CustomerIn = CustomerIn()
-    partner: PartnerIn = PartnerIn()
-    touch: TouchIn = TouchIn()
-
-
-class PreviewIn(SaleTried):
-    """The sale, and the plan that it is tried on. program_id: whose partners and dates count."""
-
-    plan: PlanDocument
-    program_id: ProgramId | None = None
-
-
-class AwardOut(Out):
-    """What one rule gives. partner_id: none of a made-up partner, and of the customer.
-
-    currency: of money; of anything else its unit, such as `free_months`.
-    """
-
-    rule: str
-    to: Recipient
-    level: int | None
-    partner_id: PartnerId | None
-    amount: int
-    currency: str = Field(examples=["usd"])
-    base: int
-    rate_bps: int | None
-
-
-class PreviewOut(Out):
-    """kind: as it is decided: a renewal, or a sale. hold_until: until then it would be pending."""
-
-    kind: ConversionKind
-    new: bool
-    occurred_at: Instant
-    amount: int
-    gross: int
-    currency: str
-    hold_until: Instant | None
-    awards: list[AwardOut]
-    reasons: list[ReasonOut]
-
-    @classmethod
-    def of(cls, decided: Conversion, terms: PlanFact) -> Self:
-        """terms: those whose rules pay; awards come in the order in which these list them."""
-        order = {rule.id: i for i, rule in enumerate(terms.plan.rules)}
-        awards = sorted(decided.awards, key=lambda award: order.get(award.rule_id, -1))
-        return cls(
-            kind=decided.kind,
-            new=decided.new,
-            occurred_at=decided.occurred_at,
-            amount=decided.base,
-            gross=decided.gross,
-            currency=decided.currency,
-            hold_until=decided.hold_until,
-            awards=[_award(award) for award in awards],
-            reasons=[
-                ReasonOut.of({"code": reason.code, "params": reason.params})
-                for reason in decided.reasons
-            ],
-        )
 
 
 @router.post("/preview", responses=documented(PlanInvalid))
@@ -212,7 +86,8 @@ async def _decided(
     customer = _customer(body, sold)
     touch = MadeUpTouch(body.touch.kind, body.touch.code or "", _before(body.touch))
     if body.partner.id is None:
-        here = Surrounded(place, _made_up(body.partner, place, own))
+        agreements = (replace(own, effective_from=LONG_AGO),) if own else ()
+        here = Surrounded(place, made_up_partner(place, *has_of(body.partner), agreements))
     else:
         place = replace(place, partner_id=body.partner.id)
         instants = [event.occurred_at for event in events_of(sold, customer, touch, place)]
@@ -270,26 +145,11 @@ def _before(touch: TouchIn) -> timedelta:
     return timedelta(days=touch.days_before, minutes=0 if touch.days_before else 1)
 
 
-def _made_up(asked: PartnerIn, place: Place, own: PlanFact | None) -> World:
+def has_of(asked: MadeUpPartnerIn) -> tuple[str, tuple[Qualified, ...]]:
+    """Country and qualifications of a made-up partner."""
     agreement = "1" if asked.agreement else ""
     has = Qualified(LONG_AGO, asked.tier or "", asked.certified, None, agreement)
-    agreements = (replace(own, effective_from=LONG_AGO),) if own else ()
-    return made_up_partner(place, asked.country or "", (has,), agreements)
-
-
-def _award(award: Award) -> AwardOut:
-    given = award if isinstance(award, Given) else None
-    to: Recipient = given.to if given else "partner"
-    return AwardOut(
-        rule=award.rule_id,
-        to=to,
-        level=given.level if given else None,
-        partner_id=None if to == "customer" or award.partner_id == NOBODY else award.partner_id,
-        amount=award.amount,
-        currency=award.currency,
-        base=award.base,
-        rate_bps=award.rate_bps,
-    )
+    return asked.country or "", (has,)
 
 
 def _refused(place: str, problem: str, remedy: str) -> InvalidRequest:
