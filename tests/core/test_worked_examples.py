@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import yaml
 
+from app.core.conversions import Award, Given
 from app.core.events import Event, Line, Payment
 from app.core.plans import Plan, parse, parse_agreement
 from app.core.qualification import Qualified
@@ -19,8 +20,9 @@ from tests.core.pure_road import PureRoad, owed
 from tests.core.telling import ANA, BO, CY, FIRST, click, lead, refund, sale
 
 Example = dict[str, Any]
-Parts = dict[str, dict[str, list[int]]]
-"""By sale and rule, what each partner has, in the order of their credits."""
+Part = int | str
+Parts = dict[str, dict[str, list[Part]]]
+"""By sale and rule, what each partner has, in the order of their credits; then the others."""
 EXAMPLES: list[Example] = yaml.safe_load(
     (Path(__file__).parent / "worked_examples.yaml").read_text()
 )
@@ -46,14 +48,27 @@ def test_a_plan_pays_what_was_worked_out_by_hand(example: Example, *, backwards:
         name = conversion.key.rsplit(":", 1)[1]
         told[name] = {reason.code for reason in conversion.reasons}
         sharers = [credit.partner_id for credit in conversion.credits]
-        for award in sorted(conversion.awards, key=lambda one: sharers.index(one.partner_id)):
-            paid[name].setdefault(award.rule_id, []).append(award.amount)
-            back[name].setdefault(award.rule_id, []).append(award.reversed)
+        for award in sorted(conversion.awards, key=lambda one: _order(one, sharers)):
+            paid[name].setdefault(award.rule_id, []).append(_part(award, award.amount))
+            back[name].setdefault(award.rule_id, []).append(_part(award, award.reversed))
     assert _written(paid) == example["paid"]
     assert _written(back) == example.get("back", {})
     for name, code in example.get("tells", {}).items():
         assert code in told[name]
     assert road.balances == owed(road)
+
+
+def _order(award: Award, sharers: list[UUID]) -> tuple[int, UUID]:
+    position = sharers.index(award.partner_id) if award.partner_id in sharers else len(sharers)
+    return position, award.partner_id
+
+
+def _part(award: Award, amount: int) -> Part:
+    """Of what is not the credited partner's cash, whose and what: `bo 200 eur`."""
+    if not isinstance(award, Given) or not amount:
+        return amount
+    names = {partner: name for name, partner in NAMES.items()}
+    return f"{names.get(award.partner_id, award.to)} {amount} {award.currency}"
 
 
 def _world(example: Example) -> World:
@@ -68,10 +83,24 @@ def _world(example: Example) -> World:
         (FIRST, NAMES[name]): _place(world.enrollments[FIRST, NAMES[name]], told)
         for name, told in example.get("partners", {}).items()
     }
+    told = example.get("partners", {}).items()
     return replace(
         world,
         programs={FIRST: replace(program, plans=(*program.plans, *later))},
         enrollments={**world.enrollments, **places},
+        recruiters={
+            (FIRST, NAMES[name]): NAMES[one["recruited_by"]]
+            for name, one in told
+            if "recruited_by" in one
+        },
+        companies={
+            NAMES[name]: tuple(
+                Dated(_instant(since), str(NAMES[company]) if company else "")
+                for since, company in one["company"].items()
+            )
+            for name, one in told
+            if "company" in one
+        },
     )
 
 
@@ -87,6 +116,8 @@ def _place(place: EnrollmentFact, told: Example) -> EnrollmentFact:
         for n, terms in enumerate(told.get("own", []))
     )
     joined = (Dated(_instant(told["joined"]), "active"),) if "joined" in told else place.states
+    if "suspended" in told:
+        joined += (Dated(_instant(told["suspended"]), "suspended"),)
     has = tuple(_qualified(fact) for fact in told.get("has", []))
     return replace(place, states=joined, qualified=has, agreements=own)
 
@@ -162,7 +193,7 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _written(sums: Parts) -> dict[str, dict[str, int | list[int]]]:
+def _written(sums: Parts) -> dict[str, dict[str, Part | list[Part]]]:
     """As the table writes it: what is nothing is left out, one part is a number."""
     rules = (
         (name, {rule: _number(parts) for rule, parts in by_rule.items() if any(parts)})
@@ -171,5 +202,5 @@ def _written(sums: Parts) -> dict[str, dict[str, int | list[int]]]:
     return {name: by_rule for name, by_rule in rules if by_rule}
 
 
-def _number(parts: list[int]) -> int | list[int]:
+def _number(parts: list[Part]) -> Part | list[Part]:
     return parts[0] if len(parts) == 1 else parts
