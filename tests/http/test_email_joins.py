@@ -13,7 +13,7 @@ from tests.contract.stripe_invoices import invoice
 from tests.http.bringing import codes, pending, tell
 from tests.http.client import Api, make_partner
 from tests.http.importing import bring
-from tests.http.selling import Selling, open_selling, verified
+from tests.http.selling import Selling, open_selling, signature, verified
 
 ADDRESS = "kim@example.com"
 
@@ -36,13 +36,15 @@ async def sign_up(selling: Selling, who: str, address: str = ADDRESS, **more: An
 
 
 async def pay(selling: Selling, number: int, address: str = ADDRESS) -> Any:
-    """Stripe's customer, who is known to us by an address and nothing else."""
+    return await selling.webhook(paid_by(number, address))
+
+
+def paid_by(number: int, address: str) -> dict[str, Any]:
+    """Of Stripe's customer, who is known to us by an address and nothing else."""
     paid = invoice(id=f"in_{number}", customer=f"cus_{number}")
     paid["customer_email"] = address
-    return await selling.webhook(
-        objects.event(
-            "invoice.paid", paid, id=f"evt_{number}", livemode=True, created=int(time.time())
-        )
+    return objects.event(
+        "invoice.paid", paid, id=f"evt_{number}", livemode=True, created=int(time.time())
     )
 
 
@@ -84,6 +86,33 @@ async def test_it_counts_from_the_opt_in_on(selling: Selling) -> None:
     await pay(selling, 2)
     # What has joined stays, and `verify` reads each message as it was read on its day.
     assert len(await customers(selling)) == 2
+
+
+async def test_an_import_s_addresses_join_too(selling: Selling) -> None:
+    await opt(selling, joins=True)
+    await pay(selling, 1)
+    row = f"customer_external_id,customer_email,occurred_at\nu-1,{ADDRESS},2026-01-01T00:00:00Z\n"
+    await bring(selling, "customers", row)
+    assert len(await customers(selling)) == 1
+
+
+async def test_what_is_read_anew_is_read_by_the_setting_of_that_day(selling: Selling) -> None:
+    await opt(selling, joins=True)
+    await sign_up(selling, "user-17")
+    await opt(selling, joins=False)
+    body = objects.encoded(paid_by(1, ADDRESS))
+    stored = await selling.post(body, {"Stripe-Signature": signature(body)})
+    async with selling.database.tx() as tx:
+        driver = await tx.driver()
+        await driver.execute(
+            "UPDATE events SET state = 'ignored', mapped = NULL, fingerprint = 'older'"
+            " WHERE workspace_id = $1 AND decision_no IS NULL",
+            selling.workspace,
+        )
+    await opt(selling, joins=True)
+    await selling.api.post(f"/events/{stored.json()['event_id']}/replay", status=202)
+    await selling.settle()
+    assert len(await customers(selling)) == 1
 
 
 async def test_one_address_of_two_own_ids_is_told_and_joins_nobody(selling: Selling) -> None:
