@@ -16,7 +16,7 @@ from app.conversions.trials.ltv_cac_shapes import (
     IncentiveOut,
     LtvCacIn,
     LtvCacOut,
-    StepOut,
+    ReckonedOut,
 )
 from app.conversions.trials.made_up import NOBODY, Place, lifetime, made_up_partner
 from app.conversions.trials.preview import has_of
@@ -63,7 +63,7 @@ async def weigh_incentive(
     weighed = weigh(known.figures, incentive, program.ltv_cac_floor)
     if isinstance(weighed, str):
         raise _lacking(weighed, body)
-    shown = {step.name: StepOut.of(step) for step in weighed.steps}
+    shown = {step.name: ReckonedOut.of(step) for step in weighed.steps}
     before, after = (shown.get(f"ratio_{name}") for name in ("before", "after"))
     figures = known.figures
     return LtvCacOut(

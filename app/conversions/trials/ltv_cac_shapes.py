@@ -88,7 +88,7 @@ class IncentiveOut(Out):
     without_cost: list[str]
 
 
-class StepOut(Out):
+class ReckonedOut(Out):
     """exact: a fraction. value: the same in minor units, or in hundredths of months or of one."""
 
     name: str = Field(examples=["ltv"])
@@ -124,4 +124,4 @@ class LtvCacOut(Out):
     text: str
     figures: FiguresOut
     incentive: IncentiveOut
-    steps: list[StepOut]
+    steps: list[ReckonedOut]
