@@ -62,7 +62,7 @@ async def main(database_url: str) -> None:
         with million.served(database_url, folder) as service:
             await warm_start(service, found)
             await memory(service, found)
-            await misses(service, found)
+            await misses(service, database_url, found)
             await visible(service, database_url, found)
             await change_at_once(service, shop, found)
         look_ups(folder / "web-1" / "links.sqlite", found)
@@ -101,19 +101,36 @@ async def memory(service: Served, found: Found) -> None:
     found.add(f"Memory after {len(chosen):,} codes (the LRU holds 100,000)", resident(service))
 
 
-async def misses(service: Served, found: Found) -> None:
-    """Codes that memory lacks and codes that it has, by turns in one load."""
+async def misses(service: Served, database_url: str, found: Found) -> None:
+    """Codes that memory lacks, codes that it has and one that has ended, by turns in one load.
+
+    Who opens the last is sent on without a click: all that the others do, but for the commit.
+    """
+    ended = code(BULK + 10)
+    await end(database_url, ended)
     others = [one for one in range(LINKS - BULK * 4, LINKS) if million.is_everywhere(one)]
     random.Random(7).shuffle(others)
-    known, unknown = others[:50], others[50 : 50 + RATE * SECONDS // 2]
+    known, unknown = others[:50], others[50 : 50 + RATE * SECONDS // 3]
     requests = [
-        request(code(one))
+        request(one)
         for turn, miss in enumerate(unknown)
-        for one in (known[turn % len(known)], miss)
+        for one in (code(known[turn % len(known)]), code(miss), ended)
     ]
-    took = await steadily(service.port, requests[100:])
-    found.add(f"Known to memory, at {RATE}/s, the click's commit included", spread(took[0::2]))
-    found.add("Unknown to memory, in the same load", spread(took[1::2]))
+    took = await steadily(service.port, requests[150:])
+    found.add(f"Known to memory, at {RATE}/s, the click's commit included", spread(took[0::3]))
+    found.add("Unknown to memory, in the same load", spread(took[1::3]))
+    found.add("Ended, so without a commit, in the same load", spread(took[2::3]))
+
+
+async def end(database_url: str, ended: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "UPDATE links SET archived_at = now(), fallback = 'https://shop.example.com/'"
+        " WHERE host = '' AND code = $1",
+        ended,
+    )
+    await connection.close()
+    await asyncio.sleep(1)
 
 
 def look_ups(replica: Path, found: Found) -> None:
