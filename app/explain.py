@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 from sqlalchemy.orm import aliased
 
+from app.core.units import PIECES, read_unit
 from app.db.engine import Database
 from app.db.tables import Account, Commission, Transfer
 from app.db.tx import Read
@@ -40,8 +41,10 @@ async def _lines(read: Read, commission: str) -> list[str] | None:
 
 def _head(row: Row[Any]) -> Iterator[str]:
     yield f"{encode('com', row.id)}: {money(row.amount, row.currency)}, {row.status}"
-    yield f"  of {money(row.base, row.currency)}, reversed {money(row.reversed, row.currency)}"
-    yield f"  partner {encode('part', row.partner_id)}, customer {encode('cus', row.customer_id)}"
+    of = "" if read_unit(row.currency).form in PIECES else f"of {money(row.base, row.currency)}, "
+    yield f"  {of}reversed {money(row.reversed, row.currency)}"
+    whose = f"{row.recipient} {encode('part', row.partner_id)}, " if row.partner_id else "to the "
+    yield f"  {whose}customer {encode('cus', row.customer_id)}"
     yield f"  conversion {encode('conv', row.conversion_id)} at {row.occurred_at.isoformat()}"
     yield f"  rule `{row.rule_id}` of plan version {row.plan_version}, decision {row.decision_no}"
     yield f"  held until {row.hold_until.isoformat()}"
