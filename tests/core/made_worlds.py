@@ -9,7 +9,8 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from app.core.attribution_terms import SHARING
-from app.core.plans import Plan, parse
+from app.core.plans import Plan, parse, parse_agreement
+from app.core.qualification import Qualified
 from app.core.world import CodeFact, Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
 
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -61,8 +62,36 @@ RULES: dict[str, dict[str, Any]] = {
     "bonus": {"match": {"nth": 2}, "pay": {"flat": {"amount": 50, "currency": "eur"}}},
     "two": {"pay": {"percent_bps": 1_300, "payments": 2, "per": "line"}},
     "valued": {"when": "customer.value > 50 && sale.payment > 1", "pay": {"percent_bps": 1_500}},
+    "gold": {"match": {"tiers": ["gold"]}, "pay": {"percent_bps": 2_700}},
+    "certified": {"when": "partner.certified && program.days > 0", "pay": {"percent_bps": 2_100}},
     "fifth": {"pay": {"percent_bps": 2_000}},
 }
+
+
+QUALIFIED: tuple[tuple[Qualified, ...], ...] = (
+    (),
+    (Qualified(LONG_AGO, "gold", certified=True, certified_until=None, agreement="v1"),),
+    (
+        Qualified(LONG_AGO, "", certified=True, certified_until=START, agreement=""),
+        Qualified(START + timedelta(days=20), "gold", True, None, "v1"),
+    ),
+)
+OWN_TERMS: tuple[PlanFact, ...] = (
+    PlanFact(
+        id=UUID(int=0xF0),
+        version=1,
+        effective_from=START + timedelta(hours=12),
+        plan=parse_agreement(
+            {
+                "combine": "sum",
+                "gates": {"agreement": True},
+                "rules": [{"id": "base", "pay": {"percent_bps": 3_333, "months": 2}}],
+            }
+        ),
+        effective_until=START + timedelta(days=40),
+    ),
+)
+"""One partner's, in a program; each decision tells of whom it is."""
 
 
 @st.composite
@@ -81,7 +110,14 @@ def worlds(draw: st.DrawFn, *, hold_days: Sequence[int] = (0, 120)) -> World:
         ]
         programs[program] = ProgramFact(program, draw(_states()), tuple(versions))
     enrollments = {
-        (program, partner): EnrollmentFact(program, partner, draw(_countries()), draw(_states()))
+        (program, partner): EnrollmentFact(
+            program,
+            partner,
+            draw(_countries()),
+            draw(_states()),
+            draw(st.sampled_from(QUALIFIED)),
+            draw(st.sampled_from(((), (), (), OWN_TERMS))),
+        )
         for program in PROGRAMS
         for partner in PARTNERS
     }
@@ -162,6 +198,7 @@ def _plans(draw: st.DrawFn, hold_days: Sequence[int]) -> Plan:
                     ("new", "base", "early"),
                     ("valued", "capped", "twice"),
                     ("two", "twice", "bonus", "base"),
+                    ("gold", "certified", "lead", "base"),
                 )
             )
         ),
