@@ -5,7 +5,7 @@ pools of times, people and payments make ties, joins and merged sales frequent.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,7 @@ from app.core.events import (
     Touch,
 )
 from app.core.world import World
+from tests.core.briefly import brief
 from tests.core.made_worlds import (
     CODE_NAMES,
     CURRENCIES,
@@ -55,38 +56,6 @@ class Story:
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 (Hypothesis calls it)
         """Short enough to read when a property fails."""
         printer.text("\n".join(("", *map(brief, self.events), *terms(self.world))))
-
-
-def brief(event: Event) -> str:
-    """An event in a line; times in days since START."""
-    body = ", ".join(
-        f"{f.name}={getattr(event.body, f.name)!r}" for f in fields(event.body) if f.name != "lines"
-    )
-    touches = [_brief_touch(touch) for touch in event.touches]
-    names = " ".join((*event.people, *event.payments))
-    programs = [f"{program.int:x}" for program in event.program_ids]
-    return (
-        f"  {_days(event.occurred_at)} {event.kind} {event.source}/{event.external_id} [{names}]"
-        f" {body} {touches or ''} {event.country} {programs or ''}"
-    )
-
-
-def _brief_touch(touch: Touch) -> str:
-    match touch:
-        case ClickTouch():
-            return f"{_days(touch.at)} {touch.traffic_class} {touch.link_id.int:x}"
-        case CodeTouch(code, _):
-            return code
-        case ReferrerTouch(partner, person, _):
-            return f"by {partner.int:x}" if partner else f"by {person}"
-        case SelfReportedTouch(partner, code, _):
-            return f"says {partner.int:x}" if partner else f"says {code}"
-        case _:
-            return "?"
-
-
-def _days(at: datetime) -> str:
-    return f"{(at - START) / timedelta(days=1):+.6f}".rstrip("0")
 
 
 def heard(

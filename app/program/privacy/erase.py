@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 
+from app.claim_words import forget_claims
 from app.db.tables import (
     Deal,
     DealKey,
@@ -18,7 +19,6 @@ from app.db.tx import Tx
 from app.enrollments import retire
 from app.erasures import ErasureOut, latest, record
 from app.errors import NotFound
-from app.program.privacy.claims import forget_claims
 
 
 async def erase_partner(tx: Tx, workspace: UUID, partner_id: UUID, *, key: UUID) -> ErasureOut:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Executable, Row, Select, func, select
 
+from app.claim_words import ClaimOut, claims_of
 from app.db.tables import (
     Account,
     Commission,
@@ -21,7 +22,6 @@ from app.db.tables import (
 from app.db.tx import Read
 from app.errors import NotFound
 from app.ledger.units import InUnit, in_unit
-from app.program.privacy.claims import ClaimOut, claims_of
 from app.tracking_links import LinkOut, select_links
 from app.wire import Amount, CommissionId, Instant, Out, PartnerId, ProgramId
 
