@@ -1,0 +1,79 @@
+"""What customers of one partner share, by a table that people have worked out."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.core.events import Event
+from app.core.periods import PERIODS, period_of
+from app.core.tallies import TallyKey, uses_of
+from tests.core.made_worlds import HEARD, START
+from tests.core.pure_road import PureRoad, owed
+from tests.core.telling import click
+from tests.core.test_worked_examples import NAMES, Parts, _event, _instant, _world, _written
+
+EXAMPLES: list[dict[str, Any]] = yaml.safe_load(
+    (Path(__file__).parent / "shared_examples.yaml").read_text()
+)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example["case"]))
+def test_customers_share_as_was_worked_out_by_hand(example: dict[str, Any]) -> None:
+    road = PureRoad(_world(example))
+    for n, event in enumerate(_events(example)):
+        road.receive(replace(event, received_at=HEARD + timedelta(days=1_500, seconds=n)))
+    paid: Parts = defaultdict(dict)
+    back: Parts = defaultdict(dict)
+    told: dict[str, set[str]] = {}
+    for conversion in road.conversions.values():
+        name = conversion.key.rsplit(":", 1)[1]
+        told[name] = {reason.code for reason in conversion.reasons}
+        sharers = [credit.partner_id for credit in conversion.credits]
+        for award in sorted(conversion.awards, key=lambda one: sharers.index(one.partner_id)):
+            paid[name].setdefault(award.rule_id, []).append(award.amount)
+            back[name].setdefault(award.rule_id, []).append(award.reversed)
+    assert _written(paid) == example["paid"]
+    assert _written(back) == example.get("back", {})
+    for name, code in example.get("tells", {}).items():
+        assert code in told[name]
+    assert road.balances == owed(road)
+    assert road.totals == summed(road)
+
+
+def summed(road: PureRoad) -> dict[TallyKey, int]:
+    """What the totals should be by the conversions alone; those that are 0 as they are."""
+    names = {(key.name, key.period) for key in road.totals}
+    sums = dict.fromkeys(road.totals, 0)
+    for conversion in road.conversions.values():
+        within = {period_of(conversion.occurred_at, kind) for kind in PERIODS}
+        for key, used in uses_of(conversion, [n for n in names if n[1] in within]).items():
+            sums[key] += used
+    return sums
+
+
+def _events(example: dict[str, Any]) -> list[Event]:
+    at = START
+    events: list[Event] = []
+    seen: set[str] = set()
+    who = "a"
+    for fact in example["told"]:
+        at = _instant(fact["at"]) if "at" in fact else at + timedelta(hours=1)
+        who = fact.get("who", who)
+        event = replace(_event(fact), occurred_at=at)
+        if "refund" not in fact:
+            by = [fact["by"]] if "by" in fact else example.get("clicks", ["ana"])
+            begins = -1 if who in seen else -30
+            clicks = [click(begins - m, NAMES[name]) for m, name in enumerate(by)]
+            touches = tuple(clicks) if who not in seen or "by" in fact else ()
+            name = event.external_id.replace("a:ann", f"a:{who}")
+            event = replace(event, external_id=name, people=(f"a:{who}",), touches=touches)
+            seen.add(who)
+        if fact.get("fails"):
+            event = replace(event, body=replace(event.body, counts=False))  # type: ignore[arg-type]
+        events.append(event)
+    return events
