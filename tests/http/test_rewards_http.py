@@ -73,6 +73,12 @@ async def test_a_partner_s_list_shows_only_what_it_earns(api: Api, database: Dat
         for commission in listed["data"]:
             one = await it.api.get(f"/commissions/{commission['id']}")
             assert {r["params"].get("rule") for r in one["explanation"]} <= {None, *rules}
+    customer = listed["data"][0]["customer_id"]
+    told = await it.api.get(f"/customers/{customer}/export")
+    assert {(r["as"], r["amount"], r["item"]) for r in told["rewards"]} == {
+        ("discount", 700, None),
+        ("gift", 1, "mug"),
+    }
     held = await it.api.get(f"/partners/{it.firm['id']}/export")
     (earned,) = held["commissions"]
     assert (earned["to"], earned["as"], earned["currency"]) == ("company", "credit", "usd")

@@ -12,6 +12,7 @@ from app.conversions.people.about import Person
 from app.conversions.people.claims_about import ClaimedOut, claims_about
 from app.conversions.people.deals_about import RegisteredOut, deals_about
 from app.conversions.people.received import ReceivedOut
+from app.conversions.people.rewards_about import RewardedOut, rewards_about
 from app.db.tx import Read
 from app.errors import FieldError, InvalidRequest
 from app.ids import MalformedIdError, decode
@@ -120,6 +121,7 @@ class CustomerExport(Out):
     left_out: LeftOut = Field(description="Over the limit of 1,000 each.")
     deals: list[RegisteredOut]
     claims: list[ClaimedOut]
+    rewards: list[RewardedOut]
     events: list[ReceivedOut]
     has_more: bool
 
@@ -145,6 +147,7 @@ async def export_customer(
         left_out=LeftOut(aliases=more_aliases, touches=more_touches, conversions=more_bought),
         deals=await deals_about(driver, workspace, someone),
         claims=await claims_about(driver, workspace, someone),
+        rewards=await rewards_about(driver, workspace, someone),
         events=[ReceivedOut.of(row) for row in received],
         has_more=has_more,
     )
