@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
+from asyncpg.pgproto import pgproto
 
 from app import collector
 from app.core import conditions
@@ -18,25 +18,25 @@ from app.core.drafts import History
 from app.core.events import ClickTouch, Event, Payment
 from app.core.fold import fold
 from app.core.plans import Plan, parse
-from app.core.world import World
+from app.core.world import Dated, EnrollmentFact, LinkFact, PlanFact, ProgramFact, World
 from bench.rules import ten_rules
 from bench.table import table
 from tests.core.made_sales import SALE
-from tests.core.made_worlds import HEARD, LINKS, PROGRAMS, START, world_of
+from tests.core.made_worlds import HEARD, LONG_AGO, START
 
 _ROUNDS: Final = 7
 _SALES: Final = 5_000
 _PLAIN: Final = 200
 _COUNTRIES: Final = ("DE", "US", "FR", "BR", "")
-_OWN_LINKS: Final = [link for link, (program, _) in LINKS.items() if program == PROGRAMS[0]]
+_PARTNERS: Final = 50
 
 
 async def main(_url: str) -> None:
     collector.calm()  # as the worker does
     document = orjson.dumps(ten_rules())
     histories = [_customer(number) for number in range(_SALES)]
-    ten = world_of(_parsed(document))
-    one = world_of(_parsed(orjson.dumps({**ten_rules(), "rules": ten_rules()["rules"][-1:]})))
+    ten = _world(_parsed(document))
+    one = _world(_parsed(orjson.dumps({**ten_rules(), "rules": ten_rules()["rules"][-1:]})))
     contenders: dict[str, Callable[[], int]] = {
         "Finderfee, whole decisions": lambda: _fold_all(histories, ten),
         "Finderfee, one rule": lambda: _fold_all(histories, one),
@@ -73,7 +73,7 @@ def _rate(run: Callable[[], int]) -> float:
 
 def _fold_all(histories: Sequence[History], world: World) -> int:
     for history in histories:
-        fold(history, world)
+        fold(history, _own(world, history))
     return len(histories)
 
 
@@ -95,17 +95,46 @@ def _parsed(document: bytes) -> Plan:
     return parse(read)
 
 
+def _id(kind: int, number: int = 0) -> pgproto.UUID:
+    """As the database's driver gives it."""
+    return pgproto.UUID(f"{kind:08x}-0000-7000-8000-{number:012x}")
+
+
+def _world(plan: Plan) -> World:
+    """A program with fifty partners, each with a link."""
+    program, active = _id(1), (Dated(LONG_AGO, "active"),)
+    partners = [(_id(2, number), _id(3, number)) for number in range(_PARTNERS)]
+    return World(
+        links={link: LinkFact(link, program, partner) for link, partner in partners},
+        programs={program: ProgramFact(program, active, (PlanFact(_id(4), 1, None, plan),))},
+        enrollments={
+            (program, partner): EnrollmentFact(program, partner, (), active)
+            for _, partner in partners
+        },
+    )
+
+
+def _own(world: World, history: History) -> World:
+    """What of it concerns one customer, as a decision gets it."""
+    click = history.events[0].touches[0]
+    assert isinstance(click, ClickTouch)
+    link = world.links[click.link_id]
+    place = (link.program_id, link.partner_id)
+    enrollments = {place: world.enrollments[place]}
+    return World({link.id: link}, world.programs, enrollments)
+
+
 def _customer(number: int) -> History:
     """Someone who clicked and bought."""
     at = START + timedelta(minutes=number)
     click = ClickTouch(
-        click_id=UUID(int=number),
-        link_id=_OWN_LINKS[number % len(_OWN_LINKS)],
+        click_id=_id(5, number),
+        link_id=_id(2, number % _PARTNERS),
         traffic_class="human",
         at=at - timedelta(hours=2),
     )
     sold = Event(
-        id=UUID(int=1 << 64 | number),
+        id=_id(6, number),
         source="api",
         external_id=f"invoice-{number}",
         kind="payment",
@@ -117,4 +146,4 @@ def _customer(number: int) -> History:
         touches=(click,),
         country=_COUNTRIES[number % 5],
     )
-    return History(UUID(int=1), (sold,), (), HEARD, HEARD)
+    return History(_id(7), (sold,), (), HEARD, HEARD)

@@ -5,6 +5,7 @@ A rule that can't be worked out stops the ruling: it pays nobody, and no later r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.core.conditions import OF_LINES, Condition, Facts, Failed, bind, holds
 from app.core.matching import mismatch, no_rate, unknown_minimum
@@ -88,9 +89,15 @@ def _try(rule: Rule, known: _Known) -> Paid | Reason | _Stop:
         if isinstance(held, Failed):
             return _Stop(because("rule_failed", rule=rule.id, error=held.error))
         if not held:
-            return because("rule_condition_false", rule=rule.id)
+            return _is_false(rule.id)
     paid = pay(rule, facts)
     return paid if isinstance(paid, Paid) else _Stop(paid)
+
+
+@lru_cache(maxsize=4_096)
+def _is_false(rule: str) -> Reason:
+    """The same few come again with every sale."""
+    return because("rule_condition_false", rule=rule)
 
 
 def _all(plan: Plan, rules: Sequence[Rule], steps: Sequence[Paid | Reason]) -> Ruling:

@@ -155,9 +155,9 @@ def holds(condition: Condition, facts: Facts) -> bool | Failed:
         value = condition.program.eval(facts)
     except RuntimeError as error:  # The iteration budget is raised, other failures are values.
         return Failed(str(error)[:200])
-    if value.type() != cel.Type.BOOL:
-        return Failed(str(value.value())[:200])
-    return bool(value.value())
+    answer = value.value()
+    # What failed is a text, and never one of the two.
+    return answer if answer is True or answer is False else Failed(str(answer)[:200])
 
 
 def _check_cost(tree: list[Part]) -> None:

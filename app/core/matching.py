@@ -1,5 +1,6 @@
 """Whether a sale is what a rule asks for, the condition apart."""
 
+from functools import lru_cache
 from typing import Final
 
 from app.core.bands import Reaches
@@ -104,4 +105,10 @@ def _over(rule: Rule, facts: SaleFacts) -> Reason | None:
 
 
 def _not_matched(rule: Rule, field: str, wanted: Param, found: Param) -> Reason:
-    return because("rule_not_matched", rule=rule.id, field=field, wanted=wanted, found=found)
+    return _differs(rule.id, field, wanted, found)
+
+
+# The same few come again with every sale. typed: 1 is not True.
+@lru_cache(maxsize=4_096, typed=True)
+def _differs(rule: str, field: str, wanted: Param, found: Param) -> Reason:
+    return because("rule_not_matched", rule=rule, field=field, wanted=wanted, found=found)
