@@ -12,7 +12,7 @@ from app.wire import Instant, Out
 MOST: Final = 1_000
 
 
-class ClaimOut(Out):
+class WrittenClaimOut(Out):
     """A claim to have referred a customer. evidence: [{kind, url, text}]; status: as it is now."""
 
     customer_external_id: str
@@ -23,7 +23,7 @@ class ClaimOut(Out):
     filed_at: Instant
 
 
-async def claims_of(read: Read, workspace: UUID, partner: UUID) -> list[ClaimOut]:
+async def claims_of(read: Read, workspace: UUID, partner: UUID) -> list[WrittenClaimOut]:
     """The newest 1,000."""
     words = ClaimWords
     rows = await read.dicts(
@@ -40,7 +40,7 @@ async def claims_of(read: Read, workspace: UUID, partner: UUID) -> list[ClaimOut
         .order_by(Claim.filed_at.desc(), Claim.id.desc())
         .limit(MOST)
     )
-    return [ClaimOut(**row) for row in rows]
+    return [WrittenClaimOut(**row) for row in rows]
 
 
 async def forget_claims(tx: Tx, workspace: UUID, partner: UUID, key: UUID) -> int:

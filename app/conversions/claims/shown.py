@@ -14,6 +14,7 @@ from app.core.conversions import ConversionKind
 from app.db.tables import Claim, ClaimStep, ClaimWords
 from app.db.tx import Read
 from app.errors import NotFound
+from app.ledger.units import InUnit, in_unit
 from app.wire import (
     Amount,
     ClaimId,
@@ -86,12 +87,11 @@ class ClaimStepOut(Out):
     reason_code: str
 
 
-class EarnedOut(Out):
+class ClaimEarnedOut(InUnit):
     """A commission of the partner on the conversion."""
 
     commission_id: CommissionId
     amount: Amount
-    currency: str
 
 
 class ClaimedSaleOut(Out):
@@ -101,10 +101,10 @@ class ClaimedSaleOut(Out):
     kind: ConversionKind
     amount: Amount
     currency: str
-    commissions: list[EarnedOut]
+    commissions: list[ClaimEarnedOut]
 
 
-class OutcomeOut(Out):
+class ClaimOutcomeOut(Out):
     """What accepting a claim did, as of that day; the newest 1,000 conversions.
 
     moved: are the partner's now. already: were so before. closed: stay whose they were, since their
@@ -127,7 +127,7 @@ class ClaimWhole(ClaimOut):
     """
 
     history: list[ClaimStepOut]
-    outcome: OutcomeOut | None
+    outcome: ClaimOutcomeOut | None
     why_not: list[WhyNotOut]
 
 
@@ -148,7 +148,7 @@ async def shown(read: Read, workspace: UUID, claim_id: UUID) -> ClaimWhole:
     return ClaimWhole.of(
         row,
         history=[ClaimStepOut(**step) for step in steps],
-        outcome=OutcomeOut.stored(row.outcome) if row.outcome else None,
+        outcome=ClaimOutcomeOut.stored(row.outcome) if row.outcome else None,
         why_not=reasons,
     )
 
@@ -176,10 +176,10 @@ def _sale(stored: dict[str, Any]) -> ClaimedSaleOut:
         amount=stored["amount"],
         currency=stored["currency"],
         commissions=[
-            EarnedOut(
+            ClaimEarnedOut(
                 commission_id=UUID(one["commission_id"]),
                 amount=one["amount"],
-                currency=one["currency"],
+                **in_unit(one["currency"]),
             )
             for one in stored["commissions"]
         ],

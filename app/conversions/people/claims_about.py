@@ -18,7 +18,7 @@ ORDER BY c.filed_at DESC, c.id DESC LIMIT $4
 """
 
 
-class SaidOut(Out):
+class WrittenEvidenceOut(Out):
     """Something written, or an address. url: empty if it is none."""
 
     kind: Literal["url", "text"]
@@ -35,7 +35,7 @@ class ClaimedOut(Out):
     namespace: str
     external_id: str
     statement: str
-    evidence: list[SaidOut]
+    evidence: list[WrittenEvidenceOut]
     answer: str
     status: str
     filed_at: Instant
@@ -50,7 +50,7 @@ async def claims_about(
     return [
         ClaimedOut(
             **{name: row[name] for name in plain},
-            evidence=[SaidOut(**one) for one in row["evidence"]],
+            evidence=[WrittenEvidenceOut(**one) for one in row["evidence"]],
         )
         for row in rows
     ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Executable, Row, Select, func, select
 
-from app.claim_words import ClaimOut, claims_of
+from app.claim_words import WrittenClaimOut, claims_of
 from app.db.tables import (
     Account,
     Commission,
@@ -122,7 +122,7 @@ class PartnerExport(Out):
     links: list[LinkOut]
     commissions: list[EarnedOut]
     deals: list[DealOut]
-    claims: list[ClaimOut]
+    claims: list[WrittenClaimOut]
     outstanding: list[OwedOut]
     left_out: LinksLeftOut
 
