@@ -27,6 +27,7 @@ from app.wire import (
     Listed,
     Out,
     PartnerId,
+    PlanId,
     ProgramId,
 )
 
@@ -60,6 +61,7 @@ class CommissionSummary(InUnit):
     customer_id: CustomerId
     conversion_id: ConversionId
     rule: str = Field(examples=["base"])
+    plan_id: PlanId
     plan_version: int
     hold_until: Instant
     occurred_at: Instant
@@ -68,6 +70,7 @@ class CommissionSummary(InUnit):
     def of(cls, row: Mapping[str, Any]) -> Self:
         return cls(
             rule=row["rule_id"],
+            plan_id=row["plan_version_id"],
             to=row["recipient"],
             cost=CostOut.of(row),
             **in_unit(row["currency"]),
@@ -78,7 +81,7 @@ class CommissionSummary(InUnit):
 _PLAIN: Final = tuple(
     name
     for name in CommissionSummary.model_fields
-    if name not in {"rule", "to", "cost", *InUnit.model_fields}
+    if name not in {"rule", "plan_id", "to", "cost", *InUnit.model_fields}
 )
 
 

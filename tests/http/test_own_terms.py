@@ -64,6 +64,8 @@ async def test_own_terms_pay_between_their_dates_and_no_other_partner(selling: S
     assert (own["partner_id"], own["version"], own["status"]) == (ana["id"], 1, "published")
     assert own["plan"]["rules"][0]["id"] == "half"
     mine = await sold(selling, "B")
+    commission = await selling.api.get(f"/commissions/{mine['commissions'][0]['id']}")
+    assert (commission["plan_id"], commission["plan_version"]) == (own["id"], 1)
     assert amounts(mine) == {ana["id"]: 50_00}
     assert codes(mine)[-2:] == ["agreement_pays", "rule_paid"]
     assert mine["reasons"][-2]["text"].startswith(f"{ana['id']} has terms of its own, version 1")
