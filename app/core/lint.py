@@ -9,7 +9,7 @@ from typing import Final
 
 from app.core.lint_findings import SEVERITIES, Finding, Limits, rule_place
 from app.core.lint_proofs import Proofs
-from app.core.lint_rules import about_rule, amounts, dead_currencies
+from app.core.lint_rules import about_rule, amounts, dead_currencies, percent
 from app.core.lint_space import recipient
 from app.core.lint_sums import Sums
 from app.core.pays import Flat
@@ -180,13 +180,13 @@ def _together(proofs: Proofs, limits: Limits) -> Iterator[Finding]:
     if found is None or len(found.rules) < 2:
         return
     names = _named(proofs.plan, found.rules)
-    rate, limit = found.total_bps / 100, limits.total_bps / 100
+    rate, limit = percent(found.total_bps), percent(limits.total_bps)
     yield Finding(
         "error" if found.is_proved else "warning",
         "total_over_limit",
         rule_place(found.rules[-1], "pay", "percent_bps"),
-        f"{'pays' if found.is_proved else 'may pay'} {rate:g} % of one sale together with others"
-        f" ({names}), more than {limit:g} %",
+        f"{'pays' if found.is_proved else 'may pay'} {rate} of one sale together with others"
+        f" ({names}), more than {limit}",
         "Lower the rates, narrow the rules, or cap them per sale.",
         rule_place(found.rules[0]),
     )

@@ -85,7 +85,7 @@ def _rate(index: int, rule: Rule, limits: Limits) -> Iterator[Finding]:
                     "rate_over_limit",
                     rule_place(index, "pay", "flat"),
                     f"pays {amount} for a sale of {least.amount}, more than"
-                    f" {_percent(limits.rate_bps)} of it",
+                    f" {percent(limits.rate_bps)} of it",
                     "Lower it, ask for a larger sale, or lint with a higher limit.",
                     rule_place(index, "match", "min_amount"),
                 )
@@ -109,7 +109,7 @@ def _bands(index: int, bands: Bands, limits: Limits) -> Iterator[Finding]:
                 "note",
                 "bands_fall",
                 f"{place}/percent_bps",
-                f"pays {_percent(rate)}, less than the step before: who sells more earns less",
+                f"pays {percent(rate)}, less than the step before: who sells more earns less",
                 "Leave it if that is what you want; else let the rates rise.",
                 rule_place(index, "pay", "bands", "steps", str(n - 1), "percent_bps"),
             )
@@ -121,7 +121,7 @@ def _high(place: str, rate_bps: int, limits: Limits) -> Finding:
         "warning",
         "rate_over_limit",
         place,
-        f"pays {_percent(rate_bps)}, more than {_percent(limits.rate_bps)}",
+        f"pays {percent(rate_bps)}, more than {percent(limits.rate_bps)}",
         "Lower it, or lint with a higher limit. 1 % is 100.",
     )
 
@@ -216,6 +216,7 @@ def dead_currencies(rule: Rule) -> tuple[str, ...]:
     return found if len(found) > 1 else ()
 
 
-def _percent(bps: int) -> str:
+def percent(bps: int) -> str:
+    """`percent(1250)` → `12.50 %`."""
     whole, rest = divmod(bps, 100)
     return f"{whole}.{rest:02} %" if rest else f"{whole} %"

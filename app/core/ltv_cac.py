@@ -74,17 +74,17 @@ def weigh(figures: Figures, incentive: Incentive, floor: int) -> Weighed | str:
     missing = _missing(figures)
     if missing:
         return missing
-    arpu = Fraction(figures.revenue) / (figures.customers * figures.months)
+    arpu = Fraction(figures.revenue, figures.customers * figures.months)
     steps = [_step("arpu", "revenue ÷ (customers × months)", arpu, "amount")]
     lifetime = figures.lifetime_months
     if lifetime is None:
-        churn = Fraction(figures.churned) / (figures.customers * figures.months)
+        churn = Fraction(figures.churned, figures.customers * figures.months)
         steps.append(_step("churn", "churned ÷ (customers × months)", churn, "ratio"))
-        lifetime = 1 / churn
+        lifetime = Fraction(1, churn)
         steps.append(_step("lifetime", "1 ÷ churn", lifetime, "months"))
     else:
         steps.append(_step("lifetime", "as given", lifetime, "months"))
-    ltv = arpu * figures.margin_bps / BPS * lifetime
+    ltv = arpu * Fraction(figures.margin_bps, BPS) * lifetime
     cost = Fraction(figures.acquisition_cost, figures.new_customers)
     given = Fraction(incentive.cash + incentive.non_cash)
     total = max(Fraction(0), cost - incentive.replaces) + given
@@ -94,11 +94,11 @@ def weigh(figures: Figures, incentive: Incentive, floor: int) -> Weighed | str:
         _step("incentive", "cash + non-cash", given, "amount"),
         _step("cac_after", "max(0, cac_before − replaces) + incentive", total, "amount"),
     ]
-    before, after = (ltv / one if one else None for one in (cost, total))
+    before, after = (Fraction(ltv, one) if one else None for one in (cost, total))
     for name, ratio in (("before", before), ("after", after)):
         if ratio is not None:
             steps.append(_step(f"ratio_{name}", f"ltv ÷ cac_{name}", ratio, "ratio"))
-    room = ltv * HUNDREDTHS / floor - total if floor else None
+    room = Fraction(ltv * HUNDREDTHS, floor) - total if floor else None
     if room is not None:
         steps.append(_step("room", "ltv ÷ floor − cac_after", room, "amount"))
     return Weighed(tuple(steps), before, after, _verdict(after, floor), room)
