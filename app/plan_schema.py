@@ -14,60 +14,20 @@ from app import period_schema, reward_schema
 from app.core import attribution_terms as terms
 from app.core import binding_terms, gates, matches, pays, plans
 from app.core.conditions import MAX_CHARACTERS
-from app.core.money import BPS, MAX_AMOUNT
+from app.core.money import BPS
 from app.core.periods import PERIODS
-
-Schema = dict[str, Any]
-
-
-def _integer(low: int, high: int, description: str = "") -> Schema:
-    told = {"description": description} if description else {}
-    return {"type": "integer", "minimum": low, "maximum": high, **told}
-
-
-def _object(required: list[str], properties: Schema, **rest: Any) -> Schema:
-    needed = {"required": required} if required else {}
-    return {
-        "type": "object",
-        **needed,
-        "properties": properties,
-        "additionalProperties": False,
-        **rest,
-    }
-
-
-def _money(description: str) -> Schema:
-    return _object(
-        ["amount", "currency"],
-        {
-            "amount": _integer(0, MAX_AMOUNT, "Minor units."),
-            "currency": {"type": "string", "pattern": "^[a-z]{3}$"},
-        },
-        description=description,
-    )
-
-
-def _list(elements: Schema, description: str, most: int = matches.MAX_LISTED) -> Schema:
-    return {
-        "type": "array",
-        "minItems": 1,
-        "maxItems": most,
-        "uniqueItems": True,
-        "items": elements,
-        "description": description,
-    }
-
+from app.schema_shapes import Schema, integer, listed, money, record
 
 _TIER: Final[Schema] = {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}
 _KIND: Final[Schema] = {"enum": list(matches.KINDS)}
-_MATCH: Final[Schema] = _object(
+_MATCH: Final[Schema] = record(
     [],
     {
         "kind": {
-            "anyOf": [_KIND, _list(_KIND, "Any of them.")],
+            "anyOf": [_KIND, listed(_KIND, "Any of them.")],
             "description": "One or several; sale and renewal if absent.",
         },
-        "product_ids": _list(
+        "product_ids": listed(
             {
                 "type": "string",
                 "minLength": 1,
@@ -76,37 +36,37 @@ _MATCH: Final[Schema] = _object(
             },
             "At least one of them was sold; a rule per line or unit pays for these only.",
         ),
-        "countries": _list(
+        "countries": listed(
             {"type": "string", "pattern": "^[A-Z]{2}$"}, "The customer's, ISO 3166-1, upper case."
         ),
-        "tiers": _list(
+        "tiers": listed(
             _TIER, "Any of them: the credited partner's in the program.", gates.MAX_TIERS
         ),
         "new": {"type": "boolean", "description": "The customer's first paid sale, or a later one"},
-        "nth": _integer(1, matches.MAX_NTH, "Which of the customer's paid sales; 1 is the first."),
-        "min_amount": _money("The least base of a sale."),
-        "reaches": period_schema.reaches(_money("")),
+        "nth": integer(1, matches.MAX_NTH, "Which of the customer's paid sales; 1 is the first."),
+        "min_amount": money("The least base of a sale."),
+        "reaches": period_schema.reaches(money("")),
     },
     description="What a sale must be like; what is absent matches all.",
 )
-_PAY: Final[Schema] = _object(
+_PAY: Final[Schema] = record(
     [],
     {
-        **reward_schema.properties(_money("")),
+        **reward_schema.properties(money("")),
         "per": {
             "enum": list(pays.PERS),
             "description": "Of what it is paid: the sale, or those of its lines or units (seats)"
             " that are of the rule's products. sale if absent.",
         },
-        "percent_bps": _integer(0, BPS, "Share of the base in 1/10,000."),
-        "flat": _money("For each sale, line or unit."),
-        "bands": period_schema.bands_of(_money("")),
-        "months": _integer(
+        "percent_bps": integer(0, BPS, "Share of the base in 1/10,000."),
+        "flat": money("For each sale, line or unit."),
+        "bands": period_schema.bands_of(money("")),
+        "months": integer(
             1,
             pays.MAX_MONTHS,
             "For how many calendar months since the first paid sale; absent: always",
         ),
-        "payments": _integer(
+        "payments": integer(
             1,
             pays.MAX_PAYMENTS,
             "For how many payments of a subscription, else of the customer; absent: all",
@@ -121,13 +81,13 @@ _PAY: Final[Schema] = _object(
         {"required": ["quantity"]},
     ],
 )
-_CAP: Final[Schema] = _object(
+_CAP: Final[Schema] = record(
     ["per"],
     {
         "per": {"enum": ["sale", "customer", "partner"]},
-        "amount": _money("The most that the rule pays."),
-        "count": _integer(1, pays.MAX_COUNT, "Per customer or partner: how many times it pays."),
-        "percent_of_bill_bps": _integer(
+        "amount": money("The most that the rule pays."),
+        "count": integer(1, pays.MAX_COUNT, "Per customer or partner: how many times it pays."),
+        "percent_of_bill_bps": integer(
             0, BPS, "Per sale: of what the customer paid, tax included, in 1/10,000."
         ),
         "period": {
@@ -150,7 +110,7 @@ _CAP: Final[Schema] = _object(
         },
     ],
 )
-_RULE: Final[Schema] = _object(
+_RULE: Final[Schema] = record(
     ["id", "pay"],
     {
         "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,63}$"},
@@ -171,9 +131,9 @@ _RULE: Final[Schema] = _object(
     },
     allOf=reward_schema.RULE_CONDITIONS,
 )
-_WINDOW: Final = _integer(0, terms.MAX_WINDOW_DAYS)
-_WEIGHT: Final = _integer(0, BPS)
-_ATTRIBUTION: Final[Schema] = _object(
+_WINDOW: Final = integer(0, terms.MAX_WINDOW_DAYS)
+_WEIGHT: Final = integer(0, BPS)
+_ATTRIBUTION: Final[Schema] = record(
     ["model", "window_days"],
     {
         "model": {"enum": list(terms.MODELS)},
@@ -181,23 +141,23 @@ _ATTRIBUTION: Final[Schema] = _object(
             **_WINDOW,
             "description": "How old a touch may be. A registered lead has its lock instead.",
         },
-        "windows": _object(
+        "windows": record(
             [],
             dict.fromkeys(terms.KINDS, _WINDOW),
             description="Windows in days of those kinds of touches that have their own.",
         ),
-        "weights_bps": _object(
+        "weights_bps": record(
             ["first", "middle", "last"],
             dict.fromkeys(("first", "middle", "last"), _WEIGHT),
             description="Of position_based: of the first touch, of all between, of the last;"
             " they sum to 10,000. 40, 20 and 40 % if absent.",
         ),
-        "half_life_days": _integer(
+        "half_life_days": integer(
             1,
             terms.MAX_HALF_LIFE_DAYS,
             "Of time_decay, which needs it: in which a touch loses half its weight.",
         ),
-        "min_share_bps": _integer(
+        "min_share_bps": integer(
             0, BPS, "A partner with a smaller share gets none; the others share it."
         ),
     },
@@ -225,10 +185,10 @@ _ATTRIBUTION: Final[Schema] = _object(
         },
     ],
 )
-_BINDING: Final[Schema] = _object(
+_BINDING: Final[Schema] = record(
     [],
     {
-        "months": _integer(
+        "months": integer(
             1, binding_terms.MAX_BINDING_MONTHS, "For so many calendar months; absent: for life."
         ),
         "ends": {
@@ -241,11 +201,11 @@ _BINDING: Final[Schema] = _object(
     },
     description="For how long a customer belongs to whom it was credited; for life if absent.",
 )
-_GATES: Final[Schema] = _object(
+_GATES: Final[Schema] = record(
     [],
     {
         "certified": {"const": True, "description": "With a certificate that has not run out."},
-        "tiers": _list(_TIER, "With any of these tiers.", gates.MAX_TIERS),
+        "tiers": listed(_TIER, "With any of these tiers.", gates.MAX_TIERS),
         "agreement": {"const": True, "description": "Who has accepted an agreement."},
     },
     description="Who earns by this plan: partners who pass all of these.",
@@ -264,11 +224,11 @@ SAMPLE: Final[dict[str, Any]] = {
         {"id": "standard", "pay": {"to": "partner", "percent_bps": 2000, "months": 12}},
     ],
 }
-SCHEMA: Final[Schema] = _object(
+SCHEMA: Final[Schema] = record(
     ["hold_days", "attribution", "combine", "rules"],
     {
-        "hold_days": _integer(0, plans.MAX_HOLD_DAYS, "How long a commission stays pending."),
-        "late_days": _integer(
+        "hold_days": integer(0, plans.MAX_HOLD_DAYS, "How long a commission stays pending."),
+        "late_days": integer(
             0, plans.MAX_LATE_DAYS, "How long late news may still change it; 1 if absent."
         ),
         "attribution": _ATTRIBUTION,
@@ -286,7 +246,7 @@ SCHEMA: Final[Schema] = _object(
     description="A program's terms: its rules are tried in listed order.",
     examples=[SAMPLE],
 )
-OWN_TERMS: Final[Schema] = _object(
+OWN_TERMS: Final[Schema] = record(
     ["combine", "rules"],
     {name: SCHEMA["properties"][name] for name in ("gates", "combine", "rules")},
     title="OwnTerms",

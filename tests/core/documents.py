@@ -22,6 +22,10 @@ def rule(**changes: object) -> dict[str, Any]:
     return {"id": "base", "pay": {"percent_bps": 2_000}, **changes}
 
 
+def paying(cap: dict[str, Any] | None = None, **pay: Any) -> dict[str, Any]:
+    return plan_of(rule(pay=pay, **({"cap": cap} if cap else {})))
+
+
 def problems(document: Any) -> tuple[PlanProblem, ...]:
     with pytest.raises(PlanError) as refused:
         parse(document)

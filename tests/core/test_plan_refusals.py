@@ -5,13 +5,30 @@ from typing import Any
 import pytest
 
 from app.core.money import MAX_AMOUNT
-from tests.core.documents import only_problem, plan_of, rule
+from tests.core.documents import only_problem, paying, plan_of, rule
 from tests.core.refused_heads import REFUSED_HEADS
+from tests.core.refused_rewards import REFUSED_REWARDS
+
+BANDS = {
+    "by": "sales",
+    "period": "month",
+    "mode": "graduated",
+    "steps": [{"from": 1, "percent_bps": 1}],
+}
+
+
+def bands_of(**changed: Any) -> dict[str, Any]:
+    return paying(bands={**BANDS, **changed})
+
+
+def reaching(**reaches: Any) -> dict[str, Any]:
+    return plan_of(rule(match={"reaches": reaches}))
 
 
 EUR = {"amount": 1, "currency": "eur"}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     *REFUSED_HEADS,
+    *REFUSED_REWARDS,
     # A rule.
     ("rules/0", plan_of(rules=["base"]), "must be an object"),
     ("rules/0/id", plan_of({"pay": {"percent_bps": 1}}), "missing"),

@@ -8,7 +8,8 @@ import pytest
 
 from app.core import reasons
 from app.ids import encode
-from app.sentences import SENTENCES, ReasonOut, money, sentence, wire_params
+from app.sentence_table import SENTENCES
+from app.sentences import ReasonOut, money, sentence, wire_params
 
 ONE = UUID("018f2c5e-0000-7000-8000-000000000001")
 
