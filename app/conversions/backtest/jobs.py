@@ -20,7 +20,7 @@ from app.db.engine import Database
 from app.db.tx import Tx
 from app.ids import uuid7
 
-SILENT_S: Final = 15
+SILENT_S: Final = 8
 """After so long without a word, a back-test that runs has died with its process."""
 MAX_ATTEMPTS: Final = 3
 PART_SALES: Final = 1_000
