@@ -47,7 +47,35 @@ _PAY = st.one_of(
     st.fixed_dictionaries({"percent_bps": _RATE, "per": st.just("line")}),
     st.fixed_dictionaries({"flat": _MONEY, "per": st.sampled_from(["line", "unit"])}),
 )
+_BANDS = st.one_of(
+    st.builds(
+        lambda start, rate: {
+            "by": "sales",
+            "period": "month",
+            "mode": "graduated",
+            "steps": [{"from": start, "percent_bps": rate}],
+        },
+        st.integers(1, 2),
+        _RATE,
+    ),
+    st.builds(
+        lambda start, flat: {
+            "by": "revenue",
+            "period": "month",
+            "mode": "graduated",
+            "steps": [{"from": start, "flat": flat}],
+        },
+        _MONEY,
+        _MONEY,
+    ),
+)
+_PAY = st.one_of(_PAY, st.fixed_dictionaries({"bands": _BANDS}, optional=_TERM))
+_REACHES = st.one_of(
+    st.just({"sales": 1, "period": "month"}),
+    st.builds(lambda c: {"revenue": {"amount": 50, "currency": c}, "period": "month"}, _CURRENCY),
+)
 _CAP = st.one_of(
+    st.fixed_dictionaries({"per": st.just("partner"), "amount": _MONEY}),
     st.fixed_dictionaries({"per": st.just("sale"), "amount": _MONEY}),
     st.fixed_dictionaries({"per": st.just("sale"), "percent_of_bill_bps": st.sampled_from([0, 9])}),
     st.fixed_dictionaries({"per": st.just("customer"), "amount": _MONEY}),
@@ -68,6 +96,7 @@ _MATCH = st.fixed_dictionaries(
         "new": st.booleans(),
         "nth": st.integers(1, 3),
         "min_amount": _MONEY,
+        "reaches": _REACHES,
     },
 )
 _RULE = st.fixed_dictionaries(
