@@ -70,7 +70,8 @@ def histories(draw: st.DrawFn) -> list[Event]:
         amount = draw(st.sampled_from((1, 999, 5_000, 10_000)))
         events.append(sale(f"i{n}", amount, *clicks, days=days, person=f"a:{who}"))
         if draw(st.integers(0, 3)) == 0:
-            again = sale(f"i{n}", amount + 1_000, days=days, person=f"a:{who}", session=True)
+            other = draw(st.sampled_from((max(1, amount // 5), amount + 1_000)))
+            again = sale(f"i{n}", other, days=days, person=f"a:{who}", session=True)
             events += [again, tie(f"session:i{n}", f"invoice:i{n}")]
         for part in draw(st.lists(st.sampled_from((1, 2)), max_size=2)):
             back = refund(f"i{n}", max(1, amount // 2), refund_id=f"r{n}-{part}", days=days + 1)
