@@ -68,7 +68,7 @@ CASES: dict[str, Case] = {
     "GET /v1/programs/{program_id}/terms": Case(),
     "POST /v1/programs/{program_id}/ltv-cac": Case(
         {"margin_bps": 1, "acquisition_cost": 1, "from": SPAN["from"], "to": SPAN["to"],
-         "plan_id": "{plan}"},
+         "plan": PLAN},
     ),
     "POST /v1/plans/lint": Case({"plan": PLAN, "program_id": "{program}"}),
     "GET /v1/plans/{plan_id}/lint": Case(),
