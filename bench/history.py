@@ -115,7 +115,7 @@ async def _told(shop: Shop, name: str) -> Told:
             )
             for table in (t.Conversion, t.Commission)
         ]
-    return Told(name, events, *rows)
+    return Told(name, *([_plain(row) for row in found] for found in (events, *rows)))
 
 
 async def _write(shop: Shop, chunk: Sequence[tuple[Told, int]]) -> None:
@@ -130,13 +130,13 @@ async def _write(shop: Shop, chunk: Sequence[tuple[Told, int]]) -> None:
         for row in told.conversions:
             key = _other(row["key"], told.name, number)
             ids[row["id"]] = identity.conversion_id(shop.workspace, key)
-            conversions.append({**_plain(row), **own, "id": ids[row["id"]], "key": key})
+            conversions.append({**row, **own, "id": ids[row["id"]], "key": key})
         for row in told.commissions:
             conversion = ids[row["conversion_id"]]
             named = {"conversion_id": conversion, "id": _commission(row, conversion)}
-            commissions.append({**_plain(row), **own, **named})
+            commissions.append({**row, **own, **named})
         for row in told.events:
-            copied = {**_plain(row), **own, "id": uuid7(), "received_at": row["occurred_at"]}
+            copied = {**row, **own, "id": uuid7(), "received_at": row["occurred_at"]}
             copied["external_id"] = _other(row["external_id"], told.name, number)
             copied["mapped"] = _other(copied["mapped"], told.name, number)
             copied["conversion_id"] = ids[row["conversion_id"]]

@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.conversions.backtest import jobs
+from app.conversions.backtest.compare import Totals
+from app.conversions.backtest.part import compare_part
 from app.conversions.requests import TrackIn
 from app.core.plans import canonical, parse
 from app.db import tables as t
@@ -158,13 +160,20 @@ async def test_a_start_that_dies_loses_and_doubles_nothing(
 
     broken = await ask(shop, version, *PERIOD)
     first = await claimed(database, broken)
-    part = await jobs.take(database, first)
+    trial, part = await jobs.load(database, first), await jobs.take(database, first)
+    assert trial is not None
     assert part is not None
-    assert await jobs.take(database, first) is not None
-    assert (await told(shop, broken))["sales_done"] == 0
+    async with database.read() as read:
+        driver = await read.driver()
+        tally = await compare_part(driver, trial, part.customers, part.decision_no, Totals())
+    assert await jobs.put(database, first, part, tally)
+    lost = await jobs.take(database, first)
+    assert lost is not None
+    assert (await told(shop, broken))["sales_done"] == part.sales
     await _fall_silent(shop, broken)
     second = await claimed(database, broken)
     assert await jobs.take(database, first) is None
+    assert not await jobs.put(database, first, lost, tally)
     await through(database, second)
 
     assert await totals(shop, broken) == await totals(shop, whole)
