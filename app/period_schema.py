@@ -18,13 +18,14 @@ def reaches(money: Schema) -> Schema:
         "properties": {
             "revenue": {**money, "allOf": [{"properties": {"amount": {"minimum": 1}}}]},
             "sales": {"type": "integer", "minimum": 1, "maximum": bands.MAX_SALES},
+            "leads": {"type": "integer", "minimum": 1, "maximum": bands.MAX_SALES},
             "period": PERIOD,
         },
         "required": ["period"],
         "additionalProperties": False,
-        "oneOf": [{"required": ["revenue"]}, {"required": ["sales"]}],
+        "oneOf": [{"required": [name]} for name in ("revenue", "sales", "leads")],
         "description": "The sale by which all sales of the credited partner come to it in the"
-        " period; once a period.",
+        " period, or the lead by which its leads do; once a period.",
     }
 
 

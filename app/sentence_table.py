@@ -58,8 +58,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "band_part": "Of that, {base} in the band of the rule `{rule}` from {start} at {rate_bps}.",
     "band_step": "In {within} {stood}, which is in the step of the rule `{rule}` from {start}.",
     "below_bands": "In {within} {stood}, which is below the first step of the rule `{rule}`.",
-    "not_reached": "The rule `{rule}` pays for the sale by which {within} comes to {least}; this"
-    " one takes it from {before} to {after}.",
+    "not_reached": "The rule `{rule}` pays for what brings the partner to {least}{in_period}; this"
+    " takes it from {before} to {after}.",
     "reached_before": "The rule `{rule}` pays once in {within}, and has.",
     "rule_not_best": "The rule `{rule}` would pay {amount}, less than `{best}` or no more.",
     "rule_not_paid": "The rule `{rule}` would pay, but a later one can't be worked out.",

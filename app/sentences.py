@@ -71,7 +71,7 @@ def sentence(code: str, params: Mapping[str, Any]) -> str:
             words["base"] = f"the partner's commission of {words['base']}"
         if "as" in params and "quantity" not in params:
             words["amount"] += f" as {params['as']}"
-    if code.startswith("cap_"):
+    if code.startswith("cap_") or code == "not_reached":
         words["in_period"] = _in_period(params)
         words.setdefault("per", "customer")
     if "within" in params:

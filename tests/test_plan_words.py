@@ -69,6 +69,7 @@ ALIKE: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {
                 match(reaches={"sales": 3, "period": "life"}),
                 match(reaches={"sales": 4, "period": "month"}),
                 match(reaches={"revenue": EUR, "period": "month"}),
+                match(reaches={"leads": 3, "period": "month"}),
             ],
         ),
     ],
@@ -112,6 +113,7 @@ ALIKE: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {
     "Reaches": [
         ("revenue", [match(reaches={"revenue": m, "period": "life"}) for m in (EUR, USD)]),
         ("sales", [match(reaches={"sales": n, "period": "life"}) for n in (1, 2)]),
+        ("leads", [match(reaches={"leads": n, "period": "life"}) for n in (1, 2)]),
         ("period", [match(reaches={"sales": 2, "period": p}) for p in pays.PERIODS]),
     ],
     "SaleCap": [

@@ -14,7 +14,7 @@ from app.core.pays import PartnerCap
 from app.core.periods import PERIODS, Period, period_of
 from app.core.plans import Plan
 from app.core.rules import Rule
-from app.core.tallies import SALES, of_rule
+from app.core.tallies import LEADS, SALES, of_rule
 from app.errors import NotFound
 from app.wire import Amount, Currency, Instant, Out, PartnerId, ProgramId
 
@@ -30,11 +30,14 @@ class RevenueOut(Out):
 
 
 class PeriodOut(Out):
-    """A partner's sales in a calendar period (UTC). sales: those not returned whole."""
+    """A partner's sales in a calendar period (UTC). sales: those not returned whole. leads: as far
+    as the terms ask for them, else 0.
+    """
 
     period: Period
     within: str = Field(description="`2026-03`, `2026-q1`, `2026` or `life`.", examples=["2026-03"])
     sales: int
+    leads: int
     revenue: list[RevenueOut]
 
 
@@ -101,7 +104,7 @@ async def get_totals(
         periods=[
             _period(totals, period, name)
             for period, name in within.items()
-            if any(key[:2] == (SALES, name) for key in totals)
+            if any(key[:2] in {(SALES, name), (LEADS, name)} for key in totals)
         ],
         caps=list(_caps(plan, totals, within)),
     )
@@ -112,6 +115,7 @@ def _period(totals: Totals, period: Period, within: str) -> PeriodOut:
         period=period,
         within=within,
         sales=totals.get((SALES, within, ""), 0),
+        leads=totals.get((LEADS, within, ""), 0),
         revenue=[
             RevenueOut(currency=currency, amount=total)
             for (name, of, currency), total in totals.items()

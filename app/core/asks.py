@@ -8,7 +8,7 @@ from app.core.bands import Bands
 from app.core.pays import PartnerCap
 from app.core.periods import Period
 from app.core.rules import Rule
-from app.core.tallies import SALES, Ask, of_rule
+from app.core.tallies import LEADS, SALES, Ask, of_rule
 
 TOTALS: Final[Mapping[str, Period]] = MappingProxyType(
     {
@@ -31,5 +31,6 @@ def asked(rules: Iterable[Rule], facts: Collection[str]) -> frozenset[Ask]:
             asks.add(Ask(SALES, rule.pay.how.period))
         if rule.match.reaches is not None:
             period = rule.match.reaches.period
-            asks |= {Ask(SALES, period), Ask(of_rule(rule.id), period)}
+            counted = SALES if rule.match.reaches.leads is None else LEADS
+            asks |= {Ask(counted, period), Ask(of_rule(rule.id), period)}
     return frozenset(asks)

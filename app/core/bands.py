@@ -61,10 +61,13 @@ class Bands:
 
 @dataclass(frozen=True, slots=True)
 class Reaches:
-    """The sale by which a partner's period comes to so much revenue, or so many sales."""
+    """The sale by which a partner's period comes to so much revenue, or so many sales; or the lead
+    by which it comes to so many leads. One of them is given.
+    """
 
     revenue: Money | None
     sales: int | None
+    leads: int | None
     period: Period
 
 
@@ -109,27 +112,30 @@ def read_reaches(node: Node) -> Reaches | None:
     """Problems are left in the node; None if there is none."""
     if node.absent:
         return None
-    fields = node.fields(("period",), ("revenue", "sales"))
-    revenue, sales = fields["revenue"], fields["sales"]
-    if isinstance(node.value, Mapping) and revenue.absent == sales.absent:
-        node.refuse("asks for both or neither", "Give either revenue or sales.")
+    fields = node.fields(("period",), ("revenue", "sales", "leads"))
+    revenue, sales, leads = fields["revenue"], fields["sales"], fields["leads"]
+    if isinstance(node.value, Mapping) and revenue.absent + sales.absent + leads.absent != 2:
+        node.refuse("asks for several or none", "Give one of revenue, sales and leads.")
     money = None if revenue.absent else read_money(revenue)
     if money is not None and money.amount == 0 and isinstance(revenue.value, Mapping):
         revenue.refuse("is reached from the start", "Give more than 0.")
     return Reaches(
         revenue=money,
         sales=None if sales.absent else sales.integer(1, MAX_SALES, default=1),
+        leads=None if leads.absent else leads.integer(1, MAX_SALES, default=1),
         period=cast("Period", fields["period"].choice(PERIODS, default="life")),
     )
 
 
 def reaches_document(reaches: Reaches) -> dict[str, object]:
     """The normal form."""
-    least = (
-        {"sales": reaches.sales}
-        if reaches.revenue is None
-        else {"revenue": reaches.revenue.document()}
-    )
+    least: dict[str, object] = {}
+    if reaches.revenue is not None:
+        least["revenue"] = reaches.revenue.document()
+    if reaches.sales is not None:
+        least["sales"] = reaches.sales
+    if reaches.leads is not None:
+        least["leads"] = reaches.leads
     return {**least, "period": reaches.period}
 
 

@@ -81,6 +81,7 @@ def spaces(rules: Sequence[Rule], gates: Gates) -> tuple[Space, ...]:
                 "kind": (Value(_bits(kind.kind in rule.match.kinds for rule in rules)),),
                 "new": (Value(_bits(_new_fits(rule, kind) for rule in rules)),),
                 "nth": _numbers(rules, kind),
+                "reaches": (Value(_bits(_counts(rule, kind) for rule in rules)),),
                 "payments": _payments(rules, kind),
                 "months": _months(rules, kind),
                 "min_amount": _amounts(rules, kind),
@@ -156,6 +157,12 @@ def _names(cls: type[Match | Pay]) -> frozenset[str]:
 
 def _bits(flags: Iterable[bool]) -> int:
     return sum(1 << i for i, flag in enumerate(flags) if flag)
+
+
+def _counts(rule: Rule, kind: Kind) -> bool:
+    """Whether what the rule counts may be reached by it: leads by a lead, and by nothing else."""
+    reaches = rule.match.reaches
+    return reaches is None or (reaches.leads is not None) == (kind.kind == "lead")
 
 
 def _new_fits(rule: Rule, kind: Kind) -> bool:

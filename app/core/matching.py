@@ -80,8 +80,10 @@ def _not_reached(rule: Rule, reaches: Reaches, facts: SaleFacts) -> Reason | Non
     within = period_of(facts.at, reaches.period)
     told: dict[str, Param] = {"rule": rule.id, "period": reaches.period, "within": within}
     if reaches.revenue is None:
-        before = facts.slice.sales(within)
-        least, after = reaches.sales or 0, before + (facts.kind != "lead")
+        of_leads = reaches.leads is not None
+        before = facts.slice.leads(within) if of_leads else facts.slice.sales(within)
+        least = reaches.leads or reaches.sales or 0
+        after = before + ((facts.kind == "lead") == of_leads)
     else:
         least, currency = reaches.revenue.amount, reaches.revenue.currency
         if facts.currency not in {currency, ""}:

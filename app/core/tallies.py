@@ -17,10 +17,13 @@ from app.core.units import currency_of
 SALES: Final = "sales"
 """What a partner's paid sales come to, whatever rule paid for them and whether one did."""
 
+LEADS: Final = "leads"
+"""How many leads a partner brought, whether or not a rule paid for them."""
+
 
 class TallyKey(NamedTuple):
-    """One running total. name: `sales`, or `rule:` and the id of a rule, for what that rule pays
-    the partner. period: by its name. currency: of minor units; empty: it counts.
+    """One running total. name: `sales`, `leads`, or `rule:` and the id of a rule, for what that
+    rule pays the partner. period: by its name. currency: of minor units; empty: it counts.
     """
 
     program_id: UUID
@@ -120,6 +123,10 @@ class Slice:
         """What the partner's sales had come to. currency: empty for how many."""
         return self._total(self.partner_id, SALES, period, currency)
 
+    def leads(self, period: str) -> int:
+        """How many leads the partner had brought."""
+        return self._total(self.partner_id, LEADS, period, "")
+
     def paid(self, rule_id: str, period: str, currency: str = "") -> int:
         """What a rule had paid the recipient. currency: empty for how many times."""
         return self._total(self.recipient_id, of_rule(rule_id), period, currency)
@@ -146,7 +153,7 @@ def uses_of(conversion: Conversion, named: Iterable[tuple[str, str]]) -> dict[Ta
     if conversion.program_id is None:
         return uses
     for name, period in named:
-        told = _sales(conversion) if name == SALES else _paid(conversion, name)
+        told = _used(conversion, name)
         for partner, amount, currency, count in told:
             for unit, used in ((currency, amount), ("", count)):
                 key = TallyKey(conversion.program_id, partner, name, period, unit)
@@ -156,6 +163,19 @@ def uses_of(conversion: Conversion, named: Iterable[tuple[str, str]]) -> dict[Ta
 
 _Use = tuple[UUID, int, str, int]
 """Of whom, how much, in which currency, and how many."""
+
+
+def _used(conversion: Conversion, name: str) -> Iterable[_Use]:
+    if name == SALES:
+        return _sales(conversion)
+    return _leads(conversion) if name == LEADS else _paid(conversion, name)
+
+
+def _leads(conversion: Conversion) -> Iterable[_Use]:
+    """A lead counts whole for each partner who has a share of it; nothing of it goes back."""
+    if conversion.kind == "lead":
+        for credit in conversion.credits:
+            yield credit.partner_id, 0, "", 1
 
 
 def _sales(conversion: Conversion) -> Iterable[_Use]:

@@ -50,6 +50,7 @@ def _bands(draw: st.DrawFn) -> dict[str, Any]:
 bands = _bands()
 reaches: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"sales": st.integers(1, 1_000_000), "period": _PERIODS}),
+    st.fixed_dictionaries({"leads": st.integers(1, 1_000_000), "period": _PERIODS}),
     st.fixed_dictionaries(
         {"revenue": money.filter(lambda amount: amount["amount"] > 0), "period": _PERIODS}
     ),

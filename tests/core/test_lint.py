@@ -83,6 +83,14 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str | None]] = {
         of({"match": {"kind": "lead", "product_ids": ["seat"]}, "pay": FLAT}),
         "error never_matches", "/rules/0/match/product_ids", None,
     ),
+    "so many leads by a sale": (
+        of({"match": {"reaches": {"leads": 3, "period": "life"}}}),
+        "error never_matches", "/rules/0/match/reaches", None,
+    ),
+    "so many sales by a lead": (
+        of({"match": {"kind": "lead", "reaches": {"sales": 3, "period": "life"}}, "pay": FLAT}),
+        "error never_matches", "/rules/0/match/reaches", None,
+    ),
     "a percentage of leads": (
         of(LEADS), "error never_pays", "/rules/0/pay/percent_bps", "/rules/0/match/kind",
     ),

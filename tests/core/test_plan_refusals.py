@@ -198,7 +198,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         ),
         "another currency",
     ),
-    ("rules/0/match/reaches", reaching(period="month"), "both or neither"),
+    ("rules/0/match/reaches", reaching(period="month"), "several or none"),
+    ("rules/0/match/reaches", reaching(period="month", sales=3, leads=3), "several or none"),
+    ("rules/0/match/reaches/leads", reaching(period="month", leads=0), "out of range"),
     ("rules/0/match/reaches/period", reaching(sales=3), "missing"),
     ("rules/0/match/reaches/sales", reaching(period="month", sales=0), "out of range"),
     (

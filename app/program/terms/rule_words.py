@@ -85,6 +85,8 @@ def _reached(reaches: Reaches) -> str:
     if reaches.revenue is not None:
         goal = money(reaches.revenue.amount, reaches.revenue.currency)
         return f"your revenue reaches {goal}{within}"
+    if reaches.leads is not None:
+        return f"your leads reach {reaches.leads}{within}"
     return f"your sales reach {reaches.sales}{within}"
 
 
