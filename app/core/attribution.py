@@ -1,7 +1,6 @@
 """Who brought the customer: touches and policy in, one program's credits and reasons out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
@@ -12,11 +11,12 @@ from app.core.conversions import Conversion, Credit
 from app.core.events import Event
 from app.core.occasions import Brought, Occasion
 from app.core.reasons import Param, Reason, because
+from app.core.records import record
 from app.core.shares import Shares, share_out, weights
 from app.core.world import World
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binding:
     """The customer belongs to these partners of this program.
 
@@ -31,7 +31,7 @@ class Binding:
     assigned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribution:
     """The answer. program_id is None and credits are empty when nobody earns.
 

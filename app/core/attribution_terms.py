@@ -1,10 +1,10 @@
 """The part of a plan that says whose touches count: the model, its windows and its shares."""
 
-from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from app.core.documents import Fields, Node
 from app.core.money import BPS
+from app.core.records import record
 
 Model = Literal["last_click", "first_click", "linear", "position_based", "time_decay"]
 TouchKind = Literal["click", "code", "referrer", "deal", "self_reported"]
@@ -26,7 +26,7 @@ DEFAULT_WEIGHTS: Final[Weights] = (4_000, 2_000, 4_000)
 _POSITIONS: Final = ("first", "middle", "last")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttributionTerms:
     """window_days: how old a touch may be; windows: of kinds that have a window of their own.
     A click's and a lead's age counts to the customer's first conversion, the others' to the sale.

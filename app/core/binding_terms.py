@@ -1,11 +1,11 @@
 """The part of a plan that says for how long a customer belongs to whom it was credited."""
 
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
 from app.core.documents import Node
+from app.core.records import record
 
 End = Literal["suspended"]
 
@@ -13,7 +13,7 @@ ENDS: Final[tuple[End, ...]] = ("suspended",)
 MAX_BINDING_MONTHS: Final = 1_200
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindingTerms:
     """months: calendar months in UTC from the conversion that made it; None: for life.
 

@@ -10,6 +10,7 @@ from app.core import sales
 from app.core.conversions import Conversion, ConversionKind
 from app.core.events import Event, Line, Payment
 from app.core.money import share
+from app.core.records import record
 from app.core.sale_facts import Earlier
 from app.core.sales import Sale
 from app.core.tallies import Places
@@ -19,7 +20,7 @@ NOBODY: Final = UUID(int=0)
 """A customer who is made up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sold:
     """What was sold, by the message whose figures win. Amounts in minor units.
 

@@ -1,7 +1,6 @@
 """Each touch of a customer on its own: whom it points to, and whether it may attribute."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 from uuid import UUID
@@ -19,6 +18,7 @@ from app.core.events import (
 )
 from app.core.occasions import CLOCK_SKEW, Brought, Occasion
 from app.core.reasons import Param, Reason, because
+from app.core.records import record
 from app.core.touch_order import in_order
 from app.core.world import PlanFact, World, state_at
 
@@ -34,7 +34,7 @@ _KINDS: Final[Mapping[type[Touch], TouchKind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A touch that may attribute. plan: its program's terms then.
 
@@ -95,14 +95,14 @@ def _touches(events: Sequence[Event], occasion: Occasion) -> Iterator[Touch]:
     return in_order(touches, occasion.at)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Judge:
     events: Sequence[Event]
     world: World
     occasion: Occasion
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Claim:
     """Whom a touch points to. until: the time back from which the window reaches; for a deal, only
     if its program gives deals a window, since its lock has ended it already.

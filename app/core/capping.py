@@ -1,7 +1,6 @@
 """The most that a rule pays: for a sale, a customer or a partner, by amount and by count."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from app.core.matching import no_rate
@@ -9,11 +8,12 @@ from app.core.money import share_bps
 from app.core.pays import CustomerCap, PartnerCap, SaleCap
 from app.core.periods import period_of
 from app.core.reasons import Param, Reason, because
+from app.core.records import record
 from app.core.rules import Rule
 from app.core.sale_facts import Earlier, SaleFacts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limited:
     """What a cap leaves. is_slice: of the credited partner's slice alone, else of the whole sale"""
 

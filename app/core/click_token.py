@@ -10,12 +10,12 @@ import re
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
 from uuid import UUID
 
+from app.core.records import record
 from app.core.traffic import CLASSES, NAMES
 
 LENGTH: Final = 60
@@ -30,7 +30,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS: Final = 253_402_300_799_999  # the end of year 9999, the last that a datetime holds
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClickToken:
     """What a click id says: which click on which link, and what opened it."""
 

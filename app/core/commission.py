@@ -12,10 +12,11 @@ from app.core.matching import mismatch, no_rate, unknown_minimum
 from app.core.paying import Paid, pay
 from app.core.plans import Plan, Rule
 from app.core.reasons import Reason, because
+from app.core.records import record
 from app.core.sale_facts import SaleFacts, cel_facts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ruling:
     """paid: what the rules that decided come to, which may be 0; none if none matched or one
     failed. reasons: one or more for each rule that was tried, in listed order.
@@ -49,7 +50,7 @@ def rule_on(plan: Plan, facts: SaleFacts, rules: tuple[Rule, ...] | None = None)
     return _all(plan, rules, steps)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Stop:
     """Why nobody can be paid."""
 

@@ -4,8 +4,9 @@ Source: cel-spec, proto/cel/expr/checked.proto and syntax.proto; protobuf's wire
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from app.core.records import record
 
 _ANY_VALUE: Final = 2
 _CHECKED_EXPR: Final = 4
@@ -19,7 +20,7 @@ _REPEATED: Final = (5, 6, 7)
 """The fields of a loop that are evaluated once per element."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """One node of the tree.
 

@@ -8,7 +8,7 @@ there is no `map`, `filter`, joining of text or lists, and what an iteration may
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import Final, NewType
 from cel_expr_python import cel
 
 from app.core.condition_tree import Part, parts
+from app.core.records import record
 
 MAX_CHARACTERS: Final = 2_000
 MAX_PATTERN_CHARACTERS: Final = 100
@@ -110,7 +111,7 @@ class ConditionError(ValueError):
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """source: as its author wrote it; two conditions with the same source are equal.
 
@@ -122,7 +123,7 @@ class Condition:
     program: cel.Expression = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """The condition could not be worked out on these facts. error: the CEL library's words."""
 

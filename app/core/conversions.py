@@ -1,18 +1,18 @@
 """What the fold decides: conversions with their credits, awards and reasons."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from app.core.money import Money
 from app.core.reasons import Reason
+from app.core.records import record
 from app.core.rewards import Recipient
 
 ConversionKind = Literal["lead", "sale", "renewal"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credit:
     """A partner's share of a conversion; the shares of one conversion sum to 10,000 bps."""
 
@@ -20,7 +20,7 @@ class Credit:
     bps: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Award:
     """What one rule gives one partner. reversed: of the amount, by refunds and lost disputes."""
 
@@ -38,7 +38,7 @@ class Award:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given(Award):
     """An award that is not the credited partner's cash, so that theirs look as they ever did.
 
@@ -51,7 +51,7 @@ class Given(Award):
     cost: Money | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conversion:
     """A lead, sale or renewal. All amounts in minor units of its currency; a lead has none.
 

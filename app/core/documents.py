@@ -5,16 +5,16 @@ can go on; the caller raises at the end if there was any problem.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from app.core.currencies import EXPONENTS
 from app.core.money import MAX_AMOUNT, Money
+from app.core.records import record
 
 _ABSENT: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanProblem:
     """One thing wrong in a document. place: `rules/0/pay/percent_bps`, empty for the whole."""
 
@@ -23,7 +23,7 @@ class PlanProblem:
     remedy: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One value of a document and where it stands. problems: shared by all nodes of a document."""
 
@@ -139,7 +139,7 @@ class Node:
         self.refuse(f"must be {wanted}, not {_type_name(self.value)}", remedy)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fields:
     """An object's fields by name; a field that is not there is an absent node."""
 

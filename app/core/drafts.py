@@ -1,7 +1,7 @@
 """Leads and sales among a customer's events, before anyone is credited for them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
@@ -9,10 +9,11 @@ from app.core import sales
 from app.core.buyers import NOBODY, Sold
 from app.core.conversions import Conversion
 from app.core.events import Event, Lead, Payment
+from app.core.records import record
 from app.core.tallies import ANYTHING, Positions, Tallies
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class History:
     """All that is known of one customer at one decision.
 
@@ -32,7 +33,7 @@ class History:
     positions: Mapping[UUID, Positions] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Draft:
     """A lead or sale before it is attributed.
 

@@ -4,13 +4,14 @@ One Event is one message. Its body says what happened; its names say whom and wh
 about; its touches say who may have brought the customer. No personal data: people are digests.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from app.core.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class ClickTouch:
     """A click token that verified. traffic_class: `human`, `duplicate`, `bot`, `head`, …"""
 
@@ -20,14 +21,14 @@ class ClickTouch:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InvalidToken:
     """Something came as a click id that is none of ours; it counts nothing and refuses nothing."""
 
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeTouch:
     """A referral code as it was used. code: in normal form (`codes.normal`), a `provider:id` of a
     discount there, or empty if it can be neither. at: when the event that tells it occurred.
@@ -37,7 +38,7 @@ class CodeTouch:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReferrerTouch:
     """Somebody said who referred the customer: a partner, or a customer by the digest of an alias.
 
@@ -49,7 +50,7 @@ class ReferrerTouch:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DealTouch:
     """A registered lead that turned out to be this customer.
 
@@ -65,7 +66,7 @@ class DealTouch:
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SelfReportedTouch:
     """The customer said who brought it: a partner, or by a code in normal form, or empty if that
     can be none. What else it said is personal and no part of an Event.
@@ -79,7 +80,7 @@ class SelfReportedTouch:
 Touch = ClickTouch | InvalidToken | CodeTouch | ReferrerTouch | DealTouch | SelfReportedTouch
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """One product of a sale. amount: its share of the base, minor units, may be negative."""
 
@@ -88,7 +89,7 @@ class Line:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lead:
     """A sign-up or another step before money. event_name: the sender's own word for it.
 
@@ -99,7 +100,7 @@ class Lead:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Payment:
     """A sale as one message describes it.
 
@@ -119,19 +120,19 @@ class Payment:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tie:
     """Ids that name each other, nothing more: an invoice and its payment intent, say."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscribed:
     """Which subscription a payment is of, where the payment's own messages don't say."""
 
     subscription: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refund:
     """One refund object in one state. amount: this refund's own; counts: money went back."""
 
@@ -141,7 +142,7 @@ class Refund:
     counts: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RefundTotal:
     """All that was refunded of a payment so far. dated: the sender gave the time itself."""
 
@@ -150,7 +151,7 @@ class RefundTotal:
     dated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dispute:
     """A dispute (chargeback) in one state. amount: what is disputed, minor units.
 
@@ -164,19 +165,19 @@ class Dispute:
     state: Literal["open", "won", "lost"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """Names, touches or a country of a customer became known; nothing was bought."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Churn:
     """A subscription ended."""
 
     subscription: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reassigned:
     """People said whose the customer is from then on: of open and later conversions. The latest
     counts.
@@ -206,7 +207,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """One message of a source.
 

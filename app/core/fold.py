@@ -5,7 +5,7 @@ has closed is taken as recorded; only refunds and disputes still move it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from app.core.following import Following
 from app.core.money import share
 from app.core.queue import Queue
 from app.core.reasons import Reason, because
+from app.core.records import record
 from app.core.tallies import Places, Positions, TallyKey
 from app.core.world import World
 
@@ -28,7 +29,7 @@ ENGINE: Final = 1
 """Raised by any change that alters a decision of the frozen corpus; old ones stay runnable."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Folded:
     """conversions: what should stand, in deciding order. superseded: prior ones that should not,
     with the one each turned out to be. waiting: events about a payment that no sale names yet.

@@ -24,13 +24,14 @@ from app.core.events import Event, Reassigned
 from app.core.money import BPS
 from app.core.occasions import Occasion
 from app.core.reasons import Reason, because
+from app.core.records import record
 from app.core.world import Rank, World
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _NOTHING_FOUND: Final = frozenset({"no_touch", "no_eligible_touch"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ended:
     """A binding that held until an instant. why: its term, or its partners' leaving."""
 

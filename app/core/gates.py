@@ -1,19 +1,19 @@
 """What a plan asks of a partner before any of its rules is tried: its `gates`."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from app.core.documents import Node
 from app.core.qualification import Qualification
 from app.core.reasons import Reason, because
+from app.core.records import record
 
 MAX_TIERS: Final = 100
 TIER: Final = re.compile(r"[a-z0-9_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gates:
     """certified, agreement: whether it needs a certificate, or an accepted agreement. tiers: any
     of them; none: any tier or no tier.

@@ -1,7 +1,7 @@
 """What rules give to others than the credited partner, or in something else than cash."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from app.core import identity
@@ -12,12 +12,13 @@ from app.core.money import Money, slice_bps
 from app.core.paying import Paid
 from app.core.reasons import Reason
 from app.core.recipients import beneficiary
+from app.core.records import record
 from app.core.rewards import Recipient, Reward
 from app.core.sale_facts import SaleFacts
 from app.core.world import PlanFact, World
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Share:
     """One partner's part of a conversion. before_bps: what was credited to others before it."""
 
@@ -33,7 +34,7 @@ class Share:
         return slice_bps(paid.amount, self.before_bps, self.credit.bps)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """What one partner's part of a sale gives somebody. base_adds: whether its base is a part too,
     and not the sale's.

@@ -1,15 +1,15 @@
 """What a lint says of a plan, and the limits by which it warns."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from app.core.money import BPS
+from app.core.records import record
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One thing to know of a plan. place, related: JSON pointers into its document.
 
@@ -27,7 +27,7 @@ class Finding:
     column: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """Above them a plan is likely a mistake. rate_bps: of one rule; total_bps: of all that pay for
     one sale; hold_days, months: how long something may last.

@@ -9,10 +9,11 @@ from app.core.lint_proofs import Proofs
 from app.core.lint_space import Value, highest_rate
 from app.core.money import BPS
 from app.core.pays import Percent
+from app.core.records import record
 from app.core.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Together:
     """Rules that may pay for one sale, and what they come to of its base."""
 

@@ -4,17 +4,17 @@ LTV: what a customer leaves behind in its lifetime, of its revenue the margin. C
 win one. Formulas: docs/plan-tools.md.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
 
 from app.core.money import BPS
+from app.core.records import record
 
 Verdict = Literal["above_floor", "at_floor", "below_floor", "no_cost"]
 HUNDREDTHS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Figures:
     """Of one period, amounts in minor units of one currency.
 
@@ -34,7 +34,7 @@ class Figures:
     churned: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Incentive:
     """What one new customer costs through it. cash: paid out; non_cash: what is given otherwise
     costs us. replaces: of the acquisition cost per customer, what is no longer spent.
@@ -45,7 +45,7 @@ class Incentive:
     replaces: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One line of the reckoning. value: exact. unit: amount (minor units), months or ratio."""
 
@@ -55,7 +55,7 @@ class Step:
     unit: Literal["amount", "months", "ratio"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weighed:
     """before, after: LTV:CAC without and with the incentive; None where nothing is spent.
 

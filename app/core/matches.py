@@ -1,6 +1,5 @@
 """What a rule asks of a sale by plain comparison: its `match`."""
 
-from dataclasses import dataclass
 from typing import Final, cast
 
 from app.core.bands import Reaches, reaches_document, read_reaches
@@ -9,6 +8,7 @@ from app.core.countries import COUNTRIES
 from app.core.documents import Node, read_money
 from app.core.gates import read_tiers
 from app.core.money import Money
+from app.core.records import record
 
 KINDS: Final[tuple[ConversionKind, ...]] = ("lead", "sale", "renewal")
 PAID_KINDS: Final[tuple[ConversionKind, ...]] = ("sale", "renewal")
@@ -17,7 +17,7 @@ MAX_PRODUCT_ID: Final = 255
 MAX_NTH: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """What can be compared without an expression; an empty tuple and None match everything.
 

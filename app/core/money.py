@@ -1,13 +1,14 @@
 """Money as whole minor units: shares that round once, splits that always sum."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from app.core.records import record
 
 MAX_AMOUNT: Final = 10**13
 BPS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Money:
     """amount: minor units of the currency. currency: ISO 4217, lower case."""
 

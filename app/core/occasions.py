@@ -1,13 +1,13 @@
 """The conversion that attribution is asked about, and when it closes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from app.core.attribution_terms import TouchKind
 from app.core.conversions import Conversion
+from app.core.records import record
 from app.core.world import PRECEDENCE, PlanFact
 
 TOUCHES: Final[tuple[TouchKind, ...]] = tuple(kind for kind in PRECEDENCE if kind != "binding")
@@ -15,7 +15,7 @@ CLOCK_SKEW: Final = timedelta(seconds=5)
 """A touch counts up to this long after the conversion: clocks differ."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Brought:
     """The touch that brought a customer. code: in normal form, if it is one."""
 
@@ -24,7 +24,7 @@ class Brought:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Occasion:
     """The conversion that is asked about.
 

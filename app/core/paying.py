@@ -1,7 +1,7 @@
 """What one rule that matches comes to: lines and units counted, caps applied, every step told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from app.core.bands import Bands, Step, paid_by
@@ -12,12 +12,13 @@ from app.core.money import MAX_AMOUNT, share_bps
 from app.core.pays import Flat, Per, Percent
 from app.core.periods import period_of
 from app.core.reasons import Param, Reason, because
+from app.core.records import record
 from app.core.rewards import Pieces
 from app.core.rules import Rule
 from app.core.sale_facts import SaleFacts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paid:
     """What a rule comes to, which may be 0. base, amount: minor units of the currency.
 

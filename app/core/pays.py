@@ -1,13 +1,13 @@
 """What a rule pays and at most how much of it: its `pay` and `cap`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from app.core.bands import Bands, bands_document, read_bands
 from app.core.documents import Fields, Node, read_money
 from app.core.money import BPS, Money
 from app.core.periods import PERIODS, Period
+from app.core.records import record
 from app.core.rewards import Pieces, Reward, read_pieces, read_reward, reward_document
 from app.core.units import PIECES
 
@@ -19,14 +19,14 @@ MAX_PAYMENTS: Final = 10_000
 MAX_COUNT: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Percent:
     """A share of the base: of the sale's, or of the lines' that the rule is about."""
 
     rate_bps: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flat:
     """The same amount for each sale, line or unit, in minor units."""
 
@@ -34,7 +34,7 @@ class Flat:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pay:
     """how: how much. per: of what; lines and units are those of the rule's products.
 
@@ -50,7 +50,7 @@ class Pay:
     reward: Reward | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SaleCap:
     """The most that a rule pays for one sale; of two limits the lower one holds.
 
@@ -61,7 +61,7 @@ class SaleCap:
     percent_of_bill_bps: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CustomerCap:
     """The most that a rule pays for all sales of one customer in a calendar period (UTC).
 
@@ -73,7 +73,7 @@ class CustomerCap:
     period: Period
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PartnerCap:
     """The most that a rule pays one recipient in a calendar period (UTC), over all customers.
 

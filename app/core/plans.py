@@ -5,7 +5,7 @@ rules in the order in which they are tried.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, cast
 
 from app.core.asks import asked
@@ -16,6 +16,7 @@ from app.core.documents import Node, PlanProblem
 from app.core.gates import OPEN, Gates, gates_document, read_gates
 from app.core.matches import Match
 from app.core.pays import CustomerCap, Flat, Percent
+from app.core.records import record
 from app.core.rule_groups import Groups, grouped, refuse_uncompared
 from app.core.rules import Rule, read_rule, rule_document
 from app.core.tallies import Ask
@@ -49,7 +50,7 @@ class PlanError(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """One version of a program's terms.
 

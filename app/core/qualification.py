@@ -1,12 +1,13 @@
 """What a partner has in a program, by dated facts: a tier, a certificate, an accepted agreement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from app.core.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Qualification:
     """At one instant. tier: its id, or empty. agreement: the version accepted, or empty."""
 
@@ -18,7 +19,7 @@ class Qualification:
 NONE: Final = Qualification()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Qualified:
     """What a partner has from an instant on. certified_until: when the certificate runs out."""
 

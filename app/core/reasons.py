@@ -1,10 +1,12 @@
 """Why a decision came out as it did: codes with typed parameters, never sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final, cast
 from uuid import UUID
+
+from app.core.records import record
 
 Plain = str | int | bool | tuple[str, ...]
 """What a reason holds: it survives JSON unchanged, so a stored reason equals a fresh one."""
@@ -113,7 +115,7 @@ CODES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reason:
     """One step of an explanation. params holds ids and numbers, no personal data."""
 

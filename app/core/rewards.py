@@ -1,12 +1,12 @@
 """What a rule gives that is not the credited partner's cash: to whom, as what, at which cost."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from app.core.documents import Fields, read_money
 from app.core.money import Money
 from app.core.reasons import Param
+from app.core.records import record
 from app.core.units import FORMS, PIECES, Form, unit_of
 
 Recipient = Literal["partner", "recruiter", "company", "customer"]
@@ -21,7 +21,7 @@ MAX_QUANTITY: Final = 10_000
 _ITEM: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pieces:
     """So many of a unit for each sale, line or unit sold."""
 
@@ -29,7 +29,7 @@ class Pieces:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reward:
     """level: of a recruiter, 1 for who recruited the credited partner, 2 for who recruited that
     one. of: what a percentage is of. cost: of one piece to us; None: unknown, or it is money.

@@ -1,14 +1,14 @@
 """A plan's rules by whom they pay: rules compete only for the same recipient."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from app.core.documents import Node
+from app.core.records import record
 from app.core.rewards import SHARERS, Reward
 from app.core.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Groups:
     """A plan's rules by whom they pay. Rules compete only within a group.
 

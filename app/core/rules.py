@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from app.core.conditions import MAX_CHARACTERS, Condition, ConditionError, compile_condition
 from app.core.documents import Fields, Node
 from app.core.matches import Match, match_document, read_match
 from app.core.pays import Cap, Pay, cap_document, pay_document, read_cap, read_pay
+from app.core.records import record
 from app.core.rewards import Reward
 from app.core.units import PIECES
 
 _RULE_ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """adds: it pays on top of what the others come to, whether or not one of them matches."""
 

@@ -2,7 +2,6 @@
 
 from calendar import monthrange
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +11,7 @@ from app.core.events import Line
 from app.core.money import MAX_AMOUNT
 from app.core.periods import Period, period_of
 from app.core.qualification import NONE, Qualification
+from app.core.records import record
 from app.core.tallies import WHOLE, Slice
 
 _NO_TOUCH_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,7 +19,7 @@ _MOST_VALUE: Final = MAX_AMOUNT * 100_000
 """What a condition reckons with has 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Earlier:
     """What a rule paid for an earlier sale or lead of the customer and had not gone back by now."""
 
@@ -29,7 +29,7 @@ class Earlier:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SaleFacts:
     """Amounts in minor units, unknown text empty, unknown number 0.
 

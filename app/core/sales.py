@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from app.core.events import Dispute, Event, Payment, Refund, RefundTotal, Subscribed
+from app.core.records import record
 
 _RANK: Final = {"invoice": 0, "payment_intent": 1, "charge": 2, "session": 3}
 _FINALITY: Final = {"open": 0, "won": 1, "lost": 2}
@@ -16,7 +17,7 @@ DUPLICATE: Final = "duplicate_sale"
 _OF_ONE_CHARGE: Final = frozenset({"payment_intent", "charge"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sale:
     """One payment as all its messages together describe it.
 
@@ -79,7 +80,7 @@ def refunded(sale: Sale, *, gross: int, currency: str) -> int:
     return min(gross, returned)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Disputed:
     """What disputes of a sale are about, by their newest state; minor units of gross."""
 

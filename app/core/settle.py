@@ -1,15 +1,16 @@
 """All of a customer's commissions: from where they stand to where the conversions want them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from app.core.conversions import Award, Conversion, Given
 from app.core.money import share
+from app.core.records import record
 from app.core.transfers import Standing, Transfer, difference, recall, supersede
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settled:
     """Where the commissions stand then, what moved for it, and which of them changed."""
 

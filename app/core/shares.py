@@ -1,7 +1,6 @@
 """How the touches of one program share a conversion: weights in whole numbers, never a float."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isqrt
 from typing import Final, assert_never
@@ -10,6 +9,7 @@ from uuid import UUID
 from app.core.attribution_terms import AttributionTerms, Weights
 from app.core.conversions import Credit
 from app.core.money import BPS, split
+from app.core.records import record
 
 _ONE: Final = 1 << 64
 _PRECISION: Final = 32
@@ -28,7 +28,7 @@ _ROOTS: Final = _roots_of_half()
 """In units of 1/2^64; whole numbers and whole roots, so that every machine has the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shares:
     """credits: sum to 10,000 bps, in the order of the partners' first touches that weigh.
 

@@ -1,11 +1,11 @@
 """Recorded → desired: the transfers that make the difference, and nothing else."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from app.core import identity
+from app.core.records import record
 
 Role = Literal["expense", "pending", "held", "payable", "in_flight", "paid"]
 Code = Literal[
@@ -21,7 +21,7 @@ Code = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountRef:
     """One account: a partner's, a customer's, or the program's expense. currency: its unit."""
 
@@ -41,7 +41,7 @@ class AccountRef:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """A commission as the ledger has it. transfers: how many it had so far.
 
@@ -84,7 +84,7 @@ class Standing:
         return AccountRef(self.program_id, self.partner_id, self.currency, role)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Transfer:
     """One move: the debit account gives, the credit account receives. amount > 0."""
 
@@ -146,7 +146,7 @@ def mature(standing: Standing) -> tuple[Transfer, ...]:
     return _transfers(standing, (_Move(standing.outstanding, payable, left, "matured", "matured"),))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Move:
     """amount: below zero, it goes the other way, under the other code; zero moves nothing."""
 

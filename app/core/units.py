@@ -4,9 +4,10 @@
 and `feature:sso` are pieces. Each has accounts of its own, so nothing turns into cash by mistake.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
+
+from app.core.records import record
 
 Form = Literal["cash", "credit", "discount", "free_months", "gift", "feature"]
 FORMS: Final[tuple[Form, ...]] = (
@@ -21,7 +22,7 @@ PIECES: Final = frozenset({"free_months", "gift", "feature"})
 """Forms that are counted one by one; the others are money, in minor units."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """currency: of money, ISO 4217. item: of a gift or feature, the plan's own id of it."""
 

@@ -1,7 +1,7 @@
 """What the fold must know besides events: links, terms and states, each with its dates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final, Literal, cast
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from app.core.attribution_terms import TouchKind
 from app.core.plans import Plan
 from app.core.qualification import NONE, Qualification, Qualified, qualification_at
+from app.core.records import record
 
 Rank = TouchKind | Literal["binding"]
 PRECEDENCE: Final[tuple[Rank, ...]] = (
@@ -19,7 +20,7 @@ before what was only seen, and nobody takes over a customer who is somebody's.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dated:
     """A state and since when it holds."""
 
@@ -27,7 +28,7 @@ class Dated:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LinkFact:
     """Whose link it is."""
 
@@ -36,7 +37,7 @@ class LinkFact:
     partner_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeFact:
     """Whose referral code it is. code: in normal form. states: `active` or `ended`, dated."""
 
@@ -47,7 +48,7 @@ class CodeFact:
     states: tuple[Dated, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanFact:
     """A published plan version. effective_from: None in the first, which covers all before.
 
@@ -61,7 +62,7 @@ class PlanFact:
     effective_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProgramFact:
     """states and plans in the order of their dates."""
 
@@ -75,7 +76,7 @@ class ProgramFact:
         return in_force[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EnrollmentFact:
     """A partner's place in a program. countries: the partner's own, dated; may be none.
 
@@ -107,7 +108,7 @@ class EnrollmentFact:
         return state_at(self.countries, at) if self.countries else ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class World:
     """All that one customer's touches lead to."""
 
