@@ -67,11 +67,13 @@ from app.redirect.track import router as clicks_router
 from app.reports.http import router as traffic_router
 from app.secret_keys import SecretKeys
 from app.settings import Settings
+from app.templates.http import router as templates_router
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     workspaces_router,
     keys_router,
     programs_router,
+    templates_router,
     terms_router,
     plans_router,
     lint_router,

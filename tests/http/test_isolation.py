@@ -30,6 +30,10 @@ SOURCE = {"provider": "stripe", "signing_secrets": ["whsec_0123456789abcdef01234
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
 CODE = {"program_id": "{program}", "partner_id": "{partner}", "code": "SPRING"}
 CLAIM = {**LINK, **LEAD, "statement": "Mine"}
+USE = {
+    "name": "P", "currency": "usd", "destination_hosts": ["a.example"],
+    "default_destination": "https://a.example/",
+}  # fmt: skip
 DEAL = {"program_id": "{program}", "partner_id": "{partner}", "company": "Acme"}
 
 
@@ -58,6 +62,9 @@ CASES: dict[str, Case] = {
         },
         status=201,
     ),
+    "GET /v1/templates": Case(status=200),
+    "GET /v1/templates/{template_id}": Case(status=200),
+    "POST /v1/templates/{template_id}/programs": Case(USE, status=201),
     "GET /v1/programs": Case(status=200),
     "GET /v1/programs/{program_id}": Case(),
     "PATCH /v1/programs/{program_id}": Case({"status": "paused"}),
@@ -180,6 +187,9 @@ CASES: dict[str, Case] = {
 KEYLESS = frozenset({"POST /v1/webhooks/{source_id}"})
 """Routes that a signature opens, not a key; tested with their roads."""
 
+TEMPLATE = "invite-only"
+"""Templates are everybody's."""
+
 
 def routes(app: FastAPI) -> set[str]:
     """`METHOD /path` of everything under /v1, as the app itself knows it."""
@@ -284,7 +294,7 @@ async def test_an_id_that_is_none_is_not_found(route: str, api: Api) -> None:
     method, path, body = asked(route, {"program": encode("prog", uuid7())})
     for unknown in ("part_0", "0", encode("evt", uuid7()), "%2e%2e", "a" * 500):
         way, mark, query = path.partition("?")
-        spoiled = re.sub(r"\{\w+\}|prog_\w+", unknown, way) + mark + query
+        spoiled = re.sub(rf"\{{\w+\}}|prog_\w+|{TEMPLATE}", unknown, way) + mark + query
         assert (await api.send(method, spoiled, json=body)).status_code == 404
 
 
@@ -292,9 +302,10 @@ def asked(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
     """The case's request with the owner's ids filled in where they are known."""
     case = CASES[route]
     method, _, template = route.partition(" ")
+    known = {"template": TEMPLATE, **owned}
 
     def fill(text: str) -> str:
-        return re.sub(r"\{(\w+?)(?:_id)?\}", lambda m: owned.get(m[1], m[0]), text)
+        return re.sub(r"\{(\w+?)(?:_id)?\}", lambda m: known.get(m[1], m[0]), text)
 
     body = None if case.body is None else json.loads(fill(json.dumps(case.body)))
     return method, fill(template.removeprefix("/v1") + case.query), body

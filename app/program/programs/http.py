@@ -73,7 +73,7 @@ class ProgramOut(Out):
 async def create_program(body: ProgramCreate, caller: Writer, tx: TxDep) -> ProgramOut:
     """Make a program. Its plan is published at once and covers every earlier sale too."""
     made = await create(tx, caller.workspace_id, body)
-    return await _shown(tx, caller, made.id)
+    return await shown(tx, caller, made.id)
 
 
 @router.get("")
@@ -90,7 +90,7 @@ async def list_programs(
 @router.get("/{program_id}")
 async def get_program(program_id: ProgramId, caller: Reader, read: ReadDep) -> ProgramOut:
     """One program."""
-    return await _shown(read, caller, program_id)
+    return await shown(read, caller, program_id)
 
 
 @router.patch("/{program_id}", responses=documented(Conflict, DestinationNotAllowed))
@@ -99,17 +99,17 @@ async def change_program(
 ) -> ProgramOut:
     """Change what is given. `status` pauses and resumes: what is sold meanwhile earns nothing."""
     await change(tx, caller.workspace_id, program_id, body)
-    return await _shown(tx, caller, program_id)
+    return await shown(tx, caller, program_id)
 
 
 @router.delete("/{program_id}")
 async def archive_program(program_id: ProgramId, caller: Writer, tx: Lane) -> ProgramOut:
     """Archive a program and its links. Money that was earned stays and is paid."""
     await archive(tx, caller.workspace_id, program_id)
-    return await _shown(tx, caller, program_id)
+    return await shown(tx, caller, program_id)
 
 
-async def _shown(read: Read, caller: Caller, program_id: ProgramId) -> ProgramOut:
+async def shown(read: Read, caller: Caller, program_id: ProgramId) -> ProgramOut:
     row = await read.first(_programs(caller).where(Program.id == program_id))
     if row is None:
         raise NotFound

@@ -28,7 +28,7 @@ FACT_WORDS: Final[Mapping[str, str]] = {
     "partner.country": "your country",
     "partner.tier": "your tier",
     "partner.certified": "you hold a valid certificate",
-    "partner.agreement": "the version of the agreement that you accepted",
+    "partner.agreement": "the agreement that you accepted",
     "partner.month_sales": "the number of your sales this month",
     "partner.month_revenue": "your revenue this month, in the smallest unit of the currency,",
     "partner.year_sales": "the number of your sales this year",

@@ -1,0 +1,1 @@
+"""Program templates: terms that a program can start with, one readable file each."""
