@@ -7,6 +7,7 @@ import pytest
 
 from app.core import attribution_terms, bands, binding_terms, gates, matches, pays, plans, rewards
 from app.core.conditions import FACTS
+from app.core.periods import PERIODS
 from app.core.plans import parse
 from app.core.rules import Rule
 from app.core.units import FORMS
@@ -101,7 +102,7 @@ ALIKE: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {
     ],
     "Bands": [
         ("by", [banded(), banded(EUR, by="revenue")]),
-        ("period", [banded(period=period) for period in pays.PERIODS]),
+        ("period", [banded(period=period) for period in PERIODS]),
         ("currency", [banded(EUR, by="revenue"), banded(USD, by="revenue")]),
         ("steps", [banded(1), banded(2), banded(1, percent_bps=10)]),
     ],
@@ -114,7 +115,7 @@ ALIKE: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {
         ("revenue", [match(reaches={"revenue": m, "period": "life"}) for m in (EUR, USD)]),
         ("sales", [match(reaches={"sales": n, "period": "life"}) for n in (1, 2)]),
         ("leads", [match(reaches={"leads": n, "period": "life"}) for n in (1, 2)]),
-        ("period", [match(reaches={"sales": 2, "period": p}) for p in pays.PERIODS]),
+        ("period", [match(reaches={"sales": 2, "period": p}) for p in PERIODS]),
     ],
     "SaleCap": [
         ("amount", [capped(per="sale", amount=EUR), capped(per="sale", amount=USD)]),
@@ -130,7 +131,7 @@ ALIKE: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {
         name: [
             ("amount", [capped(per=per, amount=EUR), capped(per=per, amount=USD)]),
             ("count", [capped(per=per, count=1), capped(per=per, count=2)]),
-            ("period", [capped(per=per, count=1, period=p) for p in pays.PERIODS]),
+            ("period", [capped(per=per, count=1, period=p) for p in PERIODS]),
         ]
         for name, per in (("CustomerCap", "customer"), ("PartnerCap", "partner"))
     },

@@ -36,8 +36,8 @@ class Queue:
 
     @classmethod
     def of(cls, drafts: Sequence[Draft], history: History, world: World) -> Self | None:
-        """None where nothing is tallied and nothing was decided by it. What stands no more gives back first; a conversion
-        that turned out to be another one does so when that one is decided.
+        """None where nothing is tallied and nothing was decided by it. What stands no more gives
+        back first; a conversion that turned out to be another one does so when that one is decided.
         """
         kept = history.tallies.kept
         asks = asks_of(world) if kept is None else {}

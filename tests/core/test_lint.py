@@ -257,7 +257,7 @@ def test_limits_are_the_callers() -> None:
 
 def test_a_plan_with_too_much_in_it_is_linted_all_the_same() -> None:
     """100 rules that cut every dimension differently: nothing is proved, nothing hangs."""
-    rules = [
+    rules: list[dict[str, Any]] = [
         {
             "match": {
                 "product_ids": [f"p{j}" for j in range(40) if j != i % 40],

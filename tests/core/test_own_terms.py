@@ -27,7 +27,8 @@ def refused(document: Any) -> list[tuple[str, str]]:
 
 @given(documents)
 def test_they_are_what_a_plan_pays_and_nothing_else(document: dict[str, Any]) -> None:
-    own = {name: document[name] for name in ("gates", "combine", "rules") if name in document}
+    shared = ("gates", "combine", "rules")
+    own: dict[str, Any] = {name: document[name] for name in shared if name in document}
     terms = parse_agreement(own)
     assert SCHEMA.is_valid(own)
     assert SCHEMA.is_valid(canonical_agreement(terms))

@@ -111,8 +111,9 @@ async def test_what_no_plan_asks_for_is_not_stored(fresh_database: Database) -> 
         ),
         (
             (
-                "UPDATE plan_versions SET document = jsonb_set(document, '{rules,0,pay,percent_bps}',"
-                " '5001') WHERE partner_id IS NOT NULL"
+                "UPDATE plan_versions SET document ="
+                " jsonb_set(document, '{rules,0,pay,percent_bps}', '5001')"
+                " WHERE partner_id IS NOT NULL"
             ),
             {3},
         ),

@@ -49,7 +49,7 @@ async def test_a_balance_is_the_sum_of_all_sales(selling: Selling, sold: list[An
 
 
 async def test_who_earned_nothing_has_no_balance(selling: Selling) -> None:
-    nothing = {"data": [], "rewards": []}
+    nothing: dict[str, list[Any]] = {"data": [], "rewards": []}
     assert await selling.api.get(f"/partners/{selling.partner['id']}/balance") == nothing
     await selling.api.get(f"/partners/{encode('part', uuid7())}/balance", status=404)
 

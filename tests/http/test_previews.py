@@ -200,14 +200,15 @@ async def test_a_made_up_partner_has_what_is_said(api: Api) -> None:
     ]
     plan = {**PLAN, "rules": rules}
     code = {"touch": {"kind": "code", "code": "ana"}}
-    for asked, rule, amount in (
+    cases: list[tuple[dict[str, Any], str, int]] = [
         ({**SALE, "partner": {"tier": "gold"}}, "gold", 300),
         ({**SALE, "partner": {"country": "DE"}}, "home", 200),
         ({**SALE, **code}, "coded", 150),
         ({**SALE, "tax": 190}, "all", 100),
         ({"kind": "lead"}, "lead", 9),
         *[({**SALE, "touch": {"kind": k}}, "all", 100) for k in ("deal", "referrer", "click")],
-    ):
+    ]
+    for asked, rule, amount in cases:
         told = await api.post("/plans/preview", {**asked, "plan": plan}, status=200)
         assert [(a["rule"], a["amount"]) for a in told["awards"]] == [(rule, amount)], told
         assert told["gross"] == told["amount"] + asked.get("tax", 0)

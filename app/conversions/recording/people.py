@@ -58,7 +58,7 @@ def _new_names(batch: Batch) -> Iterator[dict[str, Any]]:
 
 
 def _told(batch: Batch, decided: Decided) -> dict[str, str]:
-    """E-mail, name, and how it came, as the latest of the news tells them; empty where none does."""
+    """E-mail, name, and how it came, as the latest news tell them; empty where none do."""
     email = name = heard = ""
     for event in sorted(decided.person.news, key=lambda event: event.order):
         contact = batch.contacts[event.id]

@@ -101,8 +101,8 @@ class PartnerCustomer(Base):
 
 
 class ToldTouch(Base):
-    """A code, a referrer or a customer's own word that an event tells of its customer, for looking up; decisions hold
-    their own.
+    """A code, a referrer or a customer's own word that an event tells of its customer, for looking
+    up; decisions hold their own.
     """
 
     __tablename__ = "told_touches"
