@@ -1,6 +1,7 @@
 """What plans pay, by a table of examples that people have worked out: worked_examples.yaml."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,13 @@ import pytest
 import yaml
 
 from app.core.conversions import Award, Given
-from app.core.events import Event, Line, Payment
+from app.core.events import ClickTouch, CodeTouch, Event, Line, Payment
 from app.core.plans import Plan, parse, parse_agreement
 from app.core.qualification import Qualified
-from app.core.world import Dated, EnrollmentFact, PlanFact, World
-from tests.core.made_worlds import HEARD, START, world_of
+from app.core.world import CodeFact, Dated, EnrollmentFact, PlanFact, World
+from tests.core.made_worlds import HEARD, LONG_AGO, START, world_of
 from tests.core.pure_road import PureRoad, owed
-from tests.core.telling import ANA, BO, CY, FIRST, click, lead, refund, sale
+from tests.core.telling import ANA, BO, CY, FIRST, SECOND, click, lead, refund, sale
 
 Example = dict[str, Any]
 Part = int | str
@@ -72,8 +73,8 @@ def _part(award: Award, amount: int) -> Part:
 
 
 def _world(example: Example) -> World:
-    first = _plan(example, example)
-    world = world_of(first)
+    second = [_plan(example["second"], example["second"])] if "second" in example else []
+    world = world_of(_plan(example, example), *second)
     program = world.programs[FIRST]
     later = tuple(
         PlanFact(UUID(int=0xF0 + n), n + 2, _instant(version["from"]), _plan(example, version))
@@ -86,7 +87,8 @@ def _world(example: Example) -> World:
     told = example.get("partners", {}).items()
     return replace(
         world,
-        programs={FIRST: replace(program, plans=(*program.plans, *later))},
+        programs={**world.programs, FIRST: replace(program, plans=(*program.plans, *later))},
+        **_codes(example),
         enrollments={**world.enrollments, **places},
         recruiters={
             (FIRST, NAMES[name]): NAMES[one["recruited_by"]]
@@ -102,6 +104,16 @@ def _world(example: Example) -> World:
             if "company" in one
         },
     )
+
+
+def _codes(example: Example) -> dict[str, Any]:
+    facts = [
+        CodeFact(UUID(int=0xE0 + n), code, program, partner, (Dated(LONG_AGO, "active"),))
+        for n, (code, whose) in enumerate(example.get("codes", {}).items())
+        for partner, program in [_whose(whose)]
+    ]
+    names = {fact.code: (Dated(LONG_AGO, str(fact.id)),) for fact in facts}
+    return {"codes": {fact.id: fact for fact in facts}, "code_names": names}
 
 
 def _place(place: EnrollmentFact, told: Example) -> EnrollmentFact:
@@ -148,7 +160,7 @@ def _plan(example: Example, version: Example) -> Plan:
                 **example.get("attribution", {}),
             },
             "combine": version.get("combine", "first_match"),
-            **({"gates": version["gates"]} if "gates" in version else {}),
+            **{word: version[word] for word in ("gates", "binding") if word in version},
             "rules": version["rules"],
         }
     )
@@ -159,10 +171,26 @@ def _events(example: Example) -> list[Event]:
     events: list[Event] = []
     for fact in example["told"]:
         at = _instant(fact["at"]) if "at" in fact else at + timedelta(hours=1)
-        events.append(replace(_event(fact), occurred_at=at, country=fact.get("country", "")))
-    clicks = (click(-n - 30, NAMES[name]) for n, name in enumerate(example.get("clicks", ["ana"])))
-    events[0] = replace(events[0], touches=tuple(clicks))
+        touches = tuple(_touches(fact, at))
+        event = replace(_event(fact), occurred_at=at, country=fact.get("country", ""))
+        events.append(replace(event, touches=touches))
+    names = example.get("clicks", ["ana"])
+    clicks = (click(-n - 30, *_whose(name)) for n, name in enumerate(names))
+    events[0] = replace(events[0], touches=(*clicks, *events[0].touches))
     return events
+
+
+def _touches(fact: Example, at: datetime) -> Iterator[ClickTouch | CodeTouch]:
+    if "click" in fact:
+        yield replace(click(0, *_whose(fact["click"])), at=at)
+    if "code" in fact:
+        yield CodeTouch(fact["code"], at)
+
+
+def _whose(name: str) -> tuple[UUID, UUID]:
+    """`bo`, or `bo of second`: a partner and its program."""
+    partner, _, program = name.partition(" of ")
+    return NAMES[partner], SECOND if program else FIRST
 
 
 def _event(fact: Example) -> Event:
