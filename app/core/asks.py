@@ -14,8 +14,12 @@ TOTALS: Final[Mapping[str, Period]] = MappingProxyType(
     {
         "partner.month_sales": "month",
         "partner.month_revenue": "month",
+        "partner.quarter_sales": "quarter",
+        "partner.quarter_revenue": "quarter",
         "partner.year_sales": "year",
         "partner.year_revenue": "year",
+        "partner.life_sales": "life",
+        "partner.life_revenue": "life",
     }
 )
 """Facts of conditions that are totals, and of which calendar period."""

@@ -100,6 +100,10 @@ def _bounded(total: int) -> int:
     return max(-_MOST_VALUE, min(total, _MOST_VALUE))
 
 
+def _sales(facts: SaleFacts, period: Period) -> int:
+    return facts.slice.sales(period_of(facts.at, period))
+
+
 def _revenue(facts: SaleFacts, period: Period) -> int:
     """In the sale's currency; a lead has none."""
     if not facts.currency:
@@ -135,10 +139,14 @@ CEL_FACTS: Final[Mapping[str, Callable[[SaleFacts], Fact]]] = MappingProxyType(
         "partner.tier": lambda facts: facts.partner.tier,
         "partner.certified": lambda facts: facts.partner.certified,
         "partner.agreement": lambda facts: facts.partner.agreement,
-        "partner.month_sales": lambda facts: facts.slice.sales(period_of(facts.at, "month")),
+        "partner.month_sales": lambda facts: _sales(facts, "month"),
         "partner.month_revenue": lambda facts: _revenue(facts, "month"),
-        "partner.year_sales": lambda facts: facts.slice.sales(period_of(facts.at, "year")),
+        "partner.quarter_sales": lambda facts: _sales(facts, "quarter"),
+        "partner.quarter_revenue": lambda facts: _revenue(facts, "quarter"),
+        "partner.year_sales": lambda facts: _sales(facts, "year"),
         "partner.year_revenue": lambda facts: _revenue(facts, "year"),
+        "partner.life_sales": lambda facts: _sales(facts, "life"),
+        "partner.life_revenue": lambda facts: _revenue(facts, "life"),
         "partner.enrolled_days": lambda facts: _days(facts.partner_since, facts.at),
         "program.days": lambda facts: _days(facts.program_since, facts.at),
         "touch.kind": lambda facts: facts.touch_kind,
