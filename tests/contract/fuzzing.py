@@ -13,7 +13,7 @@ from typing import Any
 from tests.contract.fuzz_hooks import OWN_KEY
 from tests.e2e.client import Shop, until
 from tests.http.client import PLAN
-from tests.http.test_isolation import SOURCE, SPAN
+from tests.http.isolation_cases import SOURCE, SPAN
 
 CHECKS = (
     "not_a_server_error",

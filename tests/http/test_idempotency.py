@@ -22,7 +22,8 @@ from app.settings import Settings
 from app.writing import METHODS, Writes
 from tests.canary import where
 from tests.http.client import PLAN, Api, make_partner, make_program, new_workspace, read
-from tests.http.test_isolation import CASES, SALE, asked, owned, seen_by_owner
+from tests.http.isolation_cases import CASES, SALE
+from tests.http.test_isolation import asked, owned, seen_by_owner
 
 __all__ = ["owned"]
 

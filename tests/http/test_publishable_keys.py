@@ -11,7 +11,7 @@ from app.ids import decode
 from app.publishable import BURST
 from app.rates import Buckets
 from tests.http.client import Api, make_partner, make_program
-from tests.http.test_isolation import CASES
+from tests.http.isolation_cases import CASES
 
 SITE = "https://shop.example"
 
