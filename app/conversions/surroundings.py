@@ -108,7 +108,10 @@ async def gather(
     programs, agreements = await _programs(driver, workspace, pairs)
     asking = {i: _with(fact, tried.get(i)) for i, fact in programs.items()} if tried else programs
     above = await upline.gather(driver, workspace, pairs, asking, agreements)
-    pairs |= above.pairs
+    if behind := set(above.pairs - pairs):
+        # Theirs pay nothing of it; but what is stored of a partner is whole, wherever it stands.
+        agreements |= (await _programs(driver, workspace, behind))[1]
+        pairs |= behind
     world = World(
         links=links,
         programs=programs,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.conversions.proof.verify import verify
@@ -84,6 +84,17 @@ async def test_what_no_plan_asks_for_is_not_stored(fresh_database: Database) -> 
     *of_ana, of_bo = await worlds(shop)
     assert all(world.keys() == {"links", "programs", "enrollments"} for world in of_ana)
     assert "qualified" not in of_bo
+    assert (await verify(fresh_database)).findings == ()
+
+
+async def test_own_terms_of_who_is_behind_a_partner_are_known_too(fresh_database: Database) -> None:
+    recruiting = {"id": "up", "pay": {"to": "recruiter", "percent_bps": 1_000}}
+    shop = await shop_of(fresh_database, rules=[*BY_TIER, recruiting])
+    recruited = update(t.Enrollment).where(t.Enrollment.partner_id == shop.partners["ana"])
+    async with fresh_database.tx() as tx:
+        await tx.execute(recruited.values(recruited_by=shop.partners["bo"]))
+    await tell_three(shop)
+    assert await shop.balance("bo") == {"pending": 50_00 + 10_00 + 10_00}
     assert (await verify(fresh_database)).findings == ()
 
 
