@@ -11,8 +11,8 @@ from app.core.periods import PERIODS
 from app.core.plans import parse
 from app.core.rules import Rule
 from app.core.units import FORMS
-from app.program.terms.condition_words import FACT_WORDS
-from app.program.terms.plan_words import told
+from app.plan_words.conditions import FACT_WORDS
+from app.plan_words.plans import told
 
 EUR = {"amount": 500, "currency": "eur"}
 USD = {"amount": 500, "currency": "usd"}

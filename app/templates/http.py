@@ -9,9 +9,9 @@ from app.auth import Caller, Scope, TxDep, needs
 from app.core.plans import parse
 from app.errors import DestinationNotAllowed, NotFound
 from app.openapi import documented
+from app.plan_words.plans import told
 from app.program.programs.create import Hosts, ProgramCreate, Url, create
 from app.program.programs.http import ProgramOut, shown
-from app.program.terms.plan_words import told
 from app.templates.load import TEMPLATES, Template, TemplateProgram, in_currency
 from app.terms import PlanDocument
 from app.wire import Currency, In, Listed, Out

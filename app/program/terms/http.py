@@ -17,8 +17,8 @@ from app.db.tables import PlanVersion, Program
 from app.db.tx import Read
 from app.errors import NotFound
 from app.ids import MalformedIdError, decode, encode
+from app.plan_words.plans import Told, told
 from app.program.terms.page import POLICY, missing_page, terms_page
-from app.program.terms.plan_words import Told, told
 from app.wire import Currency, Instant, Out, PlanId, ProgramId
 
 router: Final = APIRouter(prefix="/programs", tags=["Programs and plans"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from app.program.terms.plan_words import Told
+from app.plan_words.plans import Told
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1c2126;--soft:#5b6670;--line:#dde2e6;--paper:#fff;

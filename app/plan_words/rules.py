@@ -8,8 +8,8 @@ from app.core.conversions import ConversionKind
 from app.core.matches import PAID_KINDS, Match
 from app.core.pays import Per, Percent
 from app.core.rules import Rule
-from app.program.terms import pay_words
-from app.program.terms.condition_words import condition_words
+from app.plan_words import pays
+from app.plan_words.conditions import condition_words
 from app.sentences import money
 
 _NOUNS: Final[dict[ConversionKind, str]] = {
@@ -24,9 +24,9 @@ def rule_words(rule: Rule) -> str:
     """All that the rule says; a test holds that no word of the language is left out."""
     pay = rule.pay
     told = (
-        f"{pay_words.receiver(pay.reward)} {pay_words.how_much(pay)} {_what(rule)}"
-        f"{_which(rule.match)}{_if(rule)}{pay_words.steps(pay)}{pay_words.term(pay)}"
-        f"{pay_words.cap(rule)}."
+        f"{pays.receiver(pay.reward)} {pays.how_much(pay)} {_what(rule)}"
+        f"{_which(rule.match)}{_if(rule)}{pays.steps(pay)}{pays.term(pay)}"
+        f"{pays.cap(rule)}."
     )
     return told + (" This comes on top of the other rules." if rule.adds else "")
 
@@ -71,7 +71,7 @@ def _which(match: Match) -> str:
     if match.new is not None:
         told += ", if it is " + ("" if match.new else "not ") + "the customer's first"
     if match.nth is not None:
-        told += f", if it is the customer's {pay_words.ordinal(match.nth)}"
+        told += f", if it is the customer's {pays.ordinal(match.nth)}"
     if match.tiers:
         told += f", if your tier is {_either(match.tiers, 'or')}"
     if match.reaches is not None:
@@ -80,7 +80,7 @@ def _which(match: Match) -> str:
 
 
 def _reached(reaches: Reaches) -> str:
-    period = pay_words.a_period(reaches.period) if reaches.period != "life" else ""
+    period = pays.a_period(reaches.period) if reaches.period != "life" else ""
     within = f" within {period}" if period else ""
     if reaches.revenue is not None:
         goal = money(reaches.revenue.amount, reaches.revenue.currency)

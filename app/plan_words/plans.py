@@ -8,7 +8,7 @@ from app.core.binding_terms import BindingTerms, End
 from app.core.gates import Gates
 from app.core.plans import Combine, Plan
 from app.core.rules import Rule
-from app.program.terms.rule_words import rule_words
+from app.plan_words.rules import rule_words
 from app.sentences import percent
 
 
