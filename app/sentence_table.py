@@ -30,6 +30,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "received_after_close": "{touch} became known after the conversion had closed at {closed_at}.",
     "other_program": "{touch} belongs to the program {program_id}; the latest eligible touch is of"
     " {chosen_program_id}.",
+    "program_outranked": "{touch} belongs to the program {program_id}; here {chosen_program_id}"
+    " goes before that.",
     "no_touch": "Nothing points from this customer to a partner.",
     "no_eligible_touch": "No touch of this customer could count.",
     "attributed": "By {model}, {partner_id}{credited} brought this customer to the program"

@@ -21,7 +21,7 @@ _VERDICTS: Final = frozenset(
         "code_unknown", "code_not_valid", "referrer_unknown", "self_report_not_taken",
         "self_referral", "token_invalid", "link_unknown", "class_not_counted", "outside_window",
         "after_first_conversion", "before_binding", "lock_ended", "after_sale", "program_filtered",
-        "program_paused", "not_enrolled", "received_after_close",
+        "program_paused", "program_outranked", "not_enrolled", "received_after_close",
     }
 )  # fmt: skip
 _AT_OF_TOUCH: Final = frozenset(

@@ -13,6 +13,7 @@ from app.core.occasions import Brought, Occasion
 from app.core.reasons import Param, Reason, because
 from app.core.records import record
 from app.core.shares import Shares, share_out, weights
+from app.core.touch_order import place_in
 from app.core.world import World
 
 
@@ -47,8 +48,9 @@ class Attribution:
 
 
 def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Attribution:
-    """Of the kind that goes first, the latest eligible touch picks the program, and that program's
-    model shares among its touches of that kind. They bind the customer from then on.
+    """Of the kind that goes first, the latest eligible touch picks the program, of those programs
+    that go before others; that program's model shares among its touches of that kind. They bind the
+    customer from then on.
     """
     eligible, reasons = candidates(events, world, occasion)
     if not eligible:
@@ -56,19 +58,28 @@ def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Att
         return nobody(reasons)
     kind = min((c.brought.kind for c in eligible), key=occasion.kinds.index)
     ranked = [c for c in eligible if c.brought.kind == kind]
-    latest = ranked[-1]
+    latest, ahead = _picks(ranked, world.programs_at(occasion.read_at))
     own = [c for c in ranked if c.program_id == latest.program_id]
     terms = latest.plan.plan.attribution
     weighed = weights(terms, [c.brought.at for c in own])
     shares = share_out([c.partner_id for c in own], weighed, min_share_bps=terms.min_share_bps)
     counted = [c for c, weight in zip(own, weighed, strict=True) if weight]
-    reasons += [_told(c, latest=latest, counted=counted, shares=shares) for c in eligible]
+    reasons += [_told(c, _Chosen(latest, ahead, counted, shares)) for c in eligible]
     reasons += _attributed(latest, shares)
     credited = {credit.partner_id for credit in shares.credits}
     brought = {c.partner_id: c.brought for c in counted if c.partner_id in credited}
     return Attribution(
         latest.program_id, shares.credits, brought, tuple(reasons), bound_at=occasion.at
     )
+
+
+def _picks(ranked: Sequence[Candidate], order: Sequence[UUID]) -> tuple[Candidate, bool]:
+    """The touch that picks the program, and whether its program goes before others."""
+    if not order:
+        return ranked[-1], False
+    first = min(place_in(order, c.program_id) for c in ranked)
+    latest = [c for c in ranked if place_in(order, c.program_id) == first][-1]
+    return latest, first < len(order)
 
 
 def by_binding(binding: Binding, world: World, occasion: Occasion) -> Attribution:
@@ -175,21 +186,32 @@ def _attributed(latest: Candidate, shares: Shares) -> Iterable[Reason]:
         )
 
 
-def _told(
-    candidate: Candidate, *, latest: Candidate, counted: Sequence[Candidate], shares: Shares
-) -> Reason:
-    """What became of an eligible touch. latest: the one that picked kind and program."""
+@record
+class _Chosen:
+    """latest: the touch that picked kind and program. ahead: whether its program goes before others
+    by the workspace's order. counted: the touches that its model counts.
+    """
+
+    latest: Candidate
+    ahead: bool
+    counted: Sequence[Candidate]
+    shares: Shares
+
+
+def _told(candidate: Candidate, chosen: _Chosen) -> Reason:
+    """What became of an eligible touch."""
+    latest, shares = chosen.latest, chosen.shares
     terms = latest.plan.plan.attribution
     if candidate.brought.kind != latest.brought.kind:
         return because("outranked", **candidate.where, winner=latest.brought.kind)
     if candidate.program_id != latest.program_id:
         return because(
-            "other_program",
+            "program_outranked" if chosen.ahead else "other_program",
             **candidate.name,
             program_id=candidate.program_id,
             chosen_program_id=latest.program_id,
         )
-    if not any(candidate is one for one in counted):
+    if not any(candidate is one for one in chosen.counted):
         return because("touch_not_chosen", **candidate.where, model=terms.model)
     if candidate.partner_id in shares.too_small:
         return because(

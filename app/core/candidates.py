@@ -19,7 +19,7 @@ from app.core.events import (
 from app.core.occasions import CLOCK_SKEW, Brought, Occasion
 from app.core.reasons import Param, Reason, because
 from app.core.records import record
-from app.core.touch_order import in_order
+from app.core.touch_order import in_order, place_in
 from app.core.world import PlanFact, World, state_at
 
 COUNTING_CLASSES: Final = frozenset({"human", "duplicate"})
@@ -195,10 +195,17 @@ def _referrer(touch: ReferrerTouch, judge: _Judge) -> Candidate | Reason:
 def _by_partner(
     kind: TouchKind, partner: UUID | None, at: datetime, judge: _Judge
 ) -> Candidate | Reason:
-    """A partner earns in the first that may pay of its programs, in the order of joining them."""
+    """A partner earns in the first that may pay of its programs, by the workspace's order, and
+    else in the order of joining them.
+    """
+    order = judge.world.programs_at(judge.occasion.read_at)
     places = sorted(
         (place for place in judge.world.enrollments.values() if place.partner_id == partner),
-        key=lambda place: (place.states[0].since, place.program_id),
+        key=lambda place: (
+            place_in(order, place.program_id),
+            place.states[0].since,
+            place.program_id,
+        ),
     )
     if partner is None or not places:
         return because("referrer_unknown", kind=kind)

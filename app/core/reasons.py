@@ -39,6 +39,7 @@ CODES: Final = frozenset(
         "not_enrolled",  # program_id, partner_id
         "received_after_close",  # click_id, closed_at
         "other_program",  # click_id, program_id, chosen_program_id
+        "program_outranked",  # click_id, program_id, chosen_program_id
         # Attribution.
         "no_touch",
         "no_eligible_touch",

@@ -1,9 +1,10 @@
-"""Which touches of a customer are judged, and in which order."""
+"""Which touches of a customer are judged, in which order, and which programs go before others."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 from app.core.events import (
     ClickTouch,
@@ -39,6 +40,11 @@ def in_order(touches: Sequence[Touch], sold_at: datetime) -> Iterator[Touch]:
     yield from _uses(referrers, lambda t: f"{t.partner_id}{t.person}", until)
     said = [t for t in touches if isinstance(t, SelfReportedTouch)]
     yield from _uses(said, lambda t: f"{t.partner_id}{t.code}", until)
+
+
+def place_in(order: Sequence[UUID], program: UUID) -> int:
+    """Where a program stands among those that go before others; all others stand last, alike."""
+    return order.index(program) if program in order else len(order)
 
 
 def _uses(touches: Iterable[T], key: Callable[[T], str], until: datetime) -> list[T]:

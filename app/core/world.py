@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import Final, Literal, cast
+from typing import Final, Literal
 from uuid import UUID
 
 from app.core.attribution_terms import TouchKind
@@ -128,8 +128,8 @@ class World:
     companies: Mapping[UUID, tuple[Dated, ...]] = field(default_factory=dict)
     """By partner: the id of its company, or empty; only where a plan asks for it."""
     precedence: tuple[Dated, ...] = ()
-    """What goes before what, by the words of PRECEDENCE with commas between; before the first one,
-    PRECEDENCE.
+    """What goes before what, by the words of PRECEDENCE with commas between, and behind them the
+    ids of programs that go before others; before the first one, PRECEDENCE.
     """
 
     def code_at(self, name: str, at: datetime) -> CodeFact | None:
@@ -140,13 +140,27 @@ class World:
 
     def precedence_at(self, at: datetime) -> tuple[Rank, ...]:
         """All ranks, the one that goes first in front."""
+        said = self._said_at(at)
+        return all_ranks(said) if said else PRECEDENCE
+
+    def programs_at(self, at: datetime) -> tuple[UUID, ...]:
+        """Programs that go before others, the one that goes first in front."""
+        return all_programs(self._said_at(at))
+
+    def _said_at(self, at: datetime) -> list[str]:
         said = [dated.state for dated in self.precedence if dated.since <= at]
-        return all_ranks(cast("list[Rank]", said[-1].split(","))) if said else PRECEDENCE
+        return said[-1].split(",") if said else []
 
 
-def all_ranks(said: Sequence[Rank]) -> tuple[Rank, ...]:
+def all_ranks(said: Sequence[str]) -> tuple[Rank, ...]:
     """What was said before a kind was known says nothing of it: it goes last."""
-    return (*said, *(rank for rank in PRECEDENCE if rank not in said))
+    known = [word for word in said if word in PRECEDENCE]
+    return (*known, *(rank for rank in PRECEDENCE if rank not in known))
+
+
+def all_programs(said: Sequence[str]) -> tuple[UUID, ...]:
+    """The programs among the words of an order."""
+    return tuple(UUID(word) for word in said if word not in PRECEDENCE)
 
 
 def state_at(states: tuple[Dated, ...], at: datetime) -> str:

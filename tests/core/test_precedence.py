@@ -3,14 +3,29 @@
 from dataclasses import replace
 from uuid import UUID
 
+import orjson
+
+from app.conversions.world_canon import world_json, world_of
 from app.core.attribution import by_touches
 from app.core.drafts import History
-from app.core.events import CodeTouch, Event, Payment, Touch
+from app.core.events import CodeTouch, Event, Payment, ReferrerTouch, Touch
 from app.core.fold import Folded, fold
 from app.core.world import PRECEDENCE, Dated, World
 from tests.core.made_worlds import HEARD, LONG_AGO
 from tests.core.pure_road import WORKSPACE
-from tests.core.test_attribution import ANA, BO, click, day, occasion, partner, told, world
+from tests.core.test_attribution import (
+    ANA,
+    BO,
+    CY,
+    FIRST,
+    SECOND,
+    click,
+    day,
+    occasion,
+    partner,
+    told,
+    world,
+)
 from tests.core.test_told_touches import used, with_codes
 
 CODE_FIRST = "code,binding,deal,referrer,click"
@@ -101,3 +116,48 @@ def test_the_order_of_touches_is_the_workspace_s_too() -> None:
     first = sale(0, click(-1, ANA), used(0))
     assert earners(folded(by(CLICK_FIRST), first)) == [ANA]
     assert earners(folded(by(CODE_FIRST), first)) == [BO]
+
+
+def ahead(*programs: UUID) -> World:
+    """The workspace says of these programs that they go before others."""
+    order = Dated(LONG_AGO, ",".join([*PRECEDENCE, *map(str, programs)]))
+    return replace(with_codes(world()), precedence=(order,))
+
+
+def test_a_program_may_go_before_others_whatever_was_clicked_last() -> None:
+    touches = told(click(-1, ANA), click(-2, BO, SECOND), click(-3, CY, SECOND))
+    assert partner(by_touches(touches, world(), occasion())) == ANA
+    answer = by_touches(touches, ahead(SECOND), occasion())
+    assert (answer.program_id, partner(answer)) == (SECOND, CY)
+    assert [reason.code for reason in answer.reasons] == [
+        "touch_counted",
+        "touch_not_chosen",
+        "program_outranked",
+        "attributed",
+    ]
+    assert partner(by_touches(touches, ahead(FIRST, SECOND), occasion())) == ANA
+    # Who stands in no order goes behind those who do, not away.
+    assert partner(by_touches(told(click(-1, ANA)), ahead(SECOND), occasion())) == ANA
+    assert partner(by_touches(touches, ahead(UUID(int=1)), occasion())) == ANA
+
+
+def test_programs_compete_within_the_kind_that_goes_first() -> None:
+    touches = told(CodeTouch("SPRING", day(-1)), click(-1, ANA, SECOND))
+    answer = by_touches(touches, ahead(SECOND), occasion())
+    assert (answer.program_id, partner(answer)) == (FIRST, BO)
+
+
+def test_whom_a_partner_refers_to_goes_to_the_program_that_goes_before() -> None:
+    touches = told(ReferrerTouch(BO, "", day(-1)))
+    assert by_touches(touches, ahead(FIRST), occasion()).program_id == FIRST
+    assert by_touches(touches, ahead(SECOND), occasion()).program_id == SECOND
+
+
+def test_an_order_of_programs_is_read_as_of_the_sale_and_read_back() -> None:
+    known = by(f"{CODE_FIRST},{SECOND}", since=3)
+    assert known.programs_at(day(2)) == ()
+    assert known.programs_at(day(3)) == (SECOND,)
+    assert known.precedence_at(day(3)) == (*CODE_FIRST.split(","), "self_reported")
+    plans = {plan.id: plan for program in known.programs.values() for plan in program.plans}
+    stored = orjson.loads(orjson.dumps(world_json(known)))
+    assert world_of(stored, plans).programs_at(day(3)) == (SECOND,)

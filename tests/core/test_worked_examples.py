@@ -15,7 +15,7 @@ from app.core.conversions import Award, Given
 from app.core.events import ClickTouch, CodeTouch, Event, Line, Payment
 from app.core.plans import Plan, parse, parse_agreement
 from app.core.qualification import Qualified
-from app.core.world import CodeFact, Dated, EnrollmentFact, PlanFact, World
+from app.core.world import PRECEDENCE, CodeFact, Dated, EnrollmentFact, PlanFact, World
 from tests.core.made_worlds import HEARD, LONG_AGO, START, world_of
 from tests.core.pure_road import PureRoad, owed
 from tests.core.telling import ANA, BO, CY, FIRST, SECOND, click, lead, refund, sale
@@ -89,6 +89,7 @@ def _world(example: Example) -> World:
         world,
         programs={**world.programs, FIRST: replace(program, plans=(*program.plans, *later))},
         **_codes(example),
+        precedence=tuple(_order_of(example)),
         enrollments={**world.enrollments, **places},
         recruiters={
             (FIRST, NAMES[name]): NAMES[one["recruited_by"]]
@@ -104,6 +105,12 @@ def _world(example: Example) -> World:
             if "company" in one
         },
     )
+
+
+def _order_of(example: Example) -> Iterator[Dated]:
+    if "ahead" in example:
+        programs = [str({"first": FIRST, "second": SECOND}[name]) for name in example["ahead"]]
+        yield Dated(LONG_AGO, ",".join([*PRECEDENCE, *programs]))
 
 
 def _codes(example: Example) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from app.core.world import PRECEDENCE
 from app.db.engine import Database
 from tests.http.bringing import ago, code_of, codes, pending, tell
-from tests.http.client import Api, make_partner
+from tests.http.client import Api, click_on, make_partner, make_program
 from tests.http.selling import Selling, open_selling, verified
 
 CODE_FIRST = ["code", "binding", "deal", "referrer", "click", "self_reported"]
@@ -58,3 +58,41 @@ async def test_an_order_has_each_word_once(selling: Selling) -> None:
     for wrong in (short, [*short, "code"], [*short, "luck"], [*short, "self_reported"], None):
         await selling.api.patch(path, {"precedence": wrong}, status=422)
     assert (await own(selling))["precedence"] == list(PRECEDENCE)
+
+
+async def test_a_program_goes_before_others_from_the_change_on(selling: Selling) -> None:
+    api = selling.api
+    path = f"/workspaces/{(await own(selling))['id']}"
+    other = await make_program(api, name="Friends")
+    bo = await make_partner(api, other, name="Bo")
+    clicked = [selling.click(), click_on(bo["default_link"], api.app)]
+    before = await tell(selling, "sale", **selling.sale(click_ids=clicked))
+    assert [c["partner_id"] for c in before["commissions"]] == [bo["id"]]
+    listed = [selling.program["id"], other["id"]]
+    patched = await api.patch(path, {"program_precedence": listed})
+    assert (patched["program_precedence"], patched["precedence"]) == (listed, list(PRECEDENCE))
+    clicked = [selling.click(), click_on(bo["default_link"], api.app)]
+    sold = await tell(
+        selling,
+        "sale",
+        **selling.sale(invoice_id="INV-2", customer_external_id="user-18", click_ids=clicked),
+    )
+    assert [c["partner_id"] for c in sold["commissions"]] == [selling.partner["id"]]
+    outranked = next(r for r in sold["reasons"] if r["code"] == "program_outranked")
+    assert outranked["text"].endswith(f"here {selling.program['id']} goes before that.")
+    # What is said of kinds leaves the programs alone; an empty list lets the latest touch decide.
+    said = await api.patch(path, {"precedence": CODE_FIRST})
+    assert (said["program_precedence"], said["precedence"]) == (listed, CODE_FIRST)
+    cleared = await api.patch(path, {"program_precedence": []})
+    assert (cleared["program_precedence"], cleared["precedence"]) == ([], CODE_FIRST)
+
+
+async def test_an_order_of_programs_has_each_of_ones_own_once(selling: Selling) -> None:
+    path = f"/workspaces/{(await own(selling))['id']}"
+    mine = selling.program["id"]
+    twice = await selling.api.patch(path, {"program_precedence": [mine, mine]}, status=422)
+    assert twice["errors"][0]["place"] == "body/program_precedence"
+    unknown = [mine, "prog_01h45ytscbebyvny4gc8cr8ma2"]
+    refused = await selling.api.patch(path, {"program_precedence": unknown}, status=404)
+    assert refused["errors"][0]["place"] == "body/program_precedence/1"
+    assert (await own(selling))["program_precedence"] == []

@@ -44,7 +44,9 @@ class WorkspacePrecedence(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     since: Mapped[datetime] = mapped_column(primary_key=True)
     ranks: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
-    """All words of `core.world.PRECEDENCE`, the one that goes first in front."""
+    """All words of `core.world.PRECEDENCE`, the one that goes first in front; then the ids of
+    programs that go before others.
+    """
 
 
 class ApiKey(Base):

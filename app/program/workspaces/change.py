@@ -11,14 +11,16 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import func, insert, select, update
 
 from app import destinations
-from app.core.world import PRECEDENCE, Rank, all_ranks
+from app.core.world import PRECEDENCE, Rank, all_programs, all_ranks
 from app.db.engine import take_lane
-from app.db.tables import Domain, Workspace, WorkspacePrecedence
+from app.db.tables import Domain, Program, Workspace, WorkspacePrecedence
 from app.db.tx import Tx
-from app.errors import FieldError, InvalidRequest
-from app.wire import In, Name
+from app.errors import FieldError, InvalidRequest, NotFound
+from app.wire import In, Name, ProgramId
 
+MAX_PROGRAMS = 100
 _REDIRECTS = "/r/"
+_ORDERS = ("precedence", "program_precedence")
 
 
 class WorkspaceUpdate(In):
@@ -67,6 +69,15 @@ class WorkspaceUpdate(In):
             examples=[["code", *(rank for rank in PRECEDENCE if rank != "code")]],
         ),
     ] = list(PRECEDENCE)  # noqa: RUF012 (pydantic copies defaults)
+    program_precedence: Annotated[
+        list[ProgramId],
+        Field(
+            max_length=MAX_PROGRAMS,
+            description="Programs that go before all others when touches of several compete, the"
+            " one that goes first in front; for sales from now on. Empty: the latest touch picks"
+            " the program.",
+        ),
+    ] = []  # noqa: RUF012 (pydantic copies defaults)
 
 
 async def change(tx: Tx, workspace: UUID, wanted: WorkspaceUpdate, own_host: str) -> None:
@@ -75,8 +86,9 @@ async def change(tx: Tx, workspace: UUID, wanted: WorkspaceUpdate, own_host: str
     own_host: the installation's, with its port if it has one.
     """
     values: dict[str, Any] = wanted.model_dump(exclude_unset=True)
-    if "precedence" in values:
-        await _set_precedence(tx, workspace, values.pop("precedence"))
+    order = {name: values.pop(name) for name in _ORDERS if name in values}
+    if order:
+        await _set_order(tx, workspace, **order)
     if "joins_emails" in values:
         await _set_joins_emails(tx, workspace, wanted=values.pop("joins_emails"))
     if values.get("fallback") is not None:
@@ -95,24 +107,57 @@ async def _set_joins_emails(tx: Tx, workspace: UUID, *, wanted: bool) -> None:
     )
 
 
-async def _set_precedence(tx: Tx, workspace: UUID, ranks: Sequence[Rank]) -> None:
-    """Dated, after the workspace's lane was taken: no sale that is being decided is passed by."""
+async def _set_order(
+    tx: Tx,
+    workspace: UUID,
+    precedence: Sequence[Rank] | None = None,
+    program_precedence: Sequence[UUID] | None = None,
+) -> None:
+    """Dated, after the workspace's lane was taken: no sale that is being decided is passed by.
+
+    What is None stays.
+    """
+    if precedence is not None:
+        _check_ranks(precedence)
+    if program_precedence is not None:
+        await _check_programs(tx, workspace, program_precedence)
+    await take_lane(tx, workspace)
+    own = WorkspacePrecedence.workspace_id == workspace
+    latest = select(WorkspacePrecedence.ranks).where(own).order_by(WorkspacePrecedence.since.desc())
+    said = await tx.scalar(latest.limit(1)) or PRECEDENCE
+    ranks = all_ranks(said if precedence is None else precedence)
+    programs = all_programs(said) if program_precedence is None else tuple(program_precedence)
+    if (ranks, programs) == (all_ranks(said), all_programs(said)):
+        return
+    await tx.execute(
+        insert(WorkspacePrecedence).values(
+            workspace_id=workspace,
+            since=func.clock_timestamp(),
+            ranks=[*ranks, *map(str, programs)],
+        )
+    )
+
+
+def _check_ranks(ranks: Sequence[Rank]) -> None:
     left_out = set(PRECEDENCE) - set(ranks)
     if len(set(ranks)) < len(ranks) or not left_out <= {"self_reported"}:
         remedy = f"Give each of {', '.join(PRECEDENCE)} once."
         problem = "One is given twice, or left out"
         raise InvalidRequest(errors=[FieldError("body/precedence", problem, remedy)])
-    ranks = all_ranks(ranks)
-    await take_lane(tx, workspace)
-    own = WorkspacePrecedence.workspace_id == workspace
-    latest = select(WorkspacePrecedence.ranks).where(own).order_by(WorkspacePrecedence.since.desc())
-    if ranks == all_ranks(await tx.scalar(latest.limit(1)) or PRECEDENCE):
-        return
-    await tx.execute(
-        insert(WorkspacePrecedence).values(
-            workspace_id=workspace, since=func.clock_timestamp(), ranks=list(ranks)
-        )
+
+
+async def _check_programs(tx: Tx, workspace: UUID, programs: Sequence[UUID]) -> None:
+    found = await tx.all(
+        select(Program.id).where(Program.workspace_id == workspace, Program.id.in_(programs))
     )
+    known = {row.id for row in found}
+    places = {f"body/program_precedence/{n}": program for n, program in enumerate(programs)}
+    unknown = [place for place, program in places.items() if program not in known]
+    if unknown:
+        raise NotFound(errors=[FieldError(place, "No such program here") for place in unknown])
+    if len(known) < len(programs):
+        problem = "One is given twice"
+        raise InvalidRequest(errors=[FieldError("body/program_precedence", problem)])
 
 
 async def _checked(tx: Tx, text: str, own_host: str) -> str:

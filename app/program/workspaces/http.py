@@ -9,14 +9,14 @@ from pydantic import Field
 from sqlalchemy import Row, Select, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, needs
-from app.core.world import PRECEDENCE, Rank, all_ranks
+from app.core.world import PRECEDENCE, Rank, all_programs, all_ranks
 from app.db.tables import Workspace, WorkspacePrecedence
 from app.db.tx import Read
 from app.errors import MissingScope, NotFound
 from app.pages import Order, PageDep, page
 from app.program.workspaces.change import WorkspaceUpdate, change
 from app.program.workspaces.create import create
-from app.wire import In, Instant, KeyId, Listed, Name, Out, WorkspaceId
+from app.wire import In, Instant, KeyId, Listed, Name, Out, ProgramId, WorkspaceId
 from app.writing import Writes
 
 router: Final = APIRouter(prefix="/workspaces", tags=["Workspaces and keys"], route_class=Writes)
@@ -41,6 +41,7 @@ class WorkspaceOut(Out):
     click_retention_days: int
     body_retention_days: int
     precedence: list[Rank]
+    program_precedence: list[ProgramId]
     joins_emails: bool
     joins_emails_since: Instant | None
     created_at: Instant
@@ -55,6 +56,7 @@ class WorkspaceOut(Out):
             click_retention_days=row.click_retention_days,
             body_retention_days=row.body_retention_days,
             precedence=list(all_ranks(row.precedence or PRECEDENCE)),
+            program_precedence=list(all_programs(row.precedence or PRECEDENCE)),
             joins_emails=row.joins_emails_since is not None,
             joins_emails_since=row.joins_emails_since,
             created_at=row.created_at,
