@@ -9,6 +9,7 @@ from app.core.attribution_terms import TouchKind
 from app.core.candidates import Candidate, candidates, may_earn
 from app.core.conversions import Conversion, Credit
 from app.core.events import Event
+from app.core.money import BPS
 from app.core.occasions import Brought, Occasion
 from app.core.reasons import Param, Reason, because
 from app.core.records import record
@@ -56,6 +57,8 @@ def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Att
     if not eligible:
         reasons.append(because("no_eligible_touch" if reasons else "no_touch"))
         return nobody(reasons)
+    if len(eligible) == 1:
+        return _by_one(eligible[0], reasons, occasion)
     kind = min((c.brought.kind for c in eligible), key=occasion.kinds.index)
     ranked = [c for c in eligible if c.brought.kind == kind]
     latest, ahead = _picks(ranked, world.programs_at(occasion.read_at))
@@ -70,6 +73,17 @@ def by_touches(events: Sequence[Event], world: World, occasion: Occasion) -> Att
     brought = {c.partner_id: c.brought for c in counted if c.partner_id in credited}
     return Attribution(
         latest.program_id, shares.credits, brought, tuple(reasons), bound_at=occasion.at
+    )
+
+
+def _by_one(touch: Candidate, reasons: list[Reason], occasion: Occasion) -> Attribution:
+    """The same for one touch, as most customers have: every model credits it alone."""
+    shares = Shares((Credit(touch.partner_id, BPS),), {})
+    reasons.append(because("touch_counted", **touch.where, at=touch.brought.at))
+    reasons += _attributed(touch, shares)
+    brought = {touch.partner_id: touch.brought}
+    return Attribution(
+        touch.program_id, shares.credits, brought, tuple(reasons), bound_at=occasion.at
     )
 
 

@@ -1,6 +1,6 @@
 """Each touch of a customer on its own: whom it points to, and whether it may attribute."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 from uuid import UUID
@@ -88,11 +88,11 @@ def may_earn(world: World, program: UUID, partner: UUID, occasion: Occasion) -> 
     return None
 
 
-def _touches(events: Sequence[Event], occasion: Occasion) -> Iterator[Touch]:
+def _touches(events: Sequence[Event], occasion: Occasion) -> Iterable[Touch]:
     """All that the events claim, of the kinds that are asked for."""
     kinds = occasion.kinds
     touches = [t for event in events for t in event.touches if _KINDS[type(t)] in kinds]
-    return in_order(touches, occasion.at)
+    return in_order(touches, occasion.at) if len(touches) > 1 else touches
 
 
 @record

@@ -8,7 +8,7 @@ from uuid import UUID
 from app.core import sales
 from app.core.buyers import NOBODY, Sold
 from app.core.conversions import Conversion
-from app.core.events import Event, Lead, Payment
+from app.core.events import Event, Lead
 from app.core.records import record
 from app.core.tallies import ANYTHING, Positions, Tallies
 
@@ -66,12 +66,13 @@ class Draft:
         Any, since the others can't know it: whoever tells the sale again must not have it paid
         again.
         """
-        told = [payment for _, payment in self.sale.payments] if self.sale else [self.event.body]
-        return any(isinstance(body, Lead | Payment) and body.settled for body in told)
+        if self.sale is not None:
+            return any(payment.settled for _, payment in self.sale.payments)
+        return isinstance(self.event.body, Lead) and self.event.body.settled
 
     @property
     def recorded_at(self) -> datetime | None:
-        return min((c.recorded_at for c in self.prior), default=None)
+        return min([c.recorded_at for c in self.prior], default=None)
 
 
 def leads_among(events: Sequence[Event], history: History) -> list[Draft]:
@@ -101,7 +102,7 @@ def sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
         event, payment = sale.told_by
         sold = Sold.of(payment, sale.subscriptions)
         about = _ids(sale)
-        prior = tuple(c for c in history.prior if c.key in sale.keys)
+        prior = tuple([c for c in history.prior if c.key in sale.keys])
         finals = [c for c in prior if is_closed(c, history.as_of)]
         # More than one: they closed before anyone knew that they are one payment. They stand.
         for f in finals:
@@ -113,7 +114,7 @@ def sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
 
 
 def _ids(sale: sales.Sale) -> tuple[UUID, ...]:
-    return tuple(told.id for told in sale.messages)
+    return tuple([told.id for told in sale.messages])
 
 
 def is_closed(conversion: Conversion, as_of: datetime) -> bool:

@@ -7,6 +7,7 @@ has closed is taken as recorded; only refunds and disputes still move it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -21,12 +22,13 @@ from app.core.following import Following
 from app.core.money import share
 from app.core.queue import Queue
 from app.core.reasons import Reason, because
-from app.core.records import record
+from app.core.records import complete, record
 from app.core.tallies import Places, Positions, TallyKey
 from app.core.world import World
 
 ENGINE: Final = 1
 """Raised by any change that alters a decision of the frozen corpus; old ones stay runnable."""
+_ORDER: Final = attrgetter("order")
 
 
 @record
@@ -50,10 +52,10 @@ class Folded:
 
 def fold(history: History, world: World) -> Folded:
     """Decide a customer anew from all that is known."""
-    events = sorted(history.events, key=lambda event: event.order)
+    events = sorted(history.events, key=_ORDER)
     groups = sales.group(events)
     drafts = [*leads_among(events, history), *sales_among(groups, history)]
-    drafts.sort(key=lambda draft: draft.order)
+    drafts.sort(key=_ORDER)
     queue = Queue.of(drafts, history, world)
     conversions = _decide(drafts, events, history, world, queue)
     suspected = _suspected(drafts, conversions)
@@ -80,7 +82,7 @@ def _decide(
     queue: Queue | None,
 ) -> tuple[Conversion, ...]:
     following = Following.of(drafts, events, world)
-    first_at = min((draft.at for draft in drafts), default=history.now)
+    first_at = drafts[0].at if drafts else history.now
     buyer = Buyer.of(events, history.customer)
     decided: list[Conversion] = []
     for draft in drafts:
@@ -98,8 +100,12 @@ def _decide(
             prior=draft.prior,
             as_of=history.as_of,
         )
-        opened = partial(_open, draft, following.answer(occasion), buyer, history, world)
-        conversion = queue.decide(draft.prior, opened) if queue else opened(None)
+        answer = following.answer(occasion)
+        if queue:
+            opened = partial(_open, draft, answer, buyer, history, world)
+            conversion = queue.decide(draft.prior, opened)
+        else:
+            conversion = _open(draft, answer, buyer, history, world, None)
         decided.append(conversion)
         buyer.bought(conversion, draft.sale)
     return tuple(decided)
@@ -118,9 +124,8 @@ def _open(
     recorded_at = draft.recorded_at or history.now
     read_at = min(draft.at, recorded_at)
     plan = world.programs[answer.program_id].plan_at(read_at) if answer.program_id else None
-    # All but what it earns and why. Every sale is made twice, and `replace` takes twice as long.
-    made = partial(
-        Conversion,
+    # What it earns is worked out on the conversion itself, so it comes last.
+    conversion = Conversion(
         id=identity.conversion_id(history.workspace, draft.key),
         key=draft.key,
         kind=buyer.kind_of(sold),
@@ -134,6 +139,8 @@ def _open(
         subscription=sold.subscription if sold else "",
         program_id=answer.program_id,
         credits=answer.credits,
+        awards=(),
+        reasons=answer.reasons,
         bound_at=answer.bound_at,
         hold_until=occasions.closes_at(plan, at=draft.at, recorded_at=recorded_at)
         if plan
@@ -145,12 +152,12 @@ def _open(
     if draft.settled:
         reasons += (because("imported_as_paid"),)
     elif plan:
-        unpaid = made(awards=(), reasons=reasons)
-        awards, tried = awards_for(unpaid, sold, plan, buyer, world, answer.brought)
+        awards, tried = awards_for(conversion, sold, plan, buyer, world, answer.brought)
         reasons += tried
     if sold and not sold.lines_complete:
         reasons += (because("lines_incomplete"),)
-    return _refresh(made(awards=awards, reasons=reasons), draft.sale)
+    complete(conversion, awards=awards, reasons=reasons)
+    return _refresh(conversion, draft.sale)
 
 
 def _refresh(conversion: Conversion, sale: sales.Sale | None) -> Conversion:

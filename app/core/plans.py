@@ -58,7 +58,8 @@ class Plan:
     combine: of the rules that match, the first pays, or the one that pays most, or all.
     gates: who may earn by it. uses: the facts that its conditions name. groups: its rules by
     whom they pay; None if all pay the partner in cash. asks: the partners' totals that it
-    looks at.
+    looks at. caps_customers: whether what a rule pays depends on what it paid for the customer
+    before.
     """
 
     hold_days: int
@@ -71,6 +72,7 @@ class Plan:
     uses: frozenset[str] = field(init=False, compare=False, repr=False)
     groups: Groups | None = field(init=False, compare=False, repr=False)
     asks: frozenset[Ask] = field(init=False, compare=False, repr=False)
+    caps_customers: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         conditions = [rule.when for rule in self.rules if rule.when is not None]
@@ -78,6 +80,8 @@ class Plan:
         object.__setattr__(self, "uses", used)
         object.__setattr__(self, "groups", grouped(self.rules))
         object.__setattr__(self, "asks", asked(self.rules, used))
+        caps = any(isinstance(rule.cap, CustomerCap) for rule in self.rules)
+        object.__setattr__(self, "caps_customers", caps)
 
     @property
     def asks_qualification(self) -> bool:
@@ -87,11 +91,6 @@ class Plan:
             or not self.uses.isdisjoint(OF_QUALIFICATION)
             or any(rule.match.tiers for rule in self.rules)
         )
-
-    @property
-    def caps_customers(self) -> bool:
-        """Whether what a rule pays depends on what it paid for the customer before."""
-        return any(isinstance(rule.cap, CustomerCap) for rule in self.rules)
 
 
 def parse(document: Mapping[str, object]) -> Plan:

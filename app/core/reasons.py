@@ -11,7 +11,7 @@ from app.core.records import record
 Plain = str | int | bool | tuple[str, ...]
 """What a reason holds: it survives JSON unchanged, so a stored reason equals a fresh one."""
 Param = Plain | UUID | datetime
-_PLAIN: Final = (str, int, tuple)
+_PLAIN: Final = frozenset({str, int, bool, tuple})
 
 CODES: Final = frozenset(
     {
@@ -131,10 +131,12 @@ def because(code: str, /, **params: Param) -> Reason:
     """Shorthand: `because("outside_window", age_s=…, window_days=30)`; ids and instants as text."""
     # In place: every decision gives a score of reasons, and another dict for each takes its time.
     for name, value in params.items():
-        if not isinstance(value, _PLAIN):
+        if type(value) not in _PLAIN:
             params[name] = _text(value)
     return Reason(code, cast("dict[str, Plain]", params))
 
 
-def _text(value: UUID | datetime) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+def _text(value: Param) -> str:
+    if not isinstance(value, datetime):
+        return str(value)
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()

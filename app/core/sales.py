@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from app.core.events import Dispute, Event, Payment, Refund, RefundTotal, Subscribed
 from app.core.records import record
@@ -48,12 +48,16 @@ class Sale:
     @property
     def told_by(self) -> tuple[Event, Payment]:
         """Whose figures win: the invoice's, then the session's; the latest of equals."""
+        if len(self.payments) == 1:
+            return self.payments[0]
         return max(self.payments, key=lambda told: (told[1].authority, told[0].order))
 
 
 def group(events: Iterable[Event]) -> tuple[Sale, ...]:
     """Sales among a customer's events, which come in deciding order."""
     relevant = [event for event in events if event.payments]
+    if len(relevant) < 2:
+        return tuple([_sale([event]) for event in relevant])
     leaders = _leaders([event.payments for event in relevant])
     members: dict[str, list[Event]] = defaultdict(list)
     for event in relevant:
@@ -181,16 +185,17 @@ def _charge_of(charges: dict[str, str], event: Event) -> str:
 
 def _sale(component: list[Event]) -> Sale:
     keys = sorted({key for event in component for key in event.payments}, key=key_rank)
+    told: dict[type, list[tuple[Event, Any]]] = {}
+    for event in component:
+        told.setdefault(type(event.body), []).append((event, event.body))
     return Sale(
         keys=tuple(keys),
-        payments=tuple([(e, e.body) for e in component if isinstance(e.body, Payment)]),
-        refunds=tuple([(e, e.body) for e in component if isinstance(e.body, Refund)]),
-        totals=tuple([(e, e.body) for e in component if isinstance(e.body, RefundTotal)]),
-        disputes=tuple([(e, e.body) for e in component if isinstance(e.body, Dispute)]),
+        payments=tuple(told.get(Payment, ())),
+        refunds=tuple(told.get(Refund, ())),
+        totals=tuple(told.get(RefundTotal, ())),
+        disputes=tuple(told.get(Dispute, ())),
         named_together=tuple([event.payments for event in component]),
-        subscriptions=tuple(
-            [e.body.subscription for e in component if isinstance(e.body, Subscribed)]
-        ),
+        subscriptions=tuple([body.subscription for _, body in told.get(Subscribed, ())]),
     )
 
 

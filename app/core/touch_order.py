@@ -24,9 +24,6 @@ def in_order(touches: Sequence[Touch], sold_at: datetime) -> Iterator[Touch]:
     """Each click once, of each lead the latest entry, of what is told often the first and the last
     time until a sale; each kind by its times, invalid tokens first.
     """
-    if len(touches) < 2:
-        yield from touches
-        return
     yield from (t for t in touches if isinstance(t, InvalidToken))
     clicks = {t.click_id: t for t in touches if isinstance(t, ClickTouch)}
     yield from sorted(clicks.values(), key=lambda t: (t.at, t.click_id))
