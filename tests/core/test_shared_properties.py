@@ -11,7 +11,7 @@ from app.core.events import Event
 from app.core.plans import parse
 from tests.core.made_worlds import HEARD, world_of
 from tests.core.pure_road import PureRoad, owed
-from tests.core.telling import ANA, BO, click, named, refund, sale, tie
+from tests.core.telling import ANA, BO, click, lead, named, refund, sale, tie
 from tests.core.test_shared_examples import summed
 
 LIMIT = 2_500
@@ -46,6 +46,11 @@ PLAN = parse(
                 },
             },
             {
+                "id": "second",
+                "match": {"kind": "lead", "reaches": {"leads": 2, "period": "month"}},
+                "pay": {"flat": {"amount": 77, "currency": "eur"}},
+            },
+            {
                 "id": "bonus",
                 "match": {"reaches": {"sales": 2, "period": "month"}},
                 "pay": {"flat": {"amount": 111, "currency": "eur"}},
@@ -77,6 +82,9 @@ def histories(draw: st.DrawFn) -> list[Event]:
             back = refund(f"i{n}", max(1, amount // 2), refund_id=f"r{n}-{part}", days=days + 1)
             events.append(back)
         if draw(st.integers(0, 3)) == 0:
+            by = click(days - 29, draw(st.sampled_from((ANA, BO))))
+            events.append(lead(by, days=days, person=f"a:{who}", name=f"l{n}"))
+        if draw(st.integers(0, 3)) == 0:
             late = click(days - 1, draw(st.sampled_from((ANA, BO))))
             events.append(named(late, days=days, people=(f"a:{who}",)))
     if draw(st.integers(0, 3)) == 0:
@@ -99,6 +107,8 @@ def test_grants_never_exceed_a_cap_and_totals_are_the_sums_of_uses(
             assert total >= 0
             if key.name == "rule:base":
                 assert total <= (LIMIT if key.currency else 3)
+            if key.name == "rule:second" and not key.currency:
+                assert total <= 1
         assert {k: n for k, n in road.totals.items() if n} == {
             k: n for k, n in summed(road).items() if n
         }

@@ -91,3 +91,32 @@ async def test_totals_are_those_of_a_partner_in_its_own_program(
     assert (shown["periods"], shown["caps"]) == ([], [])
     path = f"/partners/{selling.partner['id']}/totals?program_id={encode('prog', uuid7())}"
     await selling.api.get(path, status=404)
+
+
+async def test_terms_that_begin_to_count_leads_find_those_of_before(
+    api: Api, database: Database
+) -> None:
+    selling = await open_selling(api, database)
+
+    async def lead(number: int) -> Any:
+        body = {"customer_external_id": f"user-{number}", "click_id": selling.click()}
+        return (await api.post("/track/lead", body, status=200))["outcome"]
+
+    for number in (1, 2):
+        assert (await lead(number))["commissions"] == []
+    reaches = {"leads": 3, "period": "life"}
+    third = {
+        "id": "third",
+        "match": {"kind": "lead", "reaches": reaches},
+        "pay": {"flat": usd(700)},
+    }
+    path = f"/programs/{selling.program['id']}/plans"
+    draft = await api.post(path, {"plan": {**PLAN, "rules": [third]}})
+    await api.post(f"/plans/{draft['id']}/publish", {}, status=200)
+    assert [c["amount"] for c in (await lead(3))["commissions"]] == [700]
+    told = await lead(4)
+    assert "The rule `third` pays for what brings the partner to 3; this takes it from 3 to 4." in [
+        reason["text"] for reason in told["reasons"]
+    ]
+    assert [(p["within"], p["leads"]) for p in (await totals(selling))["periods"]] == [("life", 4)]
+    await verified(selling)
