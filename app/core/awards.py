@@ -63,6 +63,8 @@ def awards_for(
                 amount = slice_bps(amount, before_bps, credit.bps)
             if amount > 0:
                 whose = credit.partner_id
+                # Another partner's own terms may pay this one by a rule of the same id.
+                facts.slice.take(paid.rule_id, at, amount, paid.currency)
                 earned.append(award_of(conversion, whose, paying, paid, amount, story))
         if groups := paying.plan.groups:
             rewards = groups.rewards

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from app.conversions.proof.verify import verify
 from app.conversions.providers.mapping import Alias
-from app.core.plans import canonical, parse
+from app.core.plans import canonical, canonical_agreement, parse, parse_agreement
 from app.db import tables as t
 from app.db.engine import Database
 from app.db.tx import Tx
@@ -127,18 +127,39 @@ async def test_a_cap_in_a_new_version_counts_what_its_rule_paid_before(
     await holds(shop)
 
 
+async def test_a_rule_of_one_id_in_two_terms_has_one_cap_in_one_sale_too(
+    fresh_database: Database,
+) -> None:
+    rule: dict[str, Any] = {"id": "base", "pay": {"percent_bps": 5_000}, "cap": CAP}
+    shop = await make_shop(fresh_database, plan([rule], model="linear"))
+    own = {**rule, "pay": {"to": "recruiter", "percent_bps": 5_000}}
+    async with fresh_database.tx() as tx:
+        ana = update(t.Enrollment).where(t.Enrollment.partner_id == shop.partners["ana"])
+        await tx.execute(ana.values(recruited_by=shop.partners["bo"]))
+        terms = canonical_agreement(parse_agreement({"combine": "first_match", "rules": [own]}))
+        await tx.execute(insert(t.PlanVersion).values(of_version(shop, terms, "ana")))
+    clicks = [shop.click("bo", ago(days=2)), shop.click("ana", ago(days=1))]
+    await shop.tell(sale("u1", "i1", 60_000, clicks=clicks, at=ago(minutes=1)))
+    assert await shop.balance("bo") == {"pending": 10_000}
+    await holds(shop)
+
+
 async def publish(tx: Tx, shop: Shop, terms: dict[str, Any]) -> None:
-    await tx.execute(
-        insert(t.PlanVersion).values(
-            id=uuid7(),
-            workspace_id=shop.workspace,
-            program_id=shop.programs["main"],
-            version=2,
-            document=canonical(parse(terms)),
-            effective_from=ago(minutes=5),
-            published_at=ago(minutes=5),
-        )
-    )
+    await tx.execute(insert(t.PlanVersion).values(of_version(shop, canonical(parse(terms)))))
+
+
+def of_version(shop: Shop, document: dict[str, Any], partner: str | None = None) -> dict[str, Any]:
+    """The program's second version, or a partner's own terms."""
+    return {
+        "id": uuid7(),
+        "workspace_id": shop.workspace,
+        "program_id": shop.programs["main"],
+        "partner_id": partner and shop.partners[partner],
+        "version": 2,
+        "document": document,
+        "effective_from": ago(minutes=5),
+        "published_at": ago(minutes=5),
+    }
 
 
 @pytest.mark.parametrize(
