@@ -49,6 +49,11 @@ def test_operations_have_names_of_their_own(app: FastAPI) -> None:
     assert len(set(names)) == len(names)
 
 
+def test_shapes_have_names_without_a_place_in_the_code(app: FastAPI) -> None:
+    """Two of one name would both be told with it."""
+    assert not [name for name in app.openapi()["components"]["schemas"] if "__" in name]
+
+
 def test_problems_are_documented_with_an_example_each(app: FastAPI) -> None:
     shared = app.openapi()["components"]["responses"]
     for name, operation in operations(app).items():

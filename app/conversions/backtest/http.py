@@ -15,9 +15,9 @@ from app.conversions.backtest.shapes import (
     FIGURES,
     BacktestCreate,
     BacktestOut,
+    BacktestSumOut,
     ChangeOut,
     PartnerSumOut,
-    SumOut,
 )
 from app.conversions.backtest.tally import MOST_CHANGES
 from app.db.tables import (
@@ -194,9 +194,9 @@ async def _shown(read: Read, caller: Caller, backtest: UUID) -> BacktestOut:
 
 async def _totals(
     read: Read, caller: Caller, backtests: Sequence[UUID]
-) -> Mapping[UUID, list[SumOut]]:
+) -> Mapping[UUID, list[BacktestSumOut]]:
     sums = [func.sum(getattr(BacktestSum, name)).label(name) for name in FIGURES]
-    found: dict[UUID, list[SumOut]] = defaultdict(list)
+    found: dict[UUID, list[BacktestSumOut]] = defaultdict(list)
     rows = await read.all(
         select(BacktestSum.backtest_id, BacktestSum.currency, *sums)
         .where(
@@ -207,7 +207,7 @@ async def _totals(
         .order_by(BacktestSum.currency)
     )
     for row in rows:
-        found[row.backtest_id].append(SumOut.of(row))
+        found[row.backtest_id].append(BacktestSumOut.of(row))
     return found
 
 

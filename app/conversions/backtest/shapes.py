@@ -21,7 +21,7 @@ class BacktestCreate(In):
     to: Instant
 
 
-class SumOut(Out):
+class BacktestSumOut(Out):
     """Money in one currency, minor units, or pieces of one unit.
 
     present: by the terms in force; tried: by the version. awarded: before refunds and lost
@@ -63,13 +63,13 @@ class BacktestOut(Out):
     sales_done: int
     sales_otherwise: int
     sales_unlike: int
-    totals: list[SumOut]
+    totals: list[BacktestSumOut]
     created_at: Instant
     started_at: Instant | None
     finished_at: Instant | None
 
     @classmethod
-    def of(cls, row: Row[Any], totals: Sequence[SumOut]) -> Self:
+    def of(cls, row: Row[Any], totals: Sequence[BacktestSumOut]) -> Self:
         plain = (
             "id", "program_id", "state", "problem", "sales", "sales_done", "sales_otherwise",
             "sales_unlike", "created_at", "started_at", "finished_at",
@@ -79,7 +79,7 @@ class BacktestOut(Out):
         return cls(**named, **times, plan_id=row.plan_version_id, totals=list(totals))
 
 
-class PartnerSumOut(SumOut):
+class PartnerSumOut(BacktestSumOut):
     """One partner's part; without a partner, what all customers are given.
 
     sales: that pay it by either; sales_otherwise: of them, another amount.
@@ -93,7 +93,7 @@ class PartnerSumOut(SumOut):
     def of(cls, row: Row[Any]) -> Self:
         own = {name: getattr(row, name) for name in ("sales", "sales_otherwise")}
         partner = None if row.partner_id == CUSTOMERS else row.partner_id
-        return cls(**SumOut.of(row).model_dump(), **own, partner_id=partner)
+        return cls(**BacktestSumOut.of(row).model_dump(), **own, partner_id=partner)
 
 
 class SampleAwardOut(Out):

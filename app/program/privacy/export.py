@@ -94,7 +94,7 @@ class LinksLeftOut(Out):
     commissions: int
 
 
-class DealOut(Out):
+class RegisteredDealOut(Out):
     """A prospect that the partner registered. stage: as written last."""
 
     company: str
@@ -121,7 +121,7 @@ class PartnerExport(Out):
     enrollments: list[PlaceOut]
     links: list[LinkOut]
     commissions: list[EarnedOut]
-    deals: list[DealOut]
+    deals: list[RegisteredDealOut]
     claims: list[WrittenClaimOut]
     outstanding: list[OwedOut]
     left_out: LinksLeftOut
@@ -151,7 +151,7 @@ async def export_partner(
         enrollments=[PlaceOut(**row) for row in await read.dicts(_places(workspace, partner_id))],
         links=[LinkOut.of(row, base_url) for row in links],
         commissions=[_earned(row) for row in earned],
-        deals=[DealOut(**row) for row in await read.dicts(_deals(workspace, partner_id))],
+        deals=[RegisteredDealOut(**row) for row in await read.dicts(_deals(workspace, partner_id))],
         claims=await claims_of(read, workspace, partner_id),
         outstanding=await outstanding(read, workspace, partner_id),
         left_out=LinksLeftOut(links=more_links, commissions=more_earned),
