@@ -90,6 +90,7 @@ async def test_another_workspace_s_key_finds_nothing(
     method, path, body = asked(route, owned)
     response = await stranger.send(method, path, json=body)
     assert response.status_code == CASES[route].status, response.text
+    assert str(response.status_code) in told_of(api.app, route)
     assert not [name for name, id_ in owned.items() if id_ in response.text]
     assert await seen_by_owner(api) == before
 
@@ -140,13 +141,19 @@ def asked(route: str, owned: dict[str, str]) -> tuple[str, str, Any]:
     return method, fill(template.removeprefix("/v1") + case.query), body
 
 
+def told_of(app: FastAPI, route: str) -> set[str]:
+    """The statuses that the API's document tells of."""
+    method, _, path = route.partition(" ")
+    return set(app.openapi()["paths"][path][method.lower()]["responses"])
+
+
 async def seen_by_owner(api: Api) -> list[Any]:
     """All that lists show; what a request of somebody else must not change."""
     lists = (
         "/keys", "/programs", "/partners", "/domains", "/links", "/clicks", "/sources", "/events",
         "/customers", "/codes",
         "/conversions", "/commissions", "/ledger/transfers", "/ledger/accounts", "/erasures",
-        "/events/replays",
+        "/events/replays", "/backtests",
         "/deals", "/deals/conflicts", "/claims", "/imports",
     )  # fmt: skip
     return [await api.get(path) for path in lists]

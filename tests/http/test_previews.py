@@ -168,6 +168,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a code of a click": ({**SALE, "touch": {"kind": "click", "code": "A"}}, "body/touch"),
     "more than there is": ({**SALE, "amount": 10**13, "tax": 1}, "body/tax"),
     "a made-up id": ({**SALE, "partner": {"id": "part_1"}}, "body/partner/id"),
+    "the end of time": ({**SALE, "occurred_at": "9999-12-31T23:59:59Z"}, "body/occurred_at"),
+    "the year 1": ({**SALE, "occurred_at": "0001-01-01T00:00:00Z"}, "body/occurred_at"),
 }
 
 
@@ -219,6 +221,14 @@ async def test_a_window_that_is_over_is_told(api: Api) -> None:
     told = await api.post("/plans/preview", asked, status=200)
     assert told["awards"] == []
     assert "outside_window" in {reason["code"] for reason in told["reasons"]}
+
+
+async def test_a_customer_of_a_hundred_years_is_still_the_partner_s(api: Api) -> None:
+    customer = {"earlier_sales": 100, "months": 1_200}
+    asked = {**SALE, "plan": PLAN, "customer": customer, "touch": {"days_before": 60}}
+    asked["occurred_at"] = "2000-01-01T00:00:00Z"
+    told = await api.post("/plans/preview", asked, status=200)
+    assert [award["amount"] for award in told["awards"]] == [200], told
 
 
 async def test_a_document_that_is_no_plan_is_refused_with_all_its_errors(api: Api) -> None:

@@ -15,6 +15,8 @@ from app.core.lint_findings import SEVERITIES, Finding, Limits, Severity
 from app.core.money import BPS
 from app.core.plans import PlanError, parse
 from app.db.tx import Read
+from app.errors import NotFound
+from app.openapi import documented
 from app.terms import PlanDocument
 from app.wire import In, Out, PlanId, ProgramId
 
@@ -77,7 +79,7 @@ class LintOut(Out):
         )
 
 
-@router.post("/lint")
+@router.post("/lint", responses=documented(NotFound))
 async def lint_plan(body: LintIn, caller: Reader, read: ReadDep) -> LintOut:
     """Everything that is wrong or odd in a plan, also in what is none yet. Nothing is stored."""
     currency = ""

@@ -42,7 +42,8 @@ from app.core.world import (
     World,
 )
 
-LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LONG_AGO: Final = datetime(1800, 1, 1, tzinfo=UTC)
+"""Before the first sale and the touch of any customer that can be made up."""
 _LATER: Final = datetime(2001, 1, 15, tzinfo=UTC)
 NOBODY: Final = UUID(int=1)
 """The partner of a preview that names none, and whatever else is made up."""

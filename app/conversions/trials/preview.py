@@ -38,7 +38,7 @@ from app.core.money import MAX_AMOUNT
 from app.core.qualification import Qualified
 from app.core.world import PlanFact
 from app.db.tx import Read
-from app.errors import FieldError, InvalidRequest, PlanInvalid
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, PlanInvalid
 from app.openapi import documented
 from app.wire import (
     PlanId,
@@ -46,9 +46,12 @@ from app.wire import (
 
 router: Final = APIRouter(prefix="/plans", tags=["Programs and plans"])
 Reader = Annotated[Caller, Depends(needs(Scope.PROGRAMS_READ))]
+_SINCE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Between them all that is reckoned from a sale, before and after, is a date."""
 
 
-@router.post("/preview", responses=documented(PlanInvalid))
+@router.post("/preview", responses=documented(PlanInvalid, NotFound, Conflict))
 async def preview_plan(body: PreviewIn, caller: Reader, read: ReadDep) -> PreviewOut:
     """What one made-up sale would pay by a plan, and why. Nothing is stored."""
     plan = tried.parsed(body.plan, "body/plan")
@@ -61,7 +64,7 @@ async def preview_plan(body: PreviewIn, caller: Reader, read: ReadDep) -> Previe
     return PreviewOut.of(await _decided(read, body, place), place.terms)
 
 
-@router.post("/{plan_id}/preview")
+@router.post("/{plan_id}/preview", responses=documented(Conflict))
 async def preview_version(
     plan_id: PlanId, body: SaleTried, caller: Reader, read: ReadDep
 ) -> PreviewOut:
@@ -97,6 +100,9 @@ async def _decided(
 
 def _sold(body: SaleTried) -> MadeUpSale:
     at = body.occurred_at or datetime.now(UTC)
+    if not _SINCE <= at < _UNTIL:
+        remedy = f"Send a time from {_SINCE.year} to {_UNTIL.year - 1}."
+        raise _refused("occurred_at", "Too far away", remedy)
     if body.kind == "lead":
         for name in ("amount", "tax", "product_id", "quantity", "lines"):
             if name in body.model_fields_set:
