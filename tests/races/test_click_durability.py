@@ -7,7 +7,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ from app.core.click_token import verify
 from app.secret_keys import SecretKeys
 from tests.races.serve_road import SECRET
 from tests.redirect.making import connected, make_link
+from tests.service import START_S, free_port
 
 KILLS = int(os.environ.get("FINDERFEE_KILLS", "30"))
 VISITORS = 32
@@ -54,7 +54,11 @@ async def test_no_answered_click_is_lost_or_counted_twice(
 
 async def visit(port: int, answered: set[UUID]) -> None:
     """Open links, one after the other, until the process is gone."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        # Killed before this one's turn came.
+        return
     try:
         while True:
             code = random.choice(CODES)
@@ -98,18 +102,9 @@ async def redirector(
         sys.executable, "-m", "tests.races.serve_road", str(port), url, str(data_dir)
     )
     try:
-        for _ in range(200):
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
+        async with asyncio.timeout(START_S):
+            while not await sends_on(port):
                 await asyncio.sleep(0.05)
-                continue
-            writer.write(b"GET /r/code0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
-            await end(writer)
-            # Not ready: the first start has nothing yet, and asks Postgres.
-            if answer.startswith(b"HTTP/1.1 302"):
-                break
         yield process, port
     finally:
         if process.returncode is None:
@@ -117,7 +112,13 @@ async def redirector(
         await process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+async def sends_on(port: int) -> bool:
+    """Not yet: nothing listens, or the first start has no links yet and asks Postgres."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.write(b"GET /r/code0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = await reader.read()
+    await end(writer)
+    return answer.startswith(b"HTTP/1.1 302")
