@@ -70,6 +70,23 @@ async def test_a_page_is_there_for_everybody_once_it_is_published(app: FastAPI, 
     assert (await visit(app, page)).status_code == 404
 
 
+async def test_a_page_can_be_looked_for_without_being_read(app: FastAPI, api: Api) -> None:
+    program = await make_program(api, terms_public=True)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://terms") as client:
+        assert (await client.head(f"/terms/{program['id']}")).status_code == 200
+        hidden = await client.head("/terms/none")
+    assert (hidden.status_code, hidden.headers["cache-control"]) == (404, "no-cache")
+
+
+async def test_a_name_is_shown_as_it_is(app: FastAPI, api: Api) -> None:
+    """Also between backticks, and what it says of directions ends with it."""
+    program = await make_program(api, name="`Acme` \u202e", terms_public=True)
+    shown = (await visit(app, f"/terms/{program['id']}")).text
+    assert "<title>`Acme` \u202e: terms for partners</title>" in shown
+    assert "<h1>What <bdi>`Acme` \u202e</bdi> pays its partners</h1>" in shown
+
+
 async def test_the_page_of_an_archived_program_is_gone(app: FastAPI, api: Api) -> None:
     program = await make_program(api, terms_public=True)
     assert (await visit(app, f"/terms/{program['id']}")).status_code == 200

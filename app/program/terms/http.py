@@ -111,7 +111,7 @@ async def get_terms(program_id: ProgramId, caller: Reader, read: ReadDep) -> Ter
     )
 
 
-@pages.get("/terms/{program}", include_in_schema=False)
+@pages.api_route("/terms/{program}", methods=["GET", "HEAD"], include_in_schema=False)
 async def show_terms(
     program: str, read: ReadDep, if_none_match: Annotated[str, Header()] = ""
 ) -> Response:
@@ -140,7 +140,8 @@ def _page(html: str, status: int, if_none_match: str) -> Response:
         "content-security-policy": POLICY,
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
-        "cache-control": f"public, max-age={_MAX_AGE_S}",
+        # Who looks just before the terms are published finds them just after.
+        "cache-control": f"public, max-age={_MAX_AGE_S}" if status == 200 else "no-cache",
         "etag": tag,
     }
     if status == 200 and tag in (

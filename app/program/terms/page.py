@@ -19,7 +19,8 @@ _STYLE: Final = """
 body{margin:0;background:var(--paper);color:var(--ink);
 font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 main{max-width:44rem;margin:0 auto;padding:clamp(1.5rem,5vw,4rem) 1.25rem}
-h1{font-size:clamp(1.6rem,5vw,2.3rem);line-height:1.2;margin:0 0 .4rem;letter-spacing:-.01em}
+h1{font-size:clamp(1.6rem,5vw,2.3rem);line-height:1.2;margin:0 0 .4rem;letter-spacing:-.01em;
+overflow-wrap:anywhere}
 h2{font-size:1.15rem;margin:2.4rem 0 .7rem;color:var(--mark)}
 p{margin:.5rem 0}
 .since,footer{color:var(--soft);font-size:.95rem}
@@ -59,7 +60,7 @@ def terms_page(
             f"<p>Sales from then on follow these terms; earlier ones keep those above.</p>"
             f"{_sections(told)}</section>"
         )
-    body = f'<h1>What {_text(name)} pays its partners</h1><p class="since">{dated}</p>'
+    body = f'<h1>What <bdi>{escape(name)}</bdi> pays its partners</h1><p class="since">{dated}</p>'
     foot = (
         "<footer>Amounts are of prices without tax. This page is made from the terms by which every"
         " commission is worked out.</footer>"
@@ -76,7 +77,7 @@ def _document(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><main>{body}</main></body></html>"
     )
 
