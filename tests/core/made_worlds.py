@@ -44,6 +44,7 @@ PRECEDENCES: tuple[tuple[Dated, ...], ...] = (
     (),
     (Dated(LONG_AGO, _CODE_FIRST),),
     (Dated(LONG_AGO, _CLICK_FIRST), Dated(START + timedelta(days=20), _CODE_FIRST)),
+    (Dated(START + timedelta(days=10), f"{_CODE_FIRST},{PROGRAMS[1]}"),),
 )
 
 RULES: dict[str, dict[str, Any]] = {
