@@ -57,6 +57,16 @@ async def test_matured_commissions_hold_too(fresh_database: Database) -> None:
         ("UPDATE commissions SET amount = amount + 1 WHERE reversed = 0", "commission com_"),
         ("UPDATE transfers SET amount = amount + 1 WHERE number = 2", "transfer 2"),
         ("UPDATE accounts SET credits = credits + 1 WHERE role = 'pending'", "account acct_"),
+        (
+            "UPDATE accounts SET partner_id = gen_random_uuid() WHERE role = 'pending'",
+            "account acct_",
+        ),
+        ("UPDATE accounts SET currency = 'credit:usd' WHERE credits > 0", "account acct_"),
+        (
+            "UPDATE commissions SET partner_id = gen_random_uuid() WHERE superseded",
+            "commission com_",
+        ),
+        ("UPDATE commissions SET occurred_at = now() WHERE NOT superseded", "commission com_"),
         ("UPDATE conversions SET refunded = refunded + 1 WHERE gross = 10000", "conversion conv_"),
         (
             (

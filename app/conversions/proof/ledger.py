@@ -9,13 +9,13 @@ import asyncpg
 
 from app.conversions.proof.finding import Finding
 from app.conversions.proof.replay import Replay
-from app.core.transfers import Transfer
+from app.core.transfers import AccountRef, Transfer
 from app.ids import encode
 
 
 async def findings(driver: "asyncpg.Connection[Any]", workspace: UUID) -> list[Finding]:
     """Gaps in the numbers, transfers of no commission, and balances that don't re-derive."""
-    found = await _balances(driver, workspace)
+    found = await _balances(driver, workspace) + await _owners(driver, workspace)
     row = await driver.fetchrow(
         """
         SELECT coalesce(max(l.transfer_no), 0) AS latest, count(t.number) AS transfers,
@@ -78,6 +78,24 @@ def _transfer(transfer: Transfer, row: Mapping[str, Any]) -> list[Finding]:
         for column, computed, stored in pairs
         if computed != stored
     ]
+
+
+async def _owners(driver: "asyncpg.Connection[Any]", workspace: UUID) -> list[Finding]:
+    """Accounts of somebody else, or in another unit, than their ids are derived from: balances
+    are summed up by these columns.
+    """
+    found: list[Finding] = []
+    async for row in driver.cursor(
+        "SELECT id, program_id, partner_id, currency, role, customer_id FROM accounts"
+        " WHERE workspace_id = $1",
+        workspace,
+        prefetch=1_000,
+    ):
+        account, *named = row.values()
+        if AccountRef(*named).id != account:
+            place = f"account {encode('acct', account)} ({row['role']})"
+            found.append(Finding(place, "its id is of another owner, unit or role"))
+    return found
 
 
 async def _balances(driver: "asyncpg.Connection[Any]", workspace: UUID) -> list[Finding]:

@@ -106,6 +106,7 @@ def _award(conversion: Conversion, award: Award, row: Mapping[str, Any] | None) 
     pairs += [
         ("conversion_id", conversion.id, row["conversion_id"]),
         ("hold_until", conversion.hold_until, row["hold_until"]),
+        ("occurred_at", conversion.occurred_at, row["occurred_at"]),
         ("explanation", _plain(award.reasons), row["explanation"]),
     ]
     return _unequal(f"commission {encode('com', award.commission_id)}", pairs)
@@ -122,7 +123,7 @@ def _standing(standing: Standing, row: Mapping[str, Any] | None) -> list[Finding
         matured=standing.matured,
         held=standing.held,
     )
-    pairs = [
+    pairs: list[tuple[str, Any, Any]] = [
         ("amount", standing.amount, row["amount"]),
         ("reversed", standing.reversed, row["reversed"]),
         ("held", standing.held, row["held"]),
@@ -130,6 +131,12 @@ def _standing(standing: Standing, row: Mapping[str, Any] | None) -> list[Finding
         ("transfers", standing.transfers, row["transfers"]),
         ("status", status, row["status"]),
     ]
+    if standing.superseded:
+        # No award tells whose it was; if it is taken up again, it goes to whom the row names.
+        whose = "rewarded_customer_id" if standing.of_customer else "partner_id"
+        pairs.append(("program_id", standing.program_id, row["program_id"]))
+        pairs.append((whose, standing.partner_id, row[whose]))
+        pairs.append(("currency", standing.currency, row["currency"]))
     findings = _unequal(place, pairs)
     if row["matured_at"] is not None and row["matured_at"] <= row["hold_until"]:
         findings.append(Finding(place, "matured before its hold was over"))
