@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.conversions import identities, road
-from app.conversions.decided import Batch, Decided
+from app.conversions.decided import Batch, Decided, DecisionRow
 from app.conversions.facts import Counters, Known
 from app.conversions.surroundings import Everything
 from app.core.conversions import Conversion
@@ -44,6 +44,10 @@ class PureRoad:
     decisions: int = 0
     totals: dict[TallyKey, int] = field(default_factory=dict)
     """Partners' totals, by all that the terms ask for."""
+    rows: list[DecisionRow] = field(default_factory=list)
+    """Every decision, as it would be stored."""
+    owners: dict[UUID, UUID] = field(default_factory=dict)
+    """By partner, the customer who it is."""
     _told: set[tuple[str, str]] = field(default_factory=set)
     _chain_hash: bytes = b""
 
@@ -81,8 +85,9 @@ class PureRoad:
         )
         for person in people:
             known = road._united(person, self.customers)
-            self._keep(road._decide_one(batch, person, known, Everything(self.world)))
+            self._keep(road._decide_one(batch, person, known, Everything(self.world, self.owners)))
         self.transfers += [transfer for transfer, _ in batch.transfers]
+        self.rows += batch.decisions
         self.decisions, self._chain_hash = counters.decision_no, counters.chain_hash
         return [asked[i] for i in postponed]
 
