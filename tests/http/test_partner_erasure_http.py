@@ -4,7 +4,7 @@ import pytest
 
 from app.db.engine import Database
 from tests.canary import canaries, found, gather_statistics
-from tests.http.client import Api, make_link, make_partner
+from tests.http.client import Api, make_link, make_partner, read
 from tests.http.selling import Selling, open_selling, verified
 
 
@@ -95,3 +95,29 @@ async def test_an_archived_partner_can_be_erased(selling: Selling) -> None:
     shown = await selling.api.get(f"/partners/{selling.partner['id']}")
     assert shown["archived_at"] == archived["archived_at"]
     assert shown["email"] == ""
+
+
+async def test_the_export_tells_where_a_partner_stands(api: Api, selling: Selling) -> None:
+    program, partner = selling.program["id"], selling.partner["id"]
+    company = await make_partner(api, selling.program, name="Acme", email="acme@example.com")
+    await api.patch(f"/partners/{partner}", {"company": company["id"]})
+    place = f"/programs/{program}/partners/{partner}/qualification"
+    has = {"tier": "gold", "agreement": "2026-1"}
+    read(await api.send("PUT", place, json=has), 200)
+    terms = {"combine": "sum", "rules": [{"id": "own", "pay": {"percent_bps": 3_000}}]}
+    drafts = f"/programs/{program}/plans"
+    own = await api.post(drafts, {"partner_id": partner, "plan": terms})
+    await api.post(f"/plans/{own['id']}/publish", {}, status=200)
+    await api.post(drafts, {"partner_id": partner, "plan": terms})
+
+    export = await api.get(f"/partners/{partner}/export")
+
+    assert export["companies"][-1]["company_id"] == company["id"]
+    (held,) = export["qualifications"]
+    assert {name: held[name] for name in ("program_id", "certified", *has)} == {
+        "program_id": program, "certified": False, **has,
+    }  # fmt: skip
+    (agreed,) = export["own_terms"]
+    assert (agreed["id"], agreed["plan"]["rules"][0]["id"]) == (own["id"], "own")
+    empty = await api.get(f"/partners/{company['id']}/export")
+    assert (empty["qualifications"], empty["own_terms"]) == ([], [])

@@ -22,6 +22,7 @@ from app.db.tables import (
 from app.db.tx import Read
 from app.errors import NotFound
 from app.ledger.units import InUnit, in_unit
+from app.program.privacy.standing import OwnTermsOut, QualifiedOut, own_terms, qualified
 from app.tracking_links import LinkOut, select_links
 from app.wire import Amount, CommissionId, Instant, Out, PartnerId, ProgramId
 
@@ -119,6 +120,8 @@ class PartnerExport(Out):
     countries: list[CountryOut]
     companies: list[CompanyOut]
     enrollments: list[PlaceOut]
+    qualifications: list[QualifiedOut]
+    own_terms: list[OwnTermsOut]
     links: list[LinkOut]
     commissions: list[EarnedOut]
     deals: list[RegisteredDealOut]
@@ -149,6 +152,8 @@ async def export_partner(
             CompanyOut(**row) for row in await read.dicts(_companies(workspace, partner_id))
         ],
         enrollments=[PlaceOut(**row) for row in await read.dicts(_places(workspace, partner_id))],
+        qualifications=await qualified(read, workspace, partner_id),
+        own_terms=await own_terms(read, workspace, partner_id),
         links=[LinkOut.of(row, base_url) for row in links],
         commissions=[_earned(row) for row in earned],
         deals=[RegisteredDealOut(**row) for row in await read.dicts(_deals(workspace, partner_id))],
