@@ -6,6 +6,7 @@ for an object of the owner's, made below, or for a route that names none, see no
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +15,9 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from app.auth import new_key
+from app.db.engine import Database
 from app.ids import encode, uuid7
-from tests.http.client import Api, click_on, make_partner, make_program, read
+from tests.http.client import Api, click_on, make_partner, make_program, new_workspace, read
 from tests.http.isolation_cases import CASES, KEYLESS, LEAD, SALE, SOURCE, SPAN, TEMPLATE
 from tests.http.visiting import write
 
@@ -31,9 +33,31 @@ def routes(app: FastAPI) -> set[str]:
     }
 
 
+@dataclass
+class Owner:
+    """seen: what lists showed of it last."""
+
+    api: Api
+    ids: dict[str, str]
+    seen: list[Any]
+
+
+@pytest.fixture(scope="module")
+async def owner(app: FastAPI, database: Database) -> Owner:
+    """One for all requests that must change nothing."""
+    api = await new_workspace(app, database)
+    ids = await made_by(api, database.url)
+    return Owner(api, ids, await seen_by_owner(api))
+
+
 @pytest.fixture
 async def owned(api: Api, database_url: str) -> dict[str, str]:
-    """The owner's objects: the name of a path parameter without `_id` → an id."""
+    """The caller's own objects, to be changed."""
+    return await made_by(api, database_url)
+
+
+async def made_by(api: Api, database_url: str) -> dict[str, str]:
+    """An owner's objects: the name of a path parameter without `_id` → an id."""
     program = await make_program(api)
     partner = await make_partner(api, program)
     workspace = (await api.get("/workspaces"))["data"][0]
@@ -84,36 +108,36 @@ def test_every_route_has_a_case_and_every_case_a_route(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("route", sorted(CASES))
 async def test_another_workspace_s_key_finds_nothing(
-    route: str, api: Api, stranger: Api, owned: dict[str, str]
+    route: str, stranger: Api, owner: Owner
 ) -> None:
-    before = await seen_by_owner(api)
-    method, path, body = asked(route, owned)
+    method, path, body = asked(route, owner.ids)
     response = await stranger.send(method, path, json=body)
     assert response.status_code == CASES[route].status, response.text
-    assert str(response.status_code) in told_of(api.app, route)
-    assert not [name for name, id_ in owned.items() if id_ in response.text]
-    assert await seen_by_owner(api) == before
+    assert str(response.status_code) in told_of(stranger.app, route)
+    assert not [name for name, id_ in owner.ids.items() if id_ in response.text]
+    await sees_no_change(owner)
 
 
 @pytest.mark.parametrize("route", sorted(CASES))
-async def test_no_key_and_a_wrong_key_open_nothing(
-    route: str, app: FastAPI, api: Api, owned: dict[str, str]
-) -> None:
-    before = await seen_by_owner(api)
-    method, path, body = asked(route, owned)
+async def test_no_key_and_a_wrong_key_open_nothing(route: str, app: FastAPI, owner: Owner) -> None:
+    method, path, body = asked(route, owner.ids)
     for key in ("", "x", new_key("live").key):
         response = await Api(app, key).send(method, path, json=body)
         assert response.status_code == 401, response.text
         assert response.json()["code"] == "unauthorized"
-    assert await seen_by_owner(api) == before
+    await sees_no_change(owner)
 
 
 @pytest.mark.parametrize("route", sorted(route for route, c in CASES.items() if c.status == 404))
 async def test_the_owner_s_own_key_does_find_it(
-    route: str, api: Api, owned: dict[str, str]
+    route: str, app: FastAPI, database: Database, owner: Owner
 ) -> None:
     """So that a 404 above is not for another reason."""
-    method, path, body = asked(route, owned)
+    api, ids = owner.api, owner.ids
+    if not route.startswith("GET "):
+        api = await new_workspace(app, database)
+        ids = await made_by(api, database.url)
+    method, path, body = asked(route, ids)
     response = await api.send(method, path, json=body)
     assert response.status_code != 404, response.text
     assert response.status_code < 500
@@ -145,6 +169,11 @@ def told_of(app: FastAPI, route: str) -> set[str]:
     """The statuses that the API's document tells of."""
     method, _, path = route.partition(" ")
     return set(app.openapi()["paths"][path][method.lower()]["responses"])
+
+
+async def sees_no_change(owner: Owner) -> None:
+    before, owner.seen = owner.seen, await seen_by_owner(owner.api)
+    assert owner.seen == before
 
 
 async def seen_by_owner(api: Api) -> list[Any]:
