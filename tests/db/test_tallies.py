@@ -168,6 +168,7 @@ def of_version(shop: Shop, document: dict[str, Any], partner: str | None = None)
         ("UPDATE tallies SET total = total + 1 WHERE currency <> ''", "tally part_"),
         ("DELETE FROM tallies WHERE currency = ''", "tally part_"),
         ("DELETE FROM tally_periods", "tally part_"),
+        ("UPDATE tally_periods SET period = '2026-13'", "tallies of prog_"),
         ("UPDATE conversions SET positions = NULL", "conversion conv_"),
         (
             "UPDATE conversions SET positions = jsonb_set(positions, '{0,5}', '7')",

@@ -52,9 +52,13 @@ async def findings(
         for row in await driver.fetch("SELECT * FROM tallies WHERE workspace_id = $1", workspace)
     }
     summed: dict[TallyKey, int] = {}
-    for program, wanted in sorted(kept.items()):
-        summed |= await tallying.summed(driver, workspace, program, wanted)
     found: list[Finding] = []
+    for program, wanted in sorted(kept.items()):
+        try:
+            summed |= await tallying.summed(driver, workspace, program, wanted)
+        except ValueError as error:
+            place = f"tallies of {encode('prog', program)}"
+            found.append(Finding(place, f"a period of theirs can't be read: {error}"))
     for key in sorted({*stored, *summed, *chain.left}):
         total = stored.get(key, 0)
         if total != summed.get(key, 0):
