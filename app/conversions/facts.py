@@ -97,25 +97,22 @@ async def fetch_news(
     driver: "asyncpg.Connection[Any]", workspace: UUID, ids: Sequence[UUID]
 ) -> Sequence[Mapping[str, Any]]:
     """Rows of the events of a batch that are yet to be decided, each with its contact."""
-    rows = await bulk.fetch(
-        driver,
-        t.EventRow,
-        workspace=workspace,
-        key="id",
-        keys=ids,
-        columns=f"{_EVENT_COLUMNS}, decision_no, state",
+    # One look-up an event, as `bulk.fetch` does.
+    return await driver.fetch(
+        f"""
+        SELECT e.*, b.contact FROM unnest($2::uuid[]) AS k (id)
+        CROSS JOIN LATERAL (
+          SELECT {_EVENT_COLUMNS} FROM events
+          WHERE workspace_id = $1 AND id = k.id
+            AND decision_no IS NULL AND state IN ('received', 'parked') OFFSET 0
+        ) e
+        LEFT JOIN LATERAL (
+          SELECT contact FROM event_bodies WHERE workspace_id = $1 AND event_id = k.id OFFSET 0
+        ) b ON true
+        """,
+        workspace,
+        ids,
     )
-    due = [r for r in rows if r["decision_no"] is None and r["state"] in ("received", "parked")]
-    contacts = await bulk.fetch(
-        driver,
-        t.EventBody,
-        workspace=workspace,
-        key="event_id",
-        keys=[row["id"] for row in due],
-        columns="event_id, contact",
-    )
-    by_event = {row["event_id"]: row["contact"] for row in contacts}
-    return [{**row, "contact": by_event.get(row["id"])} for row in due]
 
 
 async def fetch_parked(

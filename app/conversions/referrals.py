@@ -103,16 +103,3 @@ async def places(
         wanted,
     )
     return {(row["program_id"], row["partner_id"]) for row in rows}
-
-
-async def owners(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, partners: Iterable[UUID]
-) -> dict[UUID, UUID]:
-    """By partner: the customer who it is."""
-    rows = await driver.fetch(
-        "SELECT partner_id, customer_id FROM partner_customers"
-        " WHERE workspace_id = $1 AND partner_id = ANY($2)",
-        workspace,
-        sorted(partners),
-    )
-    return {row["partner_id"]: row["customer_id"] for row in rows}

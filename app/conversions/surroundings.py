@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 
 from app.conversions import referrals, upline
+from app.conversions.dated import dated_facts
 from app.conversions.qualified import Pair, asked, qualified
 from app.core.conversions import Conversion
 from app.core.events import (
@@ -112,19 +113,30 @@ async def gather(
         # Theirs pay nothing of it; but what is stored of a partner is whole, wherever it stands.
         agreements |= (await _programs(driver, workspace, behind))[1]
         pairs |= behind
+    dated = await dated_facts(driver, workspace, pairs)
+    had = await qualified(driver, workspace, asked(pairs, asking, agreements))
     world = World(
         links=links,
         programs=programs,
-        enrollments=await _enrollments(driver, workspace, pairs, asking, agreements),
+        enrollments={
+            pair: EnrollmentFact(
+                *pair,
+                countries=tuple(dated.countries[pair[1]]),
+                states=tuple(dated.places[pair]),
+                qualified=had.get(pair, ()),
+                agreements=agreements.get(pair, ()),
+            )
+            for pair in sorted(pairs)
+            if pair in dated.places
+        },
         codes=codes,
         code_names=code_names,
         referrers=referrers,
-        precedence=await _precedence(driver, workspace),
+        precedence=tuple(dated.precedence),
         recruiters=above.recruiters,
         companies=above.companies,
     )
-    partners = {partner for _, partner in pairs}
-    return Everything(world, await referrals.owners(driver, workspace, partners))
+    return Everything(world, dated.owners)
 
 
 def _with(program: ProgramFact, version: PlanFact | None) -> ProgramFact:
@@ -175,14 +187,6 @@ def compiled_fact(row: Mapping[str, Any]) -> PlanFact:
     return PlanFact(row["id"], row["version"], row["effective_from"], plan, until)
 
 
-async def _precedence(driver: "asyncpg.Connection[Any]", workspace: UUID) -> tuple[Dated, ...]:
-    rows = await driver.fetch(
-        "SELECT since, ranks FROM workspace_precedences WHERE workspace_id = $1 ORDER BY since",
-        workspace,
-    )
-    return tuple(Dated(row["since"], ",".join(row["ranks"])) for row in rows)
-
-
 async def _links(
     driver: "asyncpg.Connection[Any]", workspace: UUID, links: Iterable[UUID]
 ) -> dict[UUID, LinkFact]:
@@ -225,43 +229,3 @@ async def _programs(
         {i: ProgramFact(i, tuple(states[i]), tuple(plans[i])) for i in programs},
         {pair: tuple(versions) for pair, versions in own.items() if pair in pairs},
     )
-
-
-async def _enrollments(
-    driver: "asyncpg.Connection[Any]",
-    workspace: UUID,
-    pairs: set[Pair],
-    known: Mapping[UUID, ProgramFact],
-    agreements: Mapping[Pair, tuple[PlanFact, ...]],
-) -> dict[Pair, EnrollmentFact]:
-    programs, partners = sorted({p for p, _ in pairs}), sorted({p for _, p in pairs})
-    states: dict[Pair, list[Dated]] = defaultdict(list)
-    for row in await driver.fetch(
-        "SELECT program_id, partner_id, since, state FROM enrollment_states"
-        " WHERE workspace_id = $1 AND program_id = ANY($2) AND partner_id = ANY($3)"
-        " ORDER BY since",
-        workspace,
-        programs,
-        partners,
-    ):
-        states[row["program_id"], row["partner_id"]].append(Dated(row["since"], row["state"]))
-    countries: dict[UUID, list[Dated]] = defaultdict(list)
-    for row in await driver.fetch(
-        "SELECT partner_id, since, country FROM partner_countries"
-        " WHERE workspace_id = $1 AND partner_id = ANY($2) ORDER BY since",
-        workspace,
-        partners,
-    ):
-        countries[row["partner_id"]].append(Dated(row["since"], row["country"]))
-    had = await qualified(driver, workspace, asked(pairs, known, agreements))
-    return {
-        pair: EnrollmentFact(
-            *pair,
-            tuple(countries[pair[1]]),
-            tuple(states[pair]),
-            had.get(pair, ()),
-            agreements.get(pair, ()),
-        )
-        for pair in sorted(pairs)
-        if pair in states
-    }

@@ -1,8 +1,10 @@
 """Canonical JSON of what a decision knew of the world."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID
 
 from app.conversions.canon import Json, instant
@@ -24,6 +26,44 @@ def world_json(world: World) -> Json:
     Codes, referrers, a workspace's own precedence, what single partners have or agreed upon, and
     who is behind them stand there only where there are some.
     """
+    return {
+        "links": {
+            str(link.id): [str(link.program_id), str(link.partner_id)]
+            for link in world.links.values()
+        },
+        "programs": {
+            str(program.id): {
+                "states": _states_json(program.states),
+                "plans": [str(plan.id) for plan in program.plans],
+            }
+            for program in world.programs.values()
+        },
+        "enrollments": [
+            [
+                str(e.program_id),
+                str(e.partner_id),
+                _states_json(e.countries),
+                _states_json(e.states),
+            ]
+            for e in world.enrollments.values()
+        ],
+        **(_seldom(world) if _has_more(world) else {}),
+    }
+
+
+_MORE: Final = attrgetter(
+    *[f.name for f in fields(World) if f.name not in {"links", "programs", "enrollments"}]
+)
+
+
+def _has_more(world: World) -> bool:
+    """Whether any of `_seldom` is there: most decisions should not pay for looking it through."""
+    places = world.enrollments.values()
+    return any(_MORE(world)) or any(place.qualified or place.agreements for place in places)
+
+
+def _seldom(world: World) -> Json:
+    """What stands there only where there is some."""
     told = {
         "codes": {
             str(code.id): [
@@ -55,29 +95,7 @@ def world_json(world: World) -> Json:
             str(partner): _states_json(states) for partner, states in world.companies.items()
         },
     }
-    return {
-        "links": {
-            str(link.id): [str(link.program_id), str(link.partner_id)]
-            for link in world.links.values()
-        },
-        "programs": {
-            str(program.id): {
-                "states": _states_json(program.states),
-                "plans": [str(plan.id) for plan in program.plans],
-            }
-            for program in world.programs.values()
-        },
-        "enrollments": [
-            [
-                str(e.program_id),
-                str(e.partner_id),
-                _states_json(e.countries),
-                _states_json(e.states),
-            ]
-            for e in world.enrollments.values()
-        ],
-        **{name: facts for name, facts in told.items() if facts},
-    }
+    return {name: facts for name, facts in told.items() if facts}
 
 
 def world_of(stored: Json, plans: Mapping[UUID, PlanFact]) -> World:

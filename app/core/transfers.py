@@ -171,14 +171,16 @@ def _withdraw(standing: Standing, grows: Code, shrinks: Code) -> tuple[Transfer,
 
 def _transfers(standing: Standing, moves: Iterable[_Move]) -> tuple[Transfer, ...]:
     return tuple(
-        Transfer(
-            key=identity.transfer_key(standing.commission_id, standing.transfers + n),
-            commission_id=standing.commission_id,
-            debit=move.debit if move.amount > 0 else move.credit,
-            credit=move.credit if move.amount > 0 else move.debit,
-            amount=abs(move.amount),
-            currency=standing.currency,
-            code=move.code if move.amount > 0 else move.counter_code,
-        )
-        for n, move in enumerate(move for move in moves if move.amount)
+        [
+            Transfer(
+                key=identity.transfer_key(standing.commission_id, standing.transfers + n),
+                commission_id=standing.commission_id,
+                debit=move.debit if move.amount > 0 else move.credit,
+                credit=move.credit if move.amount > 0 else move.debit,
+                amount=abs(move.amount),
+                currency=standing.currency,
+                code=move.code if move.amount > 0 else move.counter_code,
+            )
+            for n, move in enumerate([move for move in moves if move.amount])
+        ]
     )
