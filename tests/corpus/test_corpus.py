@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
+from app.conversions.proof.engines import ENGINES
 from app.conversions.providers.registry import PROVIDERS
 from app.conversions.requests import BY_TYPE
 from app.core.events import Kind, Touch
@@ -88,7 +89,11 @@ def test_every_kind_of_event_and_touch_and_transfer_occurs() -> None:
     forms = {frozenset(touch) for event in events for touch in event["touches"]}
     assert len(forms) >= len(get_args(Touch)), forms
     assert any(d["facts"]["absorbed"] for s in STORIES for d in s["decisions"])
-    assert all(d["facts"]["engine"] <= ENGINE for s in STORIES for d in s["decisions"])
+
+
+def test_every_engine_that_ever_decided_is_at_hand_and_has_cases() -> None:
+    decided_by = {d["facts"]["engine"] for story in STORIES for d in story["decisions"]}
+    assert set(ENGINES) == decided_by == set(range(1, ENGINE + 1))
 
 
 def test_every_word_of_the_plan_language_occurs() -> None:

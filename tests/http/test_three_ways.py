@@ -13,7 +13,7 @@ from tests.http.client import PLAN, Api, click_on, make_partner, make_program
 from tests.trying import finish
 
 EUR = {"currency": "eur"}
-REWARDS = [
+REWARDS: list[dict[str, Any]] = [
     {"id": "own", "pay": {"percent_bps": 1_777}},
     {"id": "up", "pay": {"to": "recruiter", "of": "commission", "percent_bps": 1_234}},
     {"id": "up2", "pay": {"to": "recruiter", "level": 2, "percent_bps": 111}},
@@ -100,12 +100,13 @@ async def opened(api: Api, name: str, rules: list[dict[str, Any]], *, own: bool)
     plan = {**PLAN, "rules": rules}
     program = await make_program(api, name=name, currency="eur", plan=plan)
     people: dict[str, Any] = {}
-    for who, more in (
-        ("cy", {}),
-        ("bo", {"recruited_by": "cy"}),
-        ("firm", {}),
-        ("ana", {"recruited_by": "bo", "company": "firm"}),
-    ):
+    upline: dict[str, dict[str, str]] = {
+        "cy": {},
+        "bo": {"recruited_by": "cy"},
+        "firm": {},
+        "ana": {"recruited_by": "bo", "company": "firm"},
+    }
+    for who, more in upline.items():
         linked = {field: people[other]["id"] for field, other in more.items()}
         email = f"{who}@{name.lower()}.example"
         people[who] = await make_partner(api, program, name=who, email=email, **linked)

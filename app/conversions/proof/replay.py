@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from app.conversions.canon import Json, event_of, outcome_digest
+from app.conversions.canon import Json, event_of
+from app.conversions.proof.engines import ENGINES, Engine
 from app.conversions.tally_canon import moves_of, tallies_of
 from app.conversions.world_canon import world_of
 from app.core.conversions import Conversion
 from app.core.drafts import History
 from app.core.events import Event
-from app.core.fold import ENGINE, fold
-from app.core.settle import settle
 from app.core.tallies import Positions
 from app.core.transfers import Standing, Transfer, mature
 from app.core.world import PlanFact
@@ -43,8 +42,8 @@ class Replay:
         self.transfers |= other.transfers
         self.positions |= other.positions
 
-    def decide(self, customer: UUID, facts: Json) -> bytes:
-        """Run one decision again; gives the digest of its outcome."""
+    def decide(self, customer: UUID, facts: Json, engine: Engine) -> bytes:
+        """Run one decision again by the core that made it; gives the digest of its outcome."""
         now = datetime.fromisoformat(facts["now"])
         self._mature(now)
         self.events += [event_of(event) for event in facts["events"]]
@@ -58,14 +57,14 @@ class Replay:
             positions=self.positions,
             customer=customer,
         )
-        folded = fold(history, world_of(facts["world"], self.plans))
-        settled = settle(self.standings, folded.conversions, folded.disputed)
+        folded = engine.fold(history, world_of(facts["world"], self.plans))
+        settled = engine.settle(self.standings, folded.conversions, folded.disputed)
         self.standings = dict(settled.standings)
         self._note(settled.transfers)
         self.conversions = folded.conversions
         self.positions = dict(folded.positions)
         self.superseded |= folded.superseded
-        return outcome_digest(folded)
+        return engine.digest(folded)
 
     def finish(self) -> None:
         """Whatever matured after the last decision."""
@@ -105,11 +104,12 @@ def replay(
         for absorbed in row["facts"]["absorbed"]:
             if other := people.pop(UUID(absorbed), None):
                 person.absorb(other)
-        if row["engine"] != ENGINE:
+        engine = ENGINES.get(row["engine"])
+        if engine is None:
             broken.append((row["decision_no"], f"engine {row['engine']} is not at hand"))
             continue
         try:
-            outcome = person.decide(row["customer_id"], row["facts"])
+            outcome = person.decide(row["customer_id"], row["facts"], engine)
         except Exception as error:  # noqa: BLE001 (tampered facts may break anything; it is told)
             broken.append((row["decision_no"], f"its facts can't be read: {error!r}"))
             continue
