@@ -22,7 +22,7 @@ from app.db.tables import (
 from app.db.tx import Read
 from app.errors import NotFound
 from app.ledger.units import InUnit, in_unit
-from app.program.privacy.standing import OwnTermsOut, QualifiedOut, own_terms, qualified
+from app.partner_standing import OwnTermsOut, QualifiedOut, own_terms, qualified
 from app.tracking_links import LinkOut, select_links
 from app.wire import Amount, CommissionId, Instant, Out, PartnerId, ProgramId
 
