@@ -202,6 +202,28 @@ async def test_what_dies_again_and_again_has_failed(database: Database) -> None:
     assert (found["state"], found["problem"]) == ("failed", "The process that ran it died.")
 
 
+async def test_a_version_that_is_no_plan_stands_in_nobody_s_way(database: Database) -> None:
+    shop = await make_shop(database)
+    first = await in_force(shop)
+    broken = uuid7()
+    async with shop.database.tx() as tx:
+        await tx.execute(
+            insert(t.PlanVersion).values(
+                id=broken,
+                workspace_id=shop.workspace,
+                program_id=shop.programs["main"],
+                version=2,
+                document={"rules": []},
+            )
+        )
+    backtest, behind = await ask(shop, broken, *PERIOD), await ask(shop, first, *PERIOD)
+    with pytest.raises(AssertionError, match="not to be had"):
+        await claimed(database, backtest)
+    found = await told(shop, backtest)
+    assert (found["state"], found["problem"][:7]) == ("failed", "No plan")
+    await finish(database, behind)
+
+
 async def test_two_programs_compete_and_the_winner_may_change(database: Database) -> None:
     """A longer window lets the program take a sale that went to another one."""
     shop = await make_shop(database, plan([BASE], window_days=1), ["ana"])

@@ -81,3 +81,13 @@ async def test_a_draft_is_compared_sale_by_sale(api: Api, database: Database) ->
         {"partner_id": ana["id"], "rule": "big", "amount": 3_000, "reversed": 0, "currency": "usd"}
     ]
     assert "`big` pays 30 %" in sample["tried"]["reasons"][-1]["text"]
+
+
+async def test_a_partner_s_own_terms_are_not_tried_as_a_program_s(api: Api) -> None:
+    program = await make_program(api)
+    partner = await make_partner(api, program)
+    terms = {"combine": "sum", "rules": PLAN["rules"]}
+    path = f"/programs/{program['id']}/plans"
+    own = await api.post(path, {"partner_id": partner["id"], "plan": terms})
+    await api.post(f"/plans/{own['id']}/backtest", SPAN, status=409)
+    assert (await api.get("/backtests"))["data"] == []

@@ -55,12 +55,14 @@ async def backtest_plan(
     """
     await _refuse_period(tx, body)
     plan = await tx.first(
-        select(PlanVersion.program_id).where(
+        select(PlanVersion.program_id, PlanVersion.partner_id).where(
             PlanVersion.workspace_id == caller.workspace_id, PlanVersion.id == plan_id
         )
     )
     if plan is None:
         raise NotFound
+    if plan.partner_id is not None:
+        raise Conflict("One partner's own terms are no program's; preview sales by them instead.")
     waiting = await tx.scalar(
         select(func.count())
         .select_from(Backtest)

@@ -16,6 +16,7 @@ from app.conversions.backtest.compare import Trial
 from app.conversions.backtest.tally import Tally, store
 from app.conversions.surroundings import compiled_fact
 from app.core.periods import kind_of, period_of, starts_at
+from app.core.plans import PlanError
 from app.db.engine import Database
 from app.db.tx import Tx
 from app.ids import uuid7
@@ -67,7 +68,12 @@ async def claim(database: Database) -> Job | None:
             told = row["problem"] or "The process that ran it died."
             await driver.execute(_END, job.workspace, job.id, run, "failed", told)
             return None
-        trial = await _load(driver, job)
+        try:
+            trial = await _load(driver, job)
+        except PlanError as error:
+            # Stored as a plan once. It must not stand in the way of all that wait behind it.
+            await driver.execute(_END, job.workspace, job.id, run, "failed", f"No plan: {error}")
+            return None
         assert trial is not None
         if row["decision_no"] is None:
             trial = await _cut(driver, job, trial)
