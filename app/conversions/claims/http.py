@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field, StringConstraints
@@ -11,6 +12,7 @@ from app.auth import Caller, ReadDep, Scope, TxDep, in_lane, needs
 from app.conversions.claims.decide import Answer, Grounds, Refusal, Status, accept, settle
 from app.conversions.claims.file import ClaimCreate, Words, file_claim
 from app.conversions.claims.shown import ClaimOut, ClaimWhole, claims, shown
+from app.conversions.claims.subject import ids_about
 from app.conversions.track import TrackerDep
 from app.db.tables import Claim, Customer
 from app.db.tx import Tx
@@ -68,7 +70,7 @@ class _Filter:
     from_: Annotated[Instant | None, Query(alias="from")] = None
     to: Annotated[Instant | None, Query()] = None
 
-    def on(self, statement: Select[Any]) -> Select[Any]:
+    def on(self, statement: Select[Any], workspace: UUID) -> Select[Any]:
         equal = (
             (Claim.program_id, self.program_id),
             (Claim.partner_id, self.partner_id),
@@ -76,7 +78,8 @@ class _Filter:
         )
         if self.customer_id is not None:
             who = func.coalesce(Customer.merged_into, Customer.id)
-            statement = statement.where(who == self.customer_id)
+            told = Claim.id.in_(ids_about(workspace, self.customer_id))
+            statement = statement.where(told, who == self.customer_id)
         return narrowed(statement, equal, Claim.filed_at, self.from_, self.to)
 
 
@@ -85,7 +88,7 @@ async def list_claims(
     caller: Reader, read: ReadDep, wanted: PageDep, only: Annotated[_Filter, Depends()]
 ) -> Listed[ClaimOut]:
     """Claims, newest first; `from` and `to` compare when they were filed."""
-    statement = only.on(claims(caller.workspace_id))
+    statement = only.on(claims(caller.workspace_id), caller.workspace_id)
     rows, has_more = await page(read, statement, _ORDER, wanted, workspace=caller.workspace_id)
     return Listed(data=[ClaimOut.of(row) for row in rows], has_more=has_more)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CompoundSelect, Select, func, or_, select, union
+from sqlalchemy.orm import aliased
 
 from app.conversions.customers import survivor
 from app.conversions.providers.track import OWN, invoice_key
@@ -82,6 +83,20 @@ def with_customers(workspace: UUID) -> Select[Any]:
         .outerjoin(Customer, (Customer.workspace_id == workspace) & (Customer.id == told))
         .where(Claim.workspace_id == workspace)
     )
+
+
+def ids_about(workspace: UUID, customer: UUID) -> CompoundSelect[Any]:
+    """Claims that name the customer, or one that it turned out to be, found by index."""
+    claim = aliased(Claim)
+    same = select(Customer.id).where(
+        Customer.workspace_id == workspace,
+        or_(Customer.id == customer, Customer.merged_into == customer),
+    )
+    names = select(CustomerName.name).where(
+        CustomerName.workspace_id == workspace, CustomerName.customer_id.in_(same)
+    )
+    own = select(claim.id).where(claim.workspace_id == workspace)
+    return union(own.where(claim.customer_id.in_(same)), own.where(claim.name.in_(names)))
 
 
 async def _customer(read: Read, workspace: UUID, customer: UUID) -> UUID:
