@@ -184,7 +184,7 @@ SILENT = {
     "Rule": {"id"},  # Names a line for programs, not for people.
     "Reward": {"cost"},  # What it costs the company is not its partners' business.
     # Worked out of the others.
-    "Plan": {"uses", "groups", "asks"},
+    "Plan": {"uses", "groups", "asks", "caps_customers"},
 }
 TYPES = (
     matches.Match, pays.Pay, pays.SaleCap, pays.CustomerCap, pays.PartnerCap, rewards.Reward,
