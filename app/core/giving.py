@@ -53,17 +53,14 @@ def for_others(
     same parts as they have; of what they earn, its percentage of each.
     """
     conversion, terms = share.conversion, share.terms
-    groups, program = terms.plan.groups, conversion.program_id
+    groups = terms.plan.groups
     assert groups is not None
-    assert program is not None
     given: list[Part] = []
     reasons: list[Reason] = []
     earned = _earned(own)
     for rules in groups.others:
         reward = groups.rewards[rules[0].id]
-        whose = beneficiary(
-            reward, program, share.credit.partner_id, buyer.id, world, conversion.read_at
-        )
+        whose = beneficiary(reward, conversion, share.credit.partner_id, buyer.id, world)
         if isinstance(whose, Reason):
             reasons.append(whose)
             continue

@@ -1,20 +1,23 @@
 """Who is meant by a rule's recipient at one sale: the recruiter, the company, the customer."""
 
-from datetime import datetime
 from uuid import UUID
 
+from app.core.conversions import Conversion
 from app.core.reasons import Reason, because
 from app.core.rewards import Reward
 from app.core.world import World, state_at
 
 
 def beneficiary(
-    reward: Reward, program: UUID, partner: UUID, customer: UUID, world: World, at: datetime
+    reward: Reward, conversion: Conversion, partner: UUID, customer: UUID, world: World
 ) -> UUID | Reason:
-    """Who has a reward for a sale that a partner is credited for; a Reason: nobody.
+    """Who has a reward for a conversion that a partner is credited for; a Reason: nobody.
 
-    at: as of when the world is read.
+    Whoever came into the program after it was recorded has none, or each further word about the
+    customer would be a chance to have one.
     """
+    program, at = conversion.program_id, conversion.read_at
+    assert program is not None
     match reward.to:
         case "customer":
             return customer
@@ -28,7 +31,7 @@ def beneficiary(
     if found is None:
         return because(f"{reward.to}_missing", partner_id=partner, **level)
     place = world.enrollments.get((program, found))
-    if place is None:
+    if place is None or place.states[0].since > conversion.recorded_at:
         return because(f"{reward.to}_missing", partner_id=partner, **level)
     if state_at(place.states, at) != "active":
         return because(f"{reward.to}_suspended", partner_id=found, **level)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.db.engine import Database
-from tests.http.client import Api, make_partner
+from tests.http.client import Api, make_partner, make_program
 from tests.http.rewarding import PLAN, open_rewarding, reasons
 from tests.http.selling import verified
 
@@ -149,6 +149,25 @@ async def test_a_company_counts_from_the_day_it_was_joined(api: Api, database: D
     for number in (1, 2, 3):
         await it.refund(1_000, number, refund_id=f"r{number}")
     assert await it.pending(f"partners/{it.firm['id']}") == {"credit usd": 450}
+    await verified(it.selling)
+
+
+async def test_who_comes_into_the_program_after_a_sale_has_nothing_of_it(
+    api: Api, database: Database
+) -> None:
+    it = await open_rewarding(api, database)
+    partner = it.selling.partner
+    elsewhere = await make_program(api, name="Elsewhere")
+    late = await make_partner(api, elsewhere, name="Late", email="late@example.com")
+    await api.patch(f"/partners/{partner['id']}", {"company": late["id"]})
+    told = await it.sell(1, click_id=it.selling.click())
+    assert "company_missing" in reasons(told)
+    place = {"program_id": it.selling.program["id"]}
+    await api.post(f"/partners/{late['id']}/enrollments", place)
+    # Decides the first sale anew.
+    again = await it.sell(2)
+    assert "firm" in {c["rule"] for c in again["outcome"]["commissions"]}
+    assert await it.pending(f"partners/{late['id']}") == {"credit usd": 500}
     await verified(it.selling)
 
 
