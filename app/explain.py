@@ -44,8 +44,11 @@ def _head(row: Row[Any]) -> Iterator[str]:
     of = "" if read_unit(row.currency).form in PIECES else f"of {money(row.base, row.currency)}, "
     yield f"  {of}reversed {money(row.reversed, row.currency)}"
     whose = f"{row.recipient} {encode('part', row.partner_id)}, " if row.partner_id else "to the "
-    yield f"  {whose}customer {encode('cus', row.customer_id)}"
-    yield f"  conversion {encode('conv', row.conversion_id)} at {row.occurred_at.isoformat()}"
+    if row.conversion_id is None:
+        yield f"  {whose}for the period that ended at {row.occurred_at.isoformat()}"
+    else:
+        yield f"  {whose}customer {encode('cus', row.customer_id)}"
+        yield f"  conversion {encode('conv', row.conversion_id)} at {row.occurred_at.isoformat()}"
     yield f"  rule `{row.rule_id}` of plan version {row.plan_version}, decision {row.decision_no}"
     yield f"  held until {row.hold_until.isoformat()}"
 

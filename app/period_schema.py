@@ -9,6 +9,41 @@ from app.core.periods import PERIODS
 Schema = dict[str, Any]
 
 PERIOD: Final[Schema] = {"enum": list(PERIODS), "description": "A calendar period in UTC."}
+_ENDING: Final[Schema] = {"enum": [period for period in PERIODS if period != "life"]}
+_PERCENT: Final[Schema] = {
+    "items": {"properties": {"flat": False}},
+    "prefixItems": [
+        {
+            "properties": {
+                "from": {
+                    "anyOf": [
+                        {"const": 1},
+                        {"type": "object", "properties": {"amount": {"const": 0}}},
+                    ]
+                },
+                "percent_bps": {"minimum": 1},
+                "flat": False,
+            }
+        }
+    ],
+}
+
+_IS_WHOLE: Final[Schema] = {
+    "properties": {
+        "bands": {"properties": {"mode": {"const": "whole"}}, "required": ["mode"]},
+    },
+    "required": ["bands"],
+}
+PAYS_PARTNER: Final[Schema] = {
+    "if": _IS_WHOLE,
+    "then": {"properties": {"to": {"const": "partner"}, "as": {"const": "cash"}}},
+}
+"""Of `pay`: what is settled is the partner's cash."""
+UNCAPPED: Final[Schema] = {
+    "if": {"properties": {"pay": _IS_WHOLE}, "required": ["pay"]},
+    "then": {"properties": {"cap": False}},
+}
+"""Of a rule."""
 
 
 def reaches(money: Schema) -> Schema:
@@ -37,8 +72,10 @@ def bands_of(money: Schema) -> Schema:
             "by": {"enum": list(bands.BYS), "description": "The partner's, in the period."},
             "period": PERIOD,
             "mode": {
-                "const": "graduated",
-                "description": "Each sale by where the period stood before it, cut at the borders.",
+                "enum": list(bands.MODES),
+                "description": "graduated: each sale by where the period stood before it, cut at"
+                " the borders. whole: each by the lowest rate at once; after the period's end one"
+                " true-up pays the rest, so that all its sales have the rate that it reached.",
             },
             "steps": {"type": "array", "minItems": 1, "maxItems": bands.MAX_STEPS},
         },
@@ -55,6 +92,8 @@ def bands_of(money: Schema) -> Schema:
                 ("flat", {**money, "description": "For each sale."}),
             )
         ],
+        "if": {"properties": {"mode": {"const": "whole"}}, "required": ["mode"]},
+        "then": {"properties": {"period": _ENDING, "steps": _PERCENT}},
         "description": "Rates by what the partner's sales come to in a period. Steps rise; below"
         " the first nothing is paid.",
     }

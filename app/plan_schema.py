@@ -73,7 +73,7 @@ _PAY: Final[Schema] = record(
         ),
     },
     description="One of percent_bps, flat and bands; of what is no money, a quantity.",
-    allOf=reward_schema.CONDITIONS,
+    allOf=[*reward_schema.CONDITIONS, period_schema.PAYS_PARTNER],
     anyOf=[
         {"properties": {"per": {"enum": ["sale", "line"]}, "bands": False}},
         {"properties": {"per": {"const": "sale"}}},
@@ -129,7 +129,7 @@ _RULE: Final[Schema] = record(
             "description": "Whether it pays on top of what the other rules come to.",
         },
     },
-    allOf=reward_schema.RULE_CONDITIONS,
+    allOf=[*reward_schema.RULE_CONDITIONS, period_schema.UNCAPPED],
 )
 _WINDOW: Final = integer(0, terms.MAX_WINDOW_DAYS)
 _WEIGHT: Final = integer(0, BPS)

@@ -58,6 +58,12 @@ SENTENCES: Final[Mapping[str, str]] = {
     "cap_count_reached": "The rule `{rule}` pays {count} times per {per}{in_period} at most, and"
     " has.",
     "band_part": "Of that, {base} in the band of the rule `{rule}` from {start} at {rate_bps}.",
+    "band_lowest": "The rule `{rule}` pays its lowest rate at once. What {within} comes to is"
+    " settled after its end.",
+    "trued_up": "In {within} {reached}, for which the rule `{rule}` pays {rate_bps} of {base}."
+    " {paid} was paid sale by sale; {amount} was left.",
+    "not_trued_up": "In {within} {reached}, for which the rule `{rule}` pays {rate_bps} of {base}."
+    " {paid} was paid sale by sale; nothing was left.",
     "band_step": "In {within} {stood}, which is in the step of the rule `{rule}` from {start}.",
     "below_bands": "In {within} {stood}, which is below the first step of the rule `{rule}`.",
     "not_reached": "The rule `{rule}` pays for what brings the partner to {least}{in_period}; this"

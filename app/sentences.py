@@ -27,7 +27,7 @@ _KINDS: Final[Mapping[str, Prefix]] = {
 }
 _AMOUNTS: Final = frozenset(
     {"base", "amount", "flat", "refunded", "disputed", "gross", "limit", "used", "minimum"}
-    | {"start", "least", "before", "after"}
+    | {"start", "least", "before", "after", "paid"}
 )
 _INSTANTS: Final = frozenset(
     {"at", "first_at", "sale_at", "closed_at", "since", "touch_at", "until", "ended_at"}
@@ -74,6 +74,8 @@ def sentence(code: str, params: Mapping[str, Any]) -> str:
     if code.startswith("cap_") or code == "not_reached":
         words["in_period"] = _in_period(params)
         words.setdefault("per", "customer")
+    if code in {"trued_up", "not_trued_up"}:
+        words["reached"] = _reached(params, words)
     if "within" in params:
         words["stood"] = _stood(params, words)
     return SENTENCES[code].format_map(words)
@@ -183,6 +185,13 @@ def _stood(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if "number" in params:
         return f"this is the partner's sale number {words['number']}"
     return f"the partner had sold for {words.get('before', '?')}"
+
+
+def _reached(params: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """What a partner's period came to, when it was settled."""
+    if "number" in params:
+        return f"{words['number']} sales of the partner stand"
+    return f"the partner sold for {words.get('before', '?')}"
 
 
 def _duration(seconds: int) -> str:

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app import collector, logs, secret_keys
 from app.children import on_stop
+from app.conversions import true_ups
 from app.conversions.backtest import run as backtest
 from app.conversions.deal_links import tell_deals
 from app.conversions.intake import inbox, replays
@@ -174,6 +175,7 @@ def in_database(run: Callable[[Database], Awaitable[object]]) -> Run:
 LOOPS: Final = (
     Loop("inbox", 1, settle_inbox),
     Loop("mature", 1, mature),
+    Loop("true-ups", 15, in_database(true_ups.settle_due)),
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
     Loop("inbox watch", 15, watch),

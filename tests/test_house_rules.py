@@ -29,6 +29,7 @@ SWALLOWS = {
     "app/conversions/intake/inbox.py": "one event must not stop the others; counted as an attempt",
     "app/conversions/batching.py": "handed to each request that waits in the batch",
     "app/conversions/sources/reconcile.py": "one page must not stop other sources; told, given up",
+    "app/conversions/proof/true_ups.py": "verify reads tampered facts and names what breaks",
     "app/conversions/proof/replay.py": "verify reads tampered facts and names what breaks",
     "app/conversions/providers/stripe.py": "whatever breaks while verifying is a bad signature",
     "app/redirect/journal.py": "a visitor is sent on even if the log can't be written",

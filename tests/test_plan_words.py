@@ -42,9 +42,15 @@ def capped(**words: Any) -> dict[str, Any]:
     return of({"cap": words})
 
 
-def banded(start: Any = 1, by: str = "sales", period: str = "year", **rate: Any) -> dict[str, Any]:
+def banded(
+    start: Any = 1,
+    by: str = "sales",
+    period: str = "year",
+    mode: str = "graduated",
+    **rate: Any,
+) -> dict[str, Any]:
     steps = [{"from": start, **(rate or {"percent_bps": 9})}]
-    return pay(bands={"by": by, "period": period, "mode": "graduated", "steps": steps})
+    return pay(bands={"by": by, "period": period, "mode": mode, "steps": steps})
 
 
 def attributed(model: str = "linear", **words: Any) -> dict[str, Any]:
@@ -105,6 +111,7 @@ ALIKE: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {
         ("period", [banded(period=period) for period in PERIODS]),
         ("currency", [banded(EUR, by="revenue"), banded(USD, by="revenue")]),
         ("steps", [banded(1), banded(2), banded(1, percent_bps=10)]),
+        ("mode", [banded(mode=mode) for mode in bands.MODES]),
     ],
     "Step": [
         ("start", [banded(1), banded(2)]),

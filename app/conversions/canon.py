@@ -155,10 +155,19 @@ def outcome_digest(folded: Folded) -> bytes:
 
 
 def decision_hash(
-    previous: bytes, *, workspace: UUID, number: int, customer: UUID, facts: bytes, outcome: bytes
+    previous: bytes,
+    *,
+    workspace: UUID,
+    number: int,
+    customer: UUID | None,
+    facts: bytes,
+    outcome: bytes,
 ) -> bytes:
-    """SHA-256 over the previous decision's hash and this one's row. facts: canonical JSON."""
-    row = b"%b%d%b" % (workspace.bytes, number, customer.bytes)
+    """SHA-256 over the previous decision's hash and this one's row. facts: canonical JSON.
+
+    customer: None where a partner's period is settled.
+    """
+    row = b"%b%d%b" % (workspace.bytes, number, customer.bytes if customer else b"")
     return hashlib.sha256(previous + row + outcome + facts).digest()
 
 

@@ -8,7 +8,7 @@ from app.core.bands import Bands
 from app.core.pays import PartnerCap
 from app.core.periods import Period
 from app.core.rules import Rule
-from app.core.tallies import LEADS, SALES, Ask, of_rule
+from app.core.tallies import LEADS, SALES, Ask, base_of, of_rule
 
 TOTALS: Final[Mapping[str, Period]] = MappingProxyType(
     {
@@ -32,7 +32,11 @@ def asked(rules: Iterable[Rule], facts: Collection[str]) -> frozenset[Ask]:
         if isinstance(rule.cap, PartnerCap):
             asks.add(Ask(of_rule(rule.id), rule.cap.period))
         if isinstance(rule.pay.how, Bands):
-            asks.add(Ask(SALES, rule.pay.how.period))
+            bands = rule.pay.how
+            asks.add(Ask(SALES, bands.period))
+            if bands.mode == "whole":
+                names = of_rule(rule.id), base_of(rule.id)
+                asks |= {Ask(name, bands.period) for name in names}
         if rule.match.reaches is not None:
             period = rule.match.reaches.period
             counted = SALES if rule.match.reaches.leads is None else LEADS

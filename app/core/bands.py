@@ -9,8 +9,10 @@ from app.core.money import BPS, Money, share
 from app.core.periods import PERIODS, Period
 
 By = Literal["revenue", "sales"]
+Mode = Literal["graduated", "whole"]
 
 BYS: Final[tuple[By, ...]] = ("revenue", "sales")
+MODES: Final[tuple[Mode, ...]] = ("graduated", "whole")
 MAX_STEPS: Final = 50
 MAX_SALES: Final = 1_000_000
 
@@ -31,13 +33,16 @@ class Step:
 class Bands:
     """Rates by what the partner's period has come to. Below the first step nothing is paid.
 
-    currency: of the revenue; empty by sales. steps: one or more, rising.
+    mode: graduated: each sale by where the period stood; whole: all sales of the period by the rate
+    that it comes to (`core.true_up`). currency: of the revenue; empty by sales. steps: one or more,
+    rising.
     """
 
     by: By
     period: Period
     currency: str
     steps: tuple[Step, ...]
+    mode: Mode = "graduated"
 
     def step_at(self, reached: int) -> Step | None:
         """The step that a revenue, or the number of a sale, is in."""
@@ -81,12 +86,15 @@ def read_bands(node: Node) -> Bands:
     fields = node.fields(("by", "period", "mode", "steps"))
     by = cast("By", fields["by"].choice(BYS, default="sales"))
     period = cast("Period", fields["period"].choice(PERIODS, default="life"))
-    fields["mode"].choice(("graduated",), later=("whole",))
+    mode = cast("Mode", fields["mode"].choice(MODES, default="graduated"))
     nodes = fields["steps"].elements(least=1, most=MAX_STEPS)
     read = [_read_step(step, by) for step in nodes]
     _refuse_unordered(nodes, read)
     currency = read[0][1] if read else ""
-    return Bands(by, period, currency, tuple(step for step, _ in read))
+    bands = Bands(by, period, currency, tuple(step for step, _ in read), mode)
+    if mode == "whole":
+        _refuse_unsettled(fields["period"], nodes, bands)
+    return bands
 
 
 def bands_document(bands: Bands) -> dict[str, object]:
@@ -94,7 +102,7 @@ def bands_document(bands: Bands) -> dict[str, object]:
     return {
         "by": bands.by,
         "period": bands.period,
-        "mode": "graduated",
+        "mode": bands.mode,
         "steps": [
             {
                 "from": {"amount": step.start, "currency": bands.currency}
@@ -163,3 +171,24 @@ def _refuse_unordered(nodes: tuple[Node, ...], read: list[tuple[Step, str]]) -> 
             node.child("from").refuse("is in another currency", "Give one currency for all steps.")
         if (step.flat is None) != (before.flat is None):
             node.refuse("mixes percent_bps and flat", "Give one of them in all steps.")
+
+
+def _refuse_unsettled(period: Node, nodes: tuple[Node, ...], bands: Bands) -> None:
+    """What is paid at once must be the least that a sale can come to, and the period must end."""
+    if bands.period == "life":
+        period.refuse("never ends, so whole is never settled", "Give month, quarter or year.")
+    if not bands.steps:
+        return
+    first, lowest = bands.steps[0], 0 if bands.by == "revenue" else 1
+    if first.start > lowest:
+        nodes[0].child("from").refuse("leaves sales out", f"Let whole begin at {lowest}.")
+    for node, step in zip(nodes, bands.steps, strict=True):
+        if step.flat is not None:
+            node.child("flat").refuse("has no meaning with whole", "Give percent_bps.")
+    if first.rate_bps == 0:
+        nodes[0].child("percent_bps").refuse("pays nothing at once", "Give more than 0.")
+    for node, before, step in zip(nodes[1:], bands.steps, bands.steps[1:], strict=False):
+        if (step.rate_bps or 0) < (before.rate_bps or 0):
+            node.child("percent_bps").refuse(
+                "is below the step before", "Let the rates of whole rise, or stay."
+            )

@@ -27,6 +27,11 @@ def commission_id(*, conversion: UUID, plan_version: UUID, rule: str, beneficiar
     return _derived(_COMMISSION, f"{conversion}\x1f{plan_version}\x1f{rule}\x1f{beneficiary}")
 
 
+def true_up_id(*, program: UUID, partner: UUID, rule: str, within: str, currency: str) -> UUID:
+    """One row for good: what a partner's period comes to more by a rule's whole bands."""
+    return _derived(_COMMISSION, f"{program}\x1f{partner}\x1f{rule}\x1f{within}\x1f{currency}")
+
+
 def transfer_key(commission: UUID, n: int) -> UUID:
     """n: how many transfers the commission had before this one."""
     return _derived(_TRANSFER, f"{commission}\x1f{n}")

@@ -96,6 +96,8 @@ def _by_bands(rule: Rule, bands: Bands, facts: SaleFacts) -> Paid | Reason:
     """By where the partner's period stood before the sale."""
     within = period_of(facts.at, bands.period)
     told: dict[str, Param] = {"rule": rule.id, "period": bands.period, "within": within}
+    if bands.mode == "whole":
+        return _at_once(rule, bands, told, facts)
     if bands.by == "sales":
         reached = facts.slice.sales(within) + 1
         return _at_step(rule, bands.step_at(reached), {**told, "number": reached}, facts)
@@ -121,6 +123,18 @@ def _by_bands(rule: Rule, bands: Bands, facts: SaleFacts) -> Paid | Reason:
     rate = parts[0][0].rate_bps if len(parts) == 1 else None
     paid = Paid(rule.id, facts.amount, amount, currency, rate, (whole, *reasons), is_slice=True)
     return _capped(paid, rule, facts)
+
+
+def _at_once(rule: Rule, bands: Bands, told: dict[str, Param], facts: SaleFacts) -> Paid | Reason:
+    """The least that the period may come to; what it comes to more is settled after its end."""
+    currency = bands.currency or facts.currency
+    if (facts.currency or currency) != currency:
+        return no_rate(rule, currency, facts.currency)
+    rate_bps = bands.steps[0].rate_bps or 0
+    paid = pay(replace(rule, pay=replace(rule.pay, how=Percent(rate_bps))), facts)
+    if isinstance(paid, Reason):
+        return paid
+    return replace(paid, reasons=(because("band_lowest", **told), *paid.reasons))
 
 
 def _at_step(

@@ -104,6 +104,8 @@ def read_pay(node: Node) -> Pay:
     per = cast("Per", fields["per"].choice(PERS, default="sale"))
     if per == "unit" and isinstance(how, Percent) and not fields["percent_bps"].absent:
         fields["per"].refuse("has no meaning with percent_bps", "Give line, or a flat amount.")
+    if reward is not None and isinstance(how, Bands) and how.mode == "whole":
+        fields["bands"].child("mode").refuse("whole pays the partner's cash only", "Say graduated.")
     if per != "sale" and isinstance(how, Bands):
         fields["per"].refuse("has no meaning with bands", "Leave it out.")
     return Pay(

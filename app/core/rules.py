@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from app.core.bands import Bands
 from app.core.conditions import MAX_CHARACTERS, Condition, ConditionError, compile_condition
 from app.core.documents import Fields, Node
 from app.core.matches import Match, match_document, read_match
@@ -38,6 +39,9 @@ def read_rule(node: Node) -> Rule:
         cap=read_cap(fields["cap"]),
         adds=fields["adds"].flag(),
     )
+    how = rule.pay.how
+    if isinstance(how, Bands) and how.mode == "whole" and not fields["cap"].absent:
+        fields["cap"].refuse("has no meaning with bands of mode whole", "Leave it out.")
     if rule.pay.reward is not None and not fields["cap"].absent:
         _refuse_cap(fields["cap"], rule.pay.reward)
     if rule.pay.reward is not None and rule.pay.reward.to == "customer":

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
-from app.core.conversions import Conversion
+from app.core.conversions import Conversion, Given
 from app.core.money import BPS, share, slice_bps
 from app.core.periods import PERIODS, Period, period_of
 from app.core.units import currency_of
@@ -20,10 +20,14 @@ SALES: Final = "sales"
 LEADS: Final = "leads"
 """How many leads a partner brought, whether or not a rule paid for them."""
 
+BASE: Final = "base:"
+"""What the names begin with of what the sales come to that a rule pays for."""
+
 
 class TallyKey(NamedTuple):
-    """One running total. name: `sales`, `leads`, or `rule:` and the id of a rule, for what that
-    rule pays the partner. period: by its name. currency: of minor units; empty: it counts.
+    """One running total. name: `sales`, `leads`, `rule:` and the id of a rule, for what that rule
+    pays the partner, or `base:` and it, for the sales that it pays for. period: by its name.
+    currency: of minor units; empty: it counts.
     """
 
     program_id: UUID
@@ -147,6 +151,11 @@ def of_rule(rule_id: str) -> str:
     return f"rule:{rule_id}"
 
 
+def base_of(rule_id: str) -> str:
+    """The name of what the sales come to that a rule pays for."""
+    return f"{BASE}{rule_id}"
+
+
 def uses_of(conversion: Conversion, named: Iterable[tuple[str, str]]) -> dict[TallyKey, int]:
     """What a conversion adds to tallies, less what went back. named: name and period of each."""
     uses: dict[TallyKey, int] = {}
@@ -168,6 +177,8 @@ _Use = tuple[UUID, int, str, int]
 def _used(conversion: Conversion, name: str) -> Iterable[_Use]:
     if name == SALES:
         return _sales(conversion)
+    if name.startswith(BASE):
+        return _bases(conversion, name)
     return _leads(conversion) if name == LEADS else _paid(conversion, name)
 
 
@@ -188,6 +199,16 @@ def _sales(conversion: Conversion) -> Iterable[_Use]:
         left = part - share(part, gone, conversion.gross) if gone else part
         yield credit.partner_id, left, conversion.currency, int(gone < conversion.gross)
         before += credit.bps
+
+
+def _bases(conversion: Conversion, name: str) -> Iterable[_Use]:
+    """As of all sales, of those for which a rule pays the partner in cash."""
+    paid = {
+        award.partner_id
+        for award in conversion.awards
+        if base_of(award.rule_id) == name and not isinstance(award, Given)
+    }
+    return [use for use in _sales(conversion) if use[0] in paid] if paid else ()
 
 
 def _paid(conversion: Conversion, name: str) -> Iterable[_Use]:

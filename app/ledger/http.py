@@ -42,7 +42,8 @@ class CommissionSummary(InUnit):
     whom it is for. Minor units; of what is no money, how many.
 
     to: as whom somebody has it; partner_id: who; none if it is the customer. level: of a recruiter.
-    cost: what all of it costs; none if the plan doesn't tell.
+    cost: what all of it costs; none if the plan doesn't tell. What settles a whole period is for no
+    customer and no conversion.
     """
 
     id: CommissionId
@@ -58,8 +59,8 @@ class CommissionSummary(InUnit):
     cost: CostOut | None
     program_id: ProgramId
     partner_id: PartnerId | None
-    customer_id: CustomerId
-    conversion_id: ConversionId
+    customer_id: CustomerId | None
+    conversion_id: ConversionId | None
     rule: str = Field(examples=["base"])
     plan_id: PlanId
     plan_version: int

@@ -65,6 +65,10 @@ def steps(pay: Pay) -> str:
     told = ", ".join(_step(bands, step) for step in bands.steps)
     lowest = 0 if bands.by == "revenue" else 1
     below = "; below that nothing" if bands.steps[0].start > lowest else ""
+    if bands.mode == "whole":
+        by = "the number of your sales" if bands.by == "sales" else "your revenue"
+        whole = "the lowest at once, and after its end the rest, by the rate reached for all of it"
+        return f", by {by}{within}: {told}; {whole}"
     if bands.by == "sales":
         return f", by the number of your sales{within}: {told}{below}"
     return f", by your revenue{within}, each part of it by its own rate: {told}{below}"

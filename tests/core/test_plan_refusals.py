@@ -170,7 +170,42 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("rules/0/pay/per", plan_of(rule(pay={"percent_bps": 1, "per": "seat"})), "known words"),
     ("rules/0/pay", plan_of(rule(pay={"percent_bps": 1, "bands": BANDS})), "gives both"),
     ("rules/0/pay/per", plan_of(rule(pay={"per": "line", "bands": BANDS})), "no meaning"),
-    ("rules/0/pay/bands/mode", bands_of(mode="whole"), "not available yet"),
+    ("rules/0/pay/bands/mode", bands_of(mode="half"), "known words"),
+    ("rules/0/pay/bands/period", bands_of(mode="whole", period="life"), "never ends"),
+    (
+        "rules/0/pay/bands/steps/0/from",
+        bands_of(mode="whole", steps=[{"from": 2, "percent_bps": 1}]),
+        "leaves sales out",
+    ),
+    (
+        "rules/0/pay/bands/steps/0/percent_bps",
+        bands_of(mode="whole", steps=[{"from": 1, "percent_bps": 0}]),
+        "pays nothing at once",
+    ),
+    (
+        "rules/0/pay/bands/steps/1/percent_bps",
+        bands_of(
+            mode="whole", steps=[{"from": 1, "percent_bps": 2}, {"from": 2, "percent_bps": 1}]
+        ),
+        "below the step before",
+    ),
+    (
+        "rules/0/pay/bands/steps/0/flat",
+        bands_of(mode="whole", steps=[{"from": 1, "flat": {"amount": 1, "currency": "eur"}}]),
+        "no meaning with whole",
+    ),
+    (
+        "rules/0/pay/bands/mode",
+        paying(to="recruiter", bands={**BANDS, "mode": "whole"}),
+        "partner's cash only",
+    ),
+    (
+        "rules/0/cap",
+        plan_of(
+            rule(pay={"bands": {**BANDS, "mode": "whole"}}, cap={"per": "partner", "count": 1})
+        ),
+        "no meaning with bands of mode whole",
+    ),
     ("rules/0/pay/bands/by", bands_of(by="units"), "known words"),
     ("rules/0/pay/bands/period", bands_of(period="week"), "known words"),
     ("rules/0/pay/bands/steps", bands_of(steps=[]), "0 elements"),

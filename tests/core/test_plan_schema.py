@@ -20,6 +20,7 @@ SCHEMA = jsonschema_rs.Draft202012Validator(orjson.loads(published()))
 UNSAID = re.compile(
     r"is the id of rule|is no country code|is no currency code|with a fraction|can't be stored"
     r"|sums to|gives two touches nothing|is not above the step before|is in another currency"
+    r"|is below the step before"
 )
 """What no schema says: a number like 1.0 is whole to it, and lone surrogates are no JSON at all."""
 

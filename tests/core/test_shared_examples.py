@@ -11,7 +11,8 @@ import yaml
 
 from app.core.events import Event
 from app.core.periods import PERIODS, period_of
-from app.core.tallies import TallyKey, uses_of
+from app.core.tallies import BASE, TallyKey, uses_of
+from app.core.true_up import Period, terms_of, true_up
 from tests.core.made_worlds import HEARD, START
 from tests.core.pure_road import PureRoad, owed
 from tests.core.telling import click
@@ -41,8 +42,25 @@ def test_customers_share_as_was_worked_out_by_hand(example: dict[str, Any]) -> N
     assert _written(back) == example.get("back", {})
     for name, code in example.get("tells", {}).items():
         assert code in told[name]
+    assert settled(road) == example.get("settled", {})
     assert road.balances == owed(road)
     assert road.totals == summed(road)
+
+
+def settled(road: PureRoad) -> dict[str, dict[str, int]]:
+    """By partner and period, what all bands of mode whole come to beyond what was paid."""
+    names = {partner: name for name, partner in NAMES.items()}
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for key in sorted(key for key in road.totals if key.name.startswith(BASE) and key.currency):
+        program, partner = key.program_id, key.partner_id
+        rule = key.name.removeprefix(BASE)
+        period = Period(program, partner, rule, key.period, key.currency)
+        place = road.world.enrollments[program, partner]
+        terms = terms_of(road.world.programs[program], place, period)
+        assert terms is not None
+        if amount := true_up(terms[1], period, road.totals).amount:
+            found[names[partner]][key.period] = amount
+    return found
 
 
 def summed(road: PureRoad) -> dict[TallyKey, int]:

@@ -115,6 +115,33 @@ def test_grants_never_exceed_a_cap_and_totals_are_the_sums_of_uses(
         assert road.balances == owed(road)
 
 
+@st.composite
+def growing(draw: st.DrawFn) -> list[Event]:
+    """A small sale that turns out to be larger once others have taken what was left of the cap."""
+    small, large = draw(st.integers(1, 999)), draw(st.sampled_from((5_000, 10_000, 20_000)))
+    others = [
+        sale(f"i{n}", amount, click(-30 - n), person=f"a:{CUSTOMERS[1 + n % 2]}")
+        for n, amount in enumerate(
+            draw(st.lists(st.sampled_from((999, 5_000, 10_000)), min_size=1, max_size=3))
+        )
+    ]
+    first = sale("grown", small, click(-40), person="a:ann", session=True)
+    told = [tie("session:grown", "invoice:grown"), sale("grown", large, person="a:ann")]
+    return [first, *others, *draw(st.permutations(told))]
+
+
+@settings(max_examples=50)
+@given(growing())
+def test_a_sale_that_grows_takes_no_more_than_is_left(history: list[Event]) -> None:
+    road = PureRoad(world_of(PLAN))
+    for n, event in enumerate(history):
+        road.receive(replace(event, received_at=HEARD + timedelta(seconds=n)))
+        for key, total in road.totals.items():
+            if key.name == "rule:base":
+                assert total <= (LIMIT if key.currency else 3)
+        assert road.balances == owed(road)
+
+
 @settings(max_examples=50)
 @given(histories(), st.data())
 def test_news_of_something_else_changes_nobodys_cents(

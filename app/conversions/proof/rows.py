@@ -61,7 +61,7 @@ def differences(
                 place = f"conversion {encode('conv', old)}"
                 findings.append(Finding(place, f"should be superseded by {encode('conv', new)}"))
         for commission_id, standing in person.standings.items():
-            findings += _standing(standing, stored_commissions.pop(commission_id, None))
+            findings += standing_findings(standing, stored_commissions.pop(commission_id, None))
     findings += [
         Finding(f"conversion {encode('conv', i)}", "no decision makes it")
         for i in stored_conversions
@@ -86,7 +86,7 @@ def _conversion(
         ("credits", conversion.credits, credits_of(row["credits"])),
         ("reasons", _plain(conversion.reasons), row["reasons"]),
     ]
-    return _unequal(place, pairs)
+    return unequal(place, pairs)
 
 
 def _place(
@@ -95,7 +95,7 @@ def _place(
     if row is None:
         return []
     pair = ("positions", positions_json(positions) or None, row["positions"])
-    return _unequal(f"conversion {encode('conv', conversion.id)}", [pair])
+    return unequal(f"conversion {encode('conv', conversion.id)}", [pair])
 
 
 def _award(conversion: Conversion, award: Award, row: Mapping[str, Any] | None) -> list[Finding]:
@@ -109,10 +109,11 @@ def _award(conversion: Conversion, award: Award, row: Mapping[str, Any] | None) 
         ("occurred_at", conversion.occurred_at, row["occurred_at"]),
         ("explanation", _plain(award.reasons), row["explanation"]),
     ]
-    return _unequal(f"commission {encode('com', award.commission_id)}", pairs)
+    return unequal(f"commission {encode('com', award.commission_id)}", pairs)
 
 
-def _standing(standing: Standing, row: Mapping[str, Any] | None) -> list[Finding]:
+def standing_findings(standing: Standing, row: Mapping[str, Any] | None) -> list[Finding]:
+    """Where a commission stands by its decisions, against its row."""
     place = f"commission {encode('com', standing.commission_id)}"
     if row is None:
         return [Finding(place, "missing")]
@@ -137,13 +138,14 @@ def _standing(standing: Standing, row: Mapping[str, Any] | None) -> list[Finding
         pairs.append(("program_id", standing.program_id, row["program_id"]))
         pairs.append((whose, standing.partner_id, row[whose]))
         pairs.append(("currency", standing.currency, row["currency"]))
-    findings = _unequal(place, pairs)
+    findings = unequal(place, pairs)
     if row["matured_at"] is not None and row["matured_at"] <= row["hold_until"]:
         findings.append(Finding(place, "matured before its hold was over"))
     return findings
 
 
-def _unequal(place: str, pairs: Iterable[tuple[str, Any, Any]]) -> list[Finding]:
+def unequal(place: str, pairs: Iterable[tuple[str, Any, Any]]) -> list[Finding]:
+    """pairs: a column, what it should be, and what is stored."""
     return [
         Finding(place, f"{column} is {stored!r}, should be {computed!r}")
         for column, computed, stored in pairs

@@ -12,6 +12,7 @@ from app.conversions.proof import facts as verify_facts
 from app.conversions.proof import ledger as verify_ledger
 from app.conversions.proof import qualified as verify_qualified
 from app.conversions.proof import tallies as verify_tallies
+from app.conversions.proof import true_ups as verify_true_ups
 from app.conversions.proof.finding import Finding
 from app.conversions.proof.replay import Replay, replay
 from app.conversions.proof.rows import differences
@@ -60,6 +61,8 @@ async def _workspace(driver: "asyncpg.Connection[Any]", workspace: UUID) -> Asyn
     for finding in await verify_ledger.findings(driver, workspace):
         yield finding
     plans = await _plans(driver, workspace)
+    for finding in await verify_true_ups.findings(driver, workspace, plans):
+        yield finding
     async for customers in _customers(driver, workspace):
         for finding in await _recompute(driver, workspace, customers, plans):
             yield finding

@@ -79,7 +79,9 @@ class TouchRow(Base):
 
 
 class Decision(Base):
-    """One run of the fold for one customer, with what it newly knew. Append-only."""
+    """One run of the fold for one customer, with what it newly knew, or the settlement of a
+    partner's period. Append-only.
+    """
 
     __tablename__ = "decisions"
     __table_args__ = (Index("ix_decisions_customer", "workspace_id", "customer_id"),)
@@ -87,7 +89,8 @@ class Decision(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     decision_no: Mapped[int] = mapped_column(primary_key=True)
     """Gapless per workspace, given under the lane."""
-    customer_id: Mapped[UUID]
+    customer_id: Mapped[UUID | None]
+    """Empty where a period is settled."""
     engine: Mapped[int]
     """Number of the core that decided (`core.fold.ENGINE`)."""
     facts: Mapped[Json]

@@ -18,7 +18,7 @@ from app.db.tables.base import Base, Json
 
 
 class Commission(Base):
-    """What a rule awarded somebody for a conversion; one row for good."""
+    """What a rule awarded somebody for a conversion, or for a whole period; one row for good."""
 
     __tablename__ = "commissions"
     __table_args__ = (
@@ -28,6 +28,7 @@ class Commission(Base):
         Index("ix_commissions_conversion", "workspace_id", "conversion_id"),
         Index("ix_commissions_partner", "workspace_id", "partner_id", "recorded_at", "id"),
         CheckConstraint("held BETWEEN 0 AND amount", name="held"),
+        CheckConstraint("(conversion_id IS NULL) = (customer_id IS NULL)", name="origin"),
         CheckConstraint(
             "recipient IN ('partner', 'recruiter', 'company', 'customer')", name="recipient"
         ),
@@ -45,6 +46,7 @@ class Commission(Base):
             "rewarded_customer_id",
             postgresql_where="rewarded_customer_id IS NOT NULL",
         ),
+        Index("ix_commissions_held", "workspace_id", "partner_id", postgresql_where="held > 0"),
         Index(
             "ix_commissions_to_mature",
             "hold_until",
@@ -54,8 +56,10 @@ class Commission(Base):
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    conversion_id: Mapped[UUID]
-    customer_id: Mapped[UUID]
+    conversion_id: Mapped[UUID | None]
+    """Empty in a true-up, which is for all sales of a period (`core.true_up`)."""
+    customer_id: Mapped[UUID | None]
+    """Whose conversion it is; empty in a true-up."""
     program_id: Mapped[UUID]
     partner_id: Mapped[UUID | None]
     """Who has it; empty where the customer has."""
@@ -94,7 +98,7 @@ class Commission(Base):
     decision_no: Mapped[int]
     """The latest decision that changed it."""
     occurred_at: Mapped[datetime]
-    """The conversion's."""
+    """The conversion's; of a true-up, the last instant of its period."""
     recorded_at: Mapped[datetime]
 
 
