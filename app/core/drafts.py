@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 from uuid import UUID
 
 from app.core import sales
@@ -11,6 +13,8 @@ from app.core.conversions import Conversion
 from app.core.events import Event, Lead
 from app.core.records import record
 from app.core.tallies import ANYTHING, Positions, Tallies
+
+_ORDER: Final = attrgetter("order")
 
 
 @record
@@ -75,7 +79,25 @@ class Draft:
         return min([c.recorded_at for c in self.prior], default=None)
 
 
-def leads_among(events: Sequence[Event], history: History) -> list[Draft]:
+@record
+class Told:
+    """What a history tells, whatever the terms: events and drafts in deciding order."""
+
+    events: Sequence[Event]
+    groups: Sequence[sales.Sale]
+    drafts: Sequence[Draft]
+
+
+def told_by(history: History) -> Told:
+    """All leads and sales of a customer."""
+    events = sorted(history.events, key=_ORDER)
+    groups = sales.group(events)
+    drafts = [*_leads_among(events, history), *_sales_among(groups, history)]
+    drafts.sort(key=_ORDER)
+    return Told(events, groups, drafts)
+
+
+def _leads_among(events: Sequence[Event], history: History) -> list[Draft]:
     """One lead per source and event name: the earliest, unless another has closed already."""
     named: dict[tuple[str, str], list[Event]] = {}
     for event in events:
@@ -93,7 +115,7 @@ def leads_among(events: Sequence[Event], history: History) -> list[Draft]:
     return drafts
 
 
-def sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
+def _sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
     """One sale per payment, under its best key, or under the key that it closed with."""
     drafts: list[Draft] = []
     for sale in groups:

@@ -7,7 +7,6 @@ has closed is taken as recorded; only refunds and disputes still move it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from app.core.attribution import Attribution
 from app.core.awards import awards_for
 from app.core.buyers import Buyer
 from app.core.conversions import Award, Conversion
-from app.core.drafts import Draft, History, leads_among, sales_among
+from app.core.drafts import Draft, History, Told, told_by
 from app.core.events import Event
 from app.core.following import Following
 from app.core.money import share
@@ -28,7 +27,6 @@ from app.core.world import World
 
 ENGINE: Final = 1
 """Raised by any change that alters a decision of the frozen corpus; old ones stay runnable."""
-_ORDER: Final = attrgetter("order")
 
 
 @record
@@ -50,12 +48,10 @@ class Folded:
     positions: Mapping[UUID, Positions] = field(default_factory=dict)
 
 
-def fold(history: History, world: World) -> Folded:
-    """Decide a customer anew from all that is known."""
-    events = sorted(history.events, key=_ORDER)
-    groups = sales.group(events)
-    drafts = [*leads_among(events, history), *sales_among(groups, history)]
-    drafts.sort(key=_ORDER)
+def fold(history: History, world: World, told: Told | None = None) -> Folded:
+    """Decide a customer anew from all that is known. told: `told_by(history)`, if it is at hand."""
+    told = told or told_by(history)
+    events, groups, drafts = told.events, told.groups, told.drafts
     queue = Queue.of(drafts, history, world)
     conversions = _decide(drafts, events, history, world, queue)
     suspected = _suspected(drafts, conversions)

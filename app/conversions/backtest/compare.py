@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from app.core.conversions import Award, Conversion, Given
-from app.core.drafts import History
+from app.core.drafts import History, Told, told_by
 from app.core.events import Event
 from app.core.fold import fold
 from app.core.tallies import Tallies, TallyKey
@@ -106,15 +106,19 @@ def compare(
         now=trial.now,
         customer=customer,
     )
-    present = _decided(history, worlds[0], totals.present)
-    return list(_both(present, _decided(history, worlds[1], totals.tried), trial))
+    told = told_by(history)
+    present = _decided(history, told, worlds[0], totals.present)
+    tried = _decided(history, told, worlds[1], totals.tried)
+    return list(_both(present, tried, trial))
 
 
-def _decided(history: History, world: World, totals: dict[TallyKey, int]) -> tuple[Conversion, ...]:
-    """All conversions of the history. totals: go on with what they used of them."""
+def _decided(
+    history: History, told: Told, world: World, totals: dict[TallyKey, int]
+) -> tuple[Conversion, ...]:
+    """All conversions of the history. told: by it; totals: go on with what they used of them."""
     if totals:
         history = replace(history, tallies=Tallies(totals))
-    folded = fold(history, world)
+    folded = fold(history, world, told)
     for key, (_, after) in folded.tallies.items():
         totals[key] = after
     return folded.conversions
