@@ -100,6 +100,13 @@ def test_every_engine_that_ever_decided_is_at_hand_and_has_cases() -> None:
     assert set(ENGINES) == decided_by == set(range(1, ENGINE + 1))
 
 
+def test_a_decision_of_an_engine_that_is_gone_is_named() -> None:
+    story = json.loads(json.dumps(STORIES[0]))
+    story["decisions"][0]["facts"]["engine"] = ENGINE + 1
+    _, broken = cases.again(story)
+    assert broken[0] == (1, f"engine {ENGINE + 1} is not at hand")
+
+
 def test_every_word_of_the_plan_language_occurs() -> None:
     used: set[str] = set()
     for story in STORIES:
