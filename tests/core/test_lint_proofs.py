@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from app.core.commission import rule_on
@@ -22,6 +22,7 @@ from app.core.pays import Pay, Percent
 from app.core.plans import Plan, parse
 from app.core.qualification import Qualification
 from app.core.sale_facts import SaleFacts
+from tests.core.examples import dear
 from tests.core.made_sales import AT, SALE
 
 DEAD = frozenset(
@@ -187,7 +188,7 @@ def sales(
 
 
 @given(st.data())
-@settings(max_examples=250)
+@dear(150)
 def test_a_dead_rule_never_pays(data: st.DataObject) -> None:
     plan = data.draw(plans())
     dead = _dead(linted(plan))
@@ -201,7 +202,7 @@ def test_a_dead_rule_never_pays(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100)
+@dear(100)
 def test_no_sale_pays_more_than_was_reckoned(data: st.DataObject) -> None:
     """Percentages of a sale come to no more of it than the lint says, each line for itself."""
     plan = data.draw(plans())
@@ -214,7 +215,7 @@ def test_no_sale_pays_more_than_was_reckoned(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100)
+@dear(100)
 def test_rules_that_pay_together_were_told(data: st.DataObject) -> None:
     plan = data.draw(plans(("sum",)))
     ruling = rule_on(plan, data.draw(sales(plan)))

@@ -5,10 +5,11 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.events import Event
+from tests.core.examples import dear
 from tests.core.made_worlds import plan_with, world_of
 from tests.core.pure_road import PureRoad, owed
 from tests.core.stories import Story, heard, stories
@@ -96,7 +97,7 @@ def test_equal_addresses_unite_in_every_order() -> None:
         assert road.balances == owed(road)
 
 
-@settings(max_examples=200)
+@dear(80)
 @given(stories(), st.data())
 def test_whoever_shares_an_address_any_order_ends_equal(story: Story, data: st.DataObject) -> None:
     """Of Ann the own id is known, of the others none: nothing keeps them apart."""

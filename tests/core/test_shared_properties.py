@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.events import Event
 from app.core.plans import parse
+from tests.core.examples import dear
 from tests.core.made_worlds import HEARD, world_of
 from tests.core.pure_road import PureRoad, owed
 from tests.core.telling import ANA, BO, click, lead, named, refund, sale, tie
@@ -92,7 +93,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return list(draw(st.permutations(events)))
 
 
-@settings(max_examples=100)
+@dear(100)
 @given(histories(), st.data())
 def test_grants_never_exceed_a_cap_and_totals_are_the_sums_of_uses(
     history: list[Event], data: st.DataObject
@@ -130,7 +131,7 @@ def growing(draw: st.DrawFn) -> list[Event]:
     return [first, *others, *draw(st.permutations(told))]
 
 
-@settings(max_examples=50)
+@dear(50)
 @given(growing())
 def test_a_sale_that_grows_takes_no_more_than_is_left(history: list[Event]) -> None:
     road = PureRoad(world_of(PLAN))
@@ -142,7 +143,7 @@ def test_a_sale_that_grows_takes_no_more_than_is_left(history: list[Event]) -> N
         assert road.balances == owed(road)
 
 
-@settings(max_examples=50)
+@dear(50)
 @given(histories(), st.data())
 def test_news_of_something_else_changes_nobodys_cents(
     history: list[Event], data: st.DataObject
