@@ -24,7 +24,7 @@ UNSURE: Final = {
     *("time", "monotonic", "uuid1", "uuid4", "uuid6", "uuid7", "getnode", "random", "urandom"),
     *("hash", "id", "getenv", "environ", "open", "input", "popitem", "getlocale"),
 }
-ANY_ORDER: Final[frozenset[tuple[str, str]]] = frozenset()
+ANY_ORDER: Final = frozenset({("true_up.py", "terms_of")})
 """Where a set is walked and the order makes no difference, by file and function."""
 REPLAY: Final = """
 import hashlib, sys
