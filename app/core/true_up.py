@@ -96,7 +96,7 @@ def terms_of(
     """The latest terms of a partner in a period that have the rule with bands to be settled."""
     begins, last = starts_at(period.within), period.last_at
     versions = (*program.plans, *enrollment.agreements)
-    dates = {date for one in versions for date in (one.effective_from, one.effective_until) if date}
+    dates = [date for one in versions for date in (one.effective_from, one.effective_until) if date]
     changes = [date for date in dates if begins is not None and begins < date <= last]
     for at in (last, *(date - _LAST for date in sorted(changes, reverse=True))):
         terms = enrollment.agreement_at(at) or program.plan_at(at)
