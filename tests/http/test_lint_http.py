@@ -1,5 +1,8 @@
 """Lint over HTTP: documents that are no plans, versions, and conditions tried on stored sales."""
 
+import asyncio
+import time
+from itertools import pairwise
 from typing import Any
 
 from tests.http.client import PLAN, Api, click_on, make_partner, make_program
@@ -83,3 +86,21 @@ async def test_what_is_no_plan_is_told_not_refused(api: Api) -> None:
     limits = {"rate_limit_bps": 0}
     told = await api.post("/plans/lint", {"plan": PLAN, **limits}, status=200)
     assert [f["code"] for f in told["findings"]] == ["rate_over_limit"]
+
+
+async def test_a_large_plan_holds_up_nobody_else(api: Api) -> None:
+    products = [[f"{(rule + 7 * n) % 600:x}" for n in range(70)] for rule in range(100)]
+    rules = [
+        {"id": f"r{n}", "match": {"product_ids": sold}, "pay": {"percent_bps": n + 1}}
+        for n, sold in enumerate(products)
+    ]
+    plan = {**PLAN, "combine": "best", "rules": rules}
+    await api.post("/plans/lint", {"plan": PLAN}, status=200)
+    asked = asyncio.create_task(api.post("/plans/lint", {"plan": plan}, status=200))
+    instants = [time.perf_counter()]
+    while not asked.done():
+        await asyncio.sleep(0.001)
+        instants.append(time.perf_counter())
+    assert (await asked)["valid"]
+    longest = max(after - before for before, after in pairwise(instants))
+    assert longest < (instants[-1] - instants[0]) / 2

@@ -1,5 +1,6 @@
 """`/v1/plans/lint` and `/v1/plans/{id}/lint`: what is wrong with a plan before it is published."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Final, Self
 from uuid import UUID
@@ -88,7 +89,8 @@ async def lint_plan(body: LintIn, caller: Reader, read: ReadDep) -> LintOut:
             read, caller.workspace_id, body.program_id, "body/program_id"
         )
     limits = Limits(rate_bps=body.rate_limit_bps, total_bps=body.total_limit_bps)
-    findings = lint(body.plan, currency=currency, limits=limits)
+    # A large plan takes a second or two, in which others want to be redirected.
+    findings = await asyncio.to_thread(lint, body.plan, currency=currency, limits=limits)
     try:
         plan = parse(body.plan)
     except PlanError:
@@ -113,7 +115,7 @@ async def lint_version(
 async def _linted(read: Read, workspace: UUID, plan_id: UUID, most: int) -> LintOut:
     found = await tried.version(read, workspace, plan_id)
     currency = await tried.currency(read, workspace, found.program_id)
-    findings = linted(found.plan, currency=currency)
+    findings = await asyncio.to_thread(linted, found.plan, currency=currency)
     if found.partner_id is not None:
         # One partner's own terms say nothing of how long money is held, and are for few sales.
         return LintOut.of(findings, 0)
