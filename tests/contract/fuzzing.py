@@ -59,8 +59,12 @@ def objects(shop: Shop) -> dict[str, str]:
     keyed = {**SOURCE, "api_key": "rk_test_0123456789abcdef"}
     source = shop.post("/sources", keyed, 201)["id"]
     until(lambda: shop.get("/clicks")["data"], "the click was not drained")
+    claim = {**ids, "customer_external_id": f"claimed-{partner.id}", "statement": "Mine"}
+    draft_id = shop.post(f"/programs/{shop.program}/plans", draft, 201)["id"]
     return {
         "program": shop.program,
+        "claim": shop.post("/claims", claim, 201)["id"],
+        "backtest": shop.post(f"/plans/{draft_id}/backtest", SPAN, 202)["id"],
         "source": source,
         "reconciliation": shop.post(f"/sources/{source}/reconcile", SPAN, 202)["id"],
         "replay": shop.post("/events/replay", {**SPAN, "state": "applied"}, 202)["id"],
@@ -75,7 +79,7 @@ def objects(shop: Shop) -> dict[str, str]:
         "conversion": commission["conversion_id"],
         "customer": commission["customer_id"],
         "domain": shop.post("/domains", {"program_id": shop.program, "host": host}, 201)["id"],
-        "plan": shop.post(f"/programs/{shop.program}/plans", draft, 201)["id"],
+        "plan": draft_id,
         "key": shop.post("/keys", {"name": "k", "scopes": ["links:read"]}, 201)["id"],
         "workspace": shop.get("/workspaces")["data"][0]["id"],
     }
