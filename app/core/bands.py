@@ -1,12 +1,12 @@
 """Where a partner's period stands: rates that change with it, and thresholds that it reaches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from app.core.documents import Node, read_money
 from app.core.money import BPS, Money, share
 from app.core.periods import PERIODS, Period
+from app.core.records import record
 
 By = Literal["revenue", "sales"]
 Mode = Literal["graduated", "whole"]
@@ -17,7 +17,7 @@ MAX_STEPS: Final = 50
 MAX_SALES: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """start: the revenue, in minor units, or the number of the sale that it begins with.
 
@@ -29,7 +29,7 @@ class Step:
     flat: Money | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bands:
     """Rates by what the partner's period has come to. Below the first step nothing is paid.
 
@@ -64,7 +64,7 @@ class Bands:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reaches:
     """The sale by which a partner's period comes to so much revenue, or so many sales; or the lead
     by which it comes to so many leads. One of them is given.

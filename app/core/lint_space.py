@@ -6,7 +6,7 @@ make a difference; a set of bits tells the rules that a value fits. A sale is a 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from itertools import chain
 from typing import Final, assert_never
@@ -16,6 +16,7 @@ from app.core.conversions import ConversionKind
 from app.core.gates import Gates
 from app.core.matches import Match
 from app.core.pays import CustomerCap, Flat, PartnerCap, Pay, Percent, SaleCap
+from app.core.records import record
 from app.core.rewards import Pieces
 from app.core.rules import Rule
 
@@ -30,7 +31,7 @@ _OTHER: Final = "other"
 """Any currency that no rule names."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """Sales of which everything is possible in all combinations.
 
@@ -52,7 +53,7 @@ KINDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """fits: rules whose match it fits, or that stop at it. stops: rules that can't be worked out
     there, for the currency. told: for an example. currency: of a sale's amount, if rules name it.
@@ -64,7 +65,7 @@ class Value:
     currency: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Space:
     """One kind of sale. dimensions: by the field of a rule that decides about it."""
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from app.core.conversions import Conversion, Given
 from app.core.money import BPS, share, slice_bps
 from app.core.periods import PERIODS, Period, period_of
+from app.core.records import record
 from app.core.units import currency_of
 
 SALES: Final = "sales"
@@ -50,7 +51,7 @@ class Ask(NamedTuple):
     period: Period
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tallies:
     """Totals as they stand before a decision; one that is not there is 0.
 
@@ -92,7 +93,7 @@ class Places:
         self._taken[key] = self._taken.get(key, 0) + amount
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slice:
     """A credited partner's part of a sale, and where totals stand before it.
 
