@@ -109,7 +109,6 @@ SENTENCES: Final[Mapping[str, str]] = {
     "duplicate_sale": "Somebody decided that this is another sale told again.",
     "not_duplicate_sale": "Somebody decided that this is a sale of its own.",
     "superseded": "This turned out to be the same as {by}.",
-    "closed_duplicate": "{key} names the same sale as {other}, which had closed already.",
     "lines_incomplete": "Not all lines of the invoice came along; the total decided.",
     "waiting_for_sale": "This waits for the sale that {keys} belongs to.",
     "parent_missing": "What this belongs to has not come since {since}; that was reported at {at}.",

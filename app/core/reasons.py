@@ -103,7 +103,6 @@ CODES: Final = frozenset(
         "duplicate_sale",
         "not_duplicate_sale",
         "superseded",  # by
-        "closed_duplicate",  # key, other
         "lines_incomplete",
         # Events that wait or change nothing.
         "waiting_for_sale",  # keys
