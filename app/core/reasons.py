@@ -62,10 +62,9 @@ CODES: Final = frozenset(
         "cap_count_reached",  # rule, count, period; not per customer: per, within
         "band_part",  # rule, period, within, start, rate_bps, base, currency
         "band_lowest",  # rule, period, within
-        # Of the true-up of a period: rule, within, number | before, start, rate_bps, base, paid,
-        # amount, currency.
-        "trued_up",
-        "not_trued_up",
+        # Of a period; number, or before and start.
+        "trued_up",  # rule, within, number, before, start, rate_bps, base, paid, amount, currency
+        "not_trued_up",  # rule, within, number, before, start, rate_bps, base, paid, currency
         "band_step",  # rule, period, within, start, number | before, currency
         "below_bands",  # rule, period, within, number | before, currency
         "not_reached",  # rule, period, within, least, before, after, currency if of revenue
