@@ -225,6 +225,34 @@ async def test_a_version_that_is_no_plan_stands_in_nobody_s_way(database: Databa
     await finish(database, behind)
 
 
+async def test_what_can_t_be_begun_fails_after_its_tries(database: Database) -> None:
+    """Postgres refuses its parts; others' back-tests run meanwhile."""
+    shop = await make_shop(database)
+    backtest = await ask(shop, await in_force(shop), *PERIOD)
+    elsewhere = await make_shop(database)
+    other = await ask(elsewhere, await in_force(elsewhere), *PERIOD)
+    async with database.tx() as tx:
+        driver = await tx.driver()
+        await driver.execute(
+            f"ALTER TABLE backtests ADD CONSTRAINT no_begin CHECK"
+            f" (workspace_id <> '{shop.workspace}' OR decision_no IS NULL)"
+        )
+    try:
+        for _ in range(jobs.MAX_ATTEMPTS):
+            assert await jobs.claim(database) is None
+            assert (await told(shop, backtest))["state"] == "running"
+            await _fall_silent(shop, backtest)
+        assert await jobs.claim(database) is None
+        await finish(database, other)
+    finally:
+        async with database.tx() as tx:
+            driver = await tx.driver()
+            await driver.execute("ALTER TABLE backtests DROP CONSTRAINT no_begin")
+    found = await told(shop, backtest)
+    assert found["state"] == "failed"
+    assert "no_begin" in str(found["problem"])
+
+
 async def test_two_programs_compete_and_the_winner_may_change(database: Database) -> None:
     """A longer window lets the program take a sale that went to another one."""
     shop = await make_shop(database, plan([BASE], window_days=1), ["ana"])

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 from sqlalchemy import text
 
 from app.conversions.backtest.compare import Trial
@@ -29,6 +30,7 @@ PART_SALES: Final = 1_000
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _CLAIMS: Final = 0x6261_636B_7465_7374
 """The advisory lock under which one worker at a time looks for work."""
+_log: Final = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +71,28 @@ async def claim(database: Database) -> Job | None:
             await driver.execute(_END, job.workspace, job.id, run, "failed", told)
             return None
         try:
-            trial = await _load(driver, job)
+            # A savepoint: what breaks in here is undone, and the start still counts as a try.
+            async with driver.transaction():
+                return await _begin(driver, job)
         except PlanError as error:
             # Stored as a plan once. It must not stand in the way of all that wait behind it.
             await driver.execute(_END, job.workspace, job.id, run, "failed", f"No plan: {error}")
-            return None
-        assert trial is not None
-        if row["decision_no"] is None:
-            trial = await _cut(driver, job, trial)
-        elif trial.in_order:
-            # The totals were in the memory of a process that is no more.
-            await driver.execute(_AGAIN, job.workspace, job.id)
-        return replace(job, in_order=trial.in_order)
+        except asyncpg.PostgresError as error:
+            _log.error("backtest.begin_failed", backtest_id=str(job.id), error=repr(error))
+            await driver.execute(_TROUBLE, job.workspace, job.id, run, repr(error))
+        return None
+
+
+async def _begin(driver: "asyncpg.Connection[Any]", job: Job) -> Job:
+    """Cut it into parts the first time. PlanError if its plan is none."""
+    trial = await _load(driver, job)
+    assert trial is not None
+    if not await driver.fetchval(_IS_CUT, job.workspace, job.id):
+        trial = await _cut(driver, job, trial)
+    elif trial.in_order:
+        # The totals were in the memory of a process that is no more.
+        await driver.execute(_AGAIN, job.workspace, job.id)
+    return replace(job, in_order=trial.in_order)
 
 
 async def _cut(driver: "asyncpg.Connection[Any]", job: Job, trial: Trial) -> Trial:
@@ -200,6 +212,7 @@ WHERE (workspace_id, id) = (
 )
 RETURNING *
 """
+_IS_CUT: Final = "SELECT decision_no IS NOT NULL FROM backtests WHERE workspace_id = $1 AND id = $2"
 _KEPT: Final = "SELECT DISTINCT period FROM tally_periods WHERE workspace_id = $1"
 _CUT: Final = """
 INSERT INTO backtest_parts (workspace_id, backtest_id, number, customers, sales)
