@@ -43,7 +43,7 @@ async def gather(
     if not asked:
         return NONE
     recruiters = await _recruiters(driver, workspace, sorted(asked))
-    companies = await _companies(driver, workspace, sorted({partner for _, partner in asked}))
+    companies = await companies_of(driver, workspace, sorted({partner for _, partner in asked}))
     return Upline(recruiters, companies, _behind(asked, recruiters, companies))
 
 
@@ -113,9 +113,10 @@ async def _recruiters(
     return {(row["program_id"], row["partner_id"]): row["recruited_by"] for row in rows}
 
 
-async def _companies(
+async def companies_of(
     driver: "asyncpg.Connection[Any]", workspace: UUID, partners: list[UUID]
 ) -> dict[UUID, tuple[Dated, ...]]:
+    """By partner, whom it belonged to since when."""
     states: dict[UUID, list[Dated]] = defaultdict(list)
     for row in await driver.fetch(
         "SELECT partner_id, since, company_id FROM partner_companies"

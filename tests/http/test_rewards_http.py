@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from app.conversions.proof import verify
 from app.db.engine import Database
+from app.db.tx import Tx
+from app.ids import decode
 from tests.http.client import Api, make_partner, make_program
 from tests.http.rewarding import PLAN, open_rewarding, reasons
 from tests.http.selling import verified
@@ -223,3 +226,26 @@ def _told(commission: Any) -> tuple[object, ...]:
     cost = commission["cost"]
     plain = tuple(commission[name] for name in ("to", "level", "as", "currency", "item"))
     return (*plain, (cost["amount"], cost["currency"]))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "UPDATE enrollments SET recruited_by = $3 WHERE workspace_id = $1 AND partner_id = $2",
+        "UPDATE enrollments SET recruited_by = NULL WHERE workspace_id = $1 AND partner_id = $2",
+        "UPDATE partner_companies SET company_id = $3 WHERE workspace_id = $1 AND partner_id = $2",
+        "DELETE FROM partner_companies WHERE workspace_id = $1 AND partner_id = $2 AND $3 <> $2",
+    ],
+)
+async def test_who_stood_behind_a_partner_can_t_be_forged(
+    forged: str, api: Api, database: Database, db: Tx
+) -> None:
+    """`verify` sees it in the same transaction, which is never committed."""
+    it = await open_rewarding(api, database)
+    await it.sell(click_id=it.click())
+    ana, cy = decode("part", it.ana["id"]), decode("part", it.cy["id"])
+    workspace = it.selling.workspace
+    driver = await db.driver()
+    await driver.execute(forged, *[workspace, ana, cy][: 3 if "$3" in forged else 2])
+    found = [one.problem async for one in verify._workspace(driver, workspace)]
+    assert found == ["it knew another recruiter or company of a partner than there is"]

@@ -13,6 +13,7 @@ from app.conversions.proof import ledger as verify_ledger
 from app.conversions.proof import qualified as verify_qualified
 from app.conversions.proof import tallies as verify_tallies
 from app.conversions.proof import true_ups as verify_true_ups
+from app.conversions.proof import upline as verify_upline
 from app.conversions.proof.finding import Finding
 from app.conversions.proof.replay import Replay, replay
 from app.conversions.proof.rows import differences
@@ -151,6 +152,7 @@ async def _recompute(
     findings += await verify_ledger.transfer_findings(driver, workspace, people.values())
     findings += await verify_facts.findings(driver, workspace, people)
     findings += await verify_qualified.findings(driver, workspace, decisions, plans)
+    findings += await verify_upline.findings(driver, workspace, decisions)
     return findings
 
 
