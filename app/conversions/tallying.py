@@ -23,6 +23,8 @@ from app.core.world import World
 from app.db import bulk
 from app.db import tables as t
 
+MOST_SUMMED: Final = 20_000
+"""Sales of a program that are summed up while somebody waits for an answer."""
 _CHUNK: Final = 1_000
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _FAR_AHEAD: Final = datetime.max.replace(tzinfo=UTC)
@@ -89,6 +91,20 @@ async def summed(
         for key, used in uses_of(conversion, named).items():
             totals[key] = totals.get(key, 0) + used
     return totals
+
+
+async def summed_if_few(
+    driver: "asyncpg.Connection[Any]", workspace: UUID, program: UUID, kept: Iterable[Kept]
+) -> dict[TallyKey, int] | None:
+    """As `summed`; None if the program has more than MOST_SUMMED sales."""
+    many = await driver.fetchval(
+        "SELECT count(*) FROM (SELECT FROM conversions WHERE workspace_id = $1"
+        " AND program_id = $2 AND superseded_by IS NULL LIMIT $3) AS found",
+        workspace,
+        program,
+        MOST_SUMMED + 1,
+    )
+    return await summed(driver, workspace, program, kept) if many <= MOST_SUMMED else None
 
 
 def _look(

@@ -1,18 +1,19 @@
 """`/v1/partners/{id}/totals`: what a partner's sales come to now, and what its caps leave."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
+from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from app.auth import Caller, ReadDep, Scope, needs
-from app.conversions import surroundings
+from app.conversions import surroundings, tallying
 from app.conversions.surroundings import Wanted
 from app.core.pays import PartnerCap
 from app.core.periods import PERIODS, Period, period_of
-from app.core.plans import Plan
 from app.core.rules import Rule
 from app.core.tallies import LEADS, SALES, of_rule
 from app.errors import NotFound
@@ -42,7 +43,10 @@ class PeriodOut(Out):
 
 
 class CapOut(Out):
-    """What is left of a cap per partner. Amounts and counts are null where it has none."""
+    """What is left of a cap per partner. Amounts and counts are null where it has none; what is
+    used and left of them also while a long history is yet to be summed up, which is done with the
+    next sale.
+    """
 
     rule: str
     period: Period
@@ -58,7 +62,7 @@ class CapOut(Out):
 
 class TotalsOut(Out):
     """As of now, by the terms that the partner has now. periods: those that the terms ask for and
-    in which something was decided since they do.
+    in which there is something.
     """
 
     as_of: Instant
@@ -87,18 +91,8 @@ async def get_totals(
     own = enrollment.agreement_at(now)
     plan = (own or found.world.programs[program_id].plan_at(now)).plan
     within = {period: period_of(now, period) for period in PERIODS}
-    rows = await driver.fetch(
-        """
-        SELECT name, period, currency, total FROM tallies
-        WHERE workspace_id = $1 AND program_id = $2 AND partner_id = $3 AND period = ANY($4)
-        ORDER BY name, period, currency
-        """,
-        caller.workspace_id,
-        program_id,
-        partner_id,
-        list(within.values()),
-    )
-    totals = {(row["name"], row["period"], row["currency"]): row["total"] for row in rows}
+    asked = {(ask.name, within[ask.period]) for ask in plan.asks}
+    totals, unknown = await _totals(driver, caller.workspace_id, pair, asked, within.values())
     return TotalsOut(
         as_of=now,
         periods=[
@@ -106,8 +100,49 @@ async def get_totals(
             for period, name in within.items()
             if any(key[:2] in {(SALES, name), (LEADS, name)} for key in totals)
         ],
-        caps=list(_caps(plan, totals, within)),
+        caps=[
+            _cap(rule, rule.cap, totals, within[rule.cap.period], unknown)
+            for rule in plan.rules
+            if isinstance(rule.cap, PartnerCap)
+        ],
     )
+
+
+async def _totals(
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    pair: tuple[UUID, UUID],
+    asked: set[tuple[str, str]],
+    within: Iterable[str],
+) -> tuple[Totals, set[tuple[str, str]]]:
+    """A partner's totals, and what is asked for, by name and period, but not summed up yet."""
+    program, _ = pair
+    begun = await driver.fetch(
+        "SELECT name, period FROM tally_periods"
+        " WHERE workspace_id = $1 AND program_id = $2 AND period = ANY($3)",
+        workspace,
+        program,
+        list(within),
+    )
+    rows = await driver.fetch(
+        """
+        SELECT name, period, currency, total FROM tallies
+        WHERE workspace_id = $1 AND program_id = $2 AND partner_id = $3 AND period = ANY($4)
+        ORDER BY name, period, currency
+        """,
+        workspace,
+        *pair,
+        list(within),
+    )
+    totals = {(row["name"], row["period"], row["currency"]): row["total"] for row in rows}
+    missing = asked - {(row["name"], row["period"]) for row in begun}
+    if not missing:
+        return totals, missing
+    kept = [(program, *one) for one in missing]
+    summed = await tallying.summed_if_few(driver, workspace, program, kept)
+    if summed is None:
+        return totals, missing
+    return {**totals, **{key[2:]: n for key, n in summed.items() if key[:2] == pair}}, set()
 
 
 def _period(totals: Totals, period: Period, within: str) -> PeriodOut:
@@ -124,16 +159,13 @@ def _period(totals: Totals, period: Period, within: str) -> PeriodOut:
     )
 
 
-def _caps(plan: Plan, totals: Totals, within: Mapping[Period, str]) -> Iterable[CapOut]:
-    for rule in plan.rules:
-        if isinstance(rule.cap, PartnerCap):
-            yield _cap(rule, rule.cap, totals, within[rule.cap.period])
-
-
-def _cap(rule: Rule, cap: PartnerCap, totals: Totals, within: str) -> CapOut:
+def _cap(
+    rule: Rule, cap: PartnerCap, totals: Totals, within: str, unknown: Container[tuple[str, str]]
+) -> CapOut:
     amount, count, name = cap.amount, cap.count, of_rule(rule.id)
-    used = totals.get((name, within, amount.currency), 0) if amount else None
-    counted = totals.get((name, within, ""), 0) if count is not None else None
+    known = (name, within) not in unknown
+    used = totals.get((name, within, amount.currency), 0) if amount and known else None
+    counted = totals.get((name, within, ""), 0) if count is not None and known else None
     return CapOut(
         rule=rule.id,
         period=cap.period,

@@ -2,6 +2,9 @@
 
 from typing import Any, Final
 
+import pytest
+
+from app.conversions import tallying
 from app.core.periods import period_of
 from app.db.engine import Database
 from app.ids import encode, uuid7
@@ -113,6 +116,7 @@ async def test_terms_that_begin_to_count_leads_find_those_of_before(
     path = f"/programs/{selling.program['id']}/plans"
     draft = await api.post(path, {"plan": {**PLAN, "rules": [third]}})
     await api.post(f"/plans/{draft['id']}/publish", {}, status=200)
+    assert [(p["within"], p["leads"]) for p in (await totals(selling))["periods"]] == [("life", 2)]
     assert [c["amount"] for c in (await lead(3))["commissions"]] == [700]
     told = await lead(4)
     assert "The rule `third` pays for what brings the partner to 3; this takes it from 3 to 4." in [
@@ -120,3 +124,27 @@ async def test_terms_that_begin_to_count_leads_find_those_of_before(
     ]
     assert [(p["within"], p["leads"]) for p in (await totals(selling))["periods"]] == [("life", 4)]
     await verified(selling)
+
+
+async def test_a_cap_of_mid_year_knows_what_was_used_before_its_first_sale(
+    api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule: dict[str, Any] = {"id": "base", "pay": {"percent_bps": 2_000}}
+    selling = await open_selling(api, database, plan={**PLAN, "rules": [rule]})
+    for number in (1, 2):
+        await sell(selling, number)
+    capped = {**rule, "cap": {"per": "partner", "amount": usd(5_000), "period": "year"}}
+    path = f"/programs/{selling.program['id']}/plans"
+    draft = await api.post(path, {"plan": {**PLAN, "rules": [capped]}})
+    await api.post(f"/plans/{draft['id']}/publish", {}, status=200)
+    assert await left(selling) == (4_000, 1_000)
+    # A long history is summed up with the next sale only.
+    monkeypatch.setattr(tallying, "MOST_SUMMED", 1)
+    assert await left(selling) == (None, None)
+    await sell(selling, 3)
+    assert await left(selling) == (5_000, 0)
+
+
+async def left(selling: Selling) -> tuple[int | None, int | None]:
+    (cap,) = (await totals(selling))["caps"]
+    return cap["used"], cap["left"]

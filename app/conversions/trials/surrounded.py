@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -17,9 +17,6 @@ from app.core.tallies import ANYTHING, Kept, Tallies, TallyKey
 from app.core.world import PlanFact, World
 from app.db.tx import Read
 from app.errors import Conflict, unknown
-
-MOST_SUMMED: Final = 20_000
-"""Sales of a program whose totals are summed up for a preview; more take too long to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +90,9 @@ async def _totals(
 async def _summed(
     driver: "asyncpg.Connection[Any]", place: Place, partners: list[UUID], wanted: set[Kept]
 ) -> Mapping[TallyKey, int]:
-    many = await driver.fetchval(
-        "SELECT count(*) FROM (SELECT FROM conversions WHERE workspace_id = $1"
-        " AND program_id = $2 AND superseded_by IS NULL LIMIT $3) AS found",
-        place.workspace,
-        place.program_id,
-        MOST_SUMMED + 1,
-    )
-    if many <= MOST_SUMMED:
-        return await tallying.summed(driver, place.workspace, place.program_id, wanted)
+    found = await tallying.summed_if_few(driver, place.workspace, place.program_id, wanted)
+    if found is not None:
+        return found
     rows = await driver.fetch(
         "SELECT program_id, name, period FROM tally_periods"
         " WHERE workspace_id = $1 AND program_id = $2 AND period = ANY($3)",
