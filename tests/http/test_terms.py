@@ -8,13 +8,16 @@ from app import plan_schema, terms
 from app.core import plans
 from app.errors import PlanInvalid
 
+EUR = {"amount": 1, "currency": "eur"}
+REACHED = {"revenue": EUR, "sales": 2, "leads": 2}
+STEPS = (("revenue", EUR, {"percent_bps": 1}), ("sales", 1, {"flat": EUR}))
 WHOLE: dict[str, Any] = {
     **plan_schema.SAMPLE,
     "binding": {"months": 12, "ends": ["suspended"]},
     "gates": {"certified": True, "tiers": ["gold"], "agreement": True},
     "attribution": {
         "model": "position_based", "window_days": 1, "min_share_bps": 500,
-        "windows": {"click": 1, "code": 2, "deal": 3, "referrer": 4},
+        "windows": {"click": 1, "code": 2, "deal": 3, "referrer": 4, "self_reported": 5},
         "weights_bps": {"first": 3_000, "middle": 3_000, "last": 4_000},
     },
     "rules": [
@@ -39,6 +42,15 @@ WHOLE: dict[str, Any] = {
             "id": "seats", "pay": {"per": "unit", "flat": {"amount": 1, "currency": "eur"}},
             "cap": {"per": "customer", "count": 1, "period": "year"},
         },
+        {"id": "above", "pay": {"to": "recruiter", "level": 2, "percent_bps": 1}},
+        {
+            "id": "mug", "adds": True,
+            "pay": {"to": "customer", "as": "gift", "item": "mug", "quantity": 1, "cost": EUR},
+        },
+        *({"id": f"at-{of}", "match": {"reaches": {of: least, "period": "year"}},
+            "pay": {"flat": EUR}} for of, least in REACHED.items()),
+        *({"id": f"by-{by}", "pay": {"bands": {"by": by, "period": "month", "mode": "graduated",
+            "steps": [{"from": start, **much}]}}} for by, start, much in STEPS),
         *plan_schema.SAMPLE["rules"],
     ],
 }  # fmt: skip
@@ -77,9 +89,11 @@ def names(document: Any, place: str = "") -> set[str]:
 
 def described(schema: Any, place: str = "") -> set[str]:
     """Every property of a schema by its place."""
+    if not isinstance(schema, dict):
+        return set()
     if "items" in schema:
         return described(schema["items"], place)
-    found: set[str] = set()
+    found = {name for form in schema.get("oneOf", ()) for name in described(form, place)}
     for name, child in schema.get("properties", {}).items():
         found |= {f"{place}/{name}"} | described(child, f"{place}/{name}")
     return found
