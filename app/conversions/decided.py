@@ -33,7 +33,7 @@ class DecisionRow:
     """One run of the fold, as it is stored."""
 
     number: int
-    customer: UUID
+    customer: UUID | None
     facts: bytes
     outcome: bytes
     hash: bytes
@@ -129,26 +129,29 @@ def decide_step(batch: Batch, decided: Decided, as_of: datetime, news: tuple[Eve
     if folded.tallies:
         # Only where there are some, so that other decisions keep their form.
         facts["tallies"] = tallies_json(folded.tallies)
-    number = _record_decision(batch, decided.person.id, dumps(facts), outcome_digest(folded))
+    decision = next_decision(
+        batch.counters, batch.workspace, decided.person.id, dumps(facts), outcome_digest(folded)
+    )
+    batch.decisions.append(decision)
+    number = decision.number
     decided.first_seen |= {event.id: number for event in news}
     _apply(batch, decided, folded, number, max(event.occurred_at for event in news))
 
 
-def _record_decision(batch: Batch, customer: UUID, facts: bytes, outcome: bytes) -> int:
-    counters = batch.counters
+def next_decision(
+    counters: Counters, workspace: UUID, customer: UUID | None, facts: bytes, outcome: bytes
+) -> DecisionRow:
+    """The next link of the workspace's chain. customer: None for a period that is settled."""
     counters.decision_no += 1
     counters.chain_hash = decision_hash(
         counters.chain_hash,
-        workspace=batch.workspace,
+        workspace=workspace,
         number=counters.decision_no,
         customer=customer,
         facts=facts,
         outcome=outcome,
     )
-    batch.decisions.append(
-        DecisionRow(counters.decision_no, customer, facts, outcome, counters.chain_hash)
-    )
-    return counters.decision_no
+    return DecisionRow(counters.decision_no, customer, facts, outcome, counters.chain_hash)
 
 
 def _apply(

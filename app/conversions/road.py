@@ -17,7 +17,8 @@ from app.conversions import facts, identities, surroundings, tallying
 from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
-from app.conversions.recording.record import write, write_counters
+from app.conversions.recording.numbered import write_counters
+from app.conversions.recording.record import write
 from app.conversions.surroundings import Everything, Wanted
 from app.core.events import Event
 from app.core.steps import next_step

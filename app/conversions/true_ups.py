@@ -14,13 +14,13 @@ import asyncpg
 from sqlalchemy import text
 
 from app.conversions import facts, surroundings
-from app.conversions.canon import decision_hash, dumps, json_text
+from app.conversions.canon import dumps, json_text
+from app.conversions.decided import DecisionRow, next_decision
 from app.conversions.facts import Counters
-from app.conversions.recording.record import write_counters
+from app.conversions.recording.numbered import write_counters, write_decisions, write_transfers
 from app.conversions.surroundings import Wanted
 from app.conversions.true_up_canon import Settling, commission_row, digest, facts_json
-from app.core.fold import ENGINE
-from app.core.periods import ends_at, starts_at
+from app.core.periods import PERIODS, ends_at, period_of, starts_at
 from app.core.tallies import BASE, TallyKey, base_of
 from app.core.transfers import Transfer
 from app.core.true_up import Period, TrueUp, award, closing_terms, settles_at, terms_of, true_up
@@ -30,11 +30,9 @@ from app.db import tables as t
 from app.db.engine import Database
 from app.errors import LaneBusy
 from app.ledger.mature import GRACE_S
-from app.ledger.post import Posting, post
 
 BATCH: Final = 100
 """Periods that are settled in one transaction."""
-_MOST: Final = 10_000
 _NOBODY: Final = UUID(int=0)
 # As the index on them says.
 _UNSETTLED: Final = "settled_no IS NULL AND name LIKE 'base:%' AND currency <> ''"
@@ -49,7 +47,7 @@ class _Batch:
 
     workspace: UUID
     counters: Counters
-    decisions: list[dict[str, Any]] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
     commissions: list[dict[str, Any]] = field(default_factory=list)
     transfers: list[tuple[Transfer, datetime]] = field(default_factory=list)
     """Each with the time that it is about."""
@@ -58,14 +56,14 @@ class _Batch:
 
 async def settle_due(database: Database) -> int:
     """One batch of every workspace that has periods to settle; gives how many were settled."""
+    now, settled = datetime.now(UTC), 0
     async with database.read() as read:
         found = await read.all(
             text(
                 "SELECT DISTINCT workspace_id, period FROM tallies"
-                f" WHERE {_UNSETTLED} LIMIT {_MOST}"
-            )
+                f" WHERE {_UNSETTLED} AND period <> ALL(:open)"
+            ).bindparams(open=_open(now))
         )
-    now, settled = datetime.now(UTC), 0
     for workspace in sorted({row.workspace_id for row in found if _ended(row.period, now)}):
         try:
             settled += await settle_workspace(database, workspace)
@@ -92,6 +90,11 @@ async def settle_workspace(database: Database, workspace: UUID) -> int:
     return len(periods)
 
 
+def _open(now: datetime) -> list[str]:
+    """Where most of what is unsettled lies, and nothing that is due."""
+    return [period_of(now, kind) for kind in PERIODS]
+
+
 def _ended(period: str, now: datetime) -> bool:
     end = ends_at(period)
     return end is not None and end < now
@@ -103,8 +106,9 @@ async def _due_spans(
     """Those that have closed, and before whose close no event waits to be decided."""
     rows = await driver.fetch(
         "SELECT DISTINCT program_id, period FROM tallies"
-        f" WHERE workspace_id = $1 AND {_UNSETTLED} LIMIT {_MOST}",
+        f" WHERE workspace_id = $1 AND {_UNSETTLED} AND period <> ALL($2)",
         workspace,
+        _open(now),
     )
     spans = sorted((row["program_id"], row["period"]) for row in rows)
     ended = [span for span in spans if _ended(span[1], now)]
@@ -218,40 +222,17 @@ def _mark(batch: _Batch, period: Period, number: int) -> dict[str, Any]:
 
 
 def _decide(batch: _Batch, settling: Settling, rest: TrueUp, totals: Mapping[TallyKey, int]) -> int:
-    counters = batch.counters
-    counters.decision_no += 1
-    read = dumps(facts_json(settling, totals, counters.now))
+    read = dumps(facts_json(settling, totals, batch.counters.now))
     outcome = digest(settling.period, rest)
-    counters.chain_hash = decision_hash(
-        counters.chain_hash,
-        workspace=batch.workspace,
-        number=counters.decision_no,
-        customer=None,
-        facts=read,
-        outcome=outcome,
-    )
-    batch.decisions.append(
-        {
-            "workspace_id": batch.workspace,
-            "decision_no": counters.decision_no,
-            "customer_id": None,
-            "engine": ENGINE,
-            "facts": read.decode(),
-            "outcome": outcome,
-            "hash": counters.chain_hash,
-            "decided_at": counters.now,
-        }
-    )
-    return counters.decision_no
+    decision = next_decision(batch.counters, batch.workspace, None, read, outcome)
+    batch.decisions.append(decision)
+    return decision.number
 
 
 async def _write(driver: "asyncpg.Connection[Any]", batch: _Batch) -> None:
     counters = batch.counters
-    await bulk.insert(driver, t.Decision, batch.decisions)
+    await write_decisions(driver, batch.workspace, batch.decisions, counters)
     await bulk.insert(driver, t.Commission, batch.commissions)
     await bulk.update(driver, t.TallyRow, batch.marks, keys=("workspace_id", *TallyKey._fields))
-    first = counters.transfer_no + 1
-    postings = [Posting(first + n, *moved) for n, moved in enumerate(batch.transfers)]
-    await post(driver, batch.workspace, postings, recorded_at=counters.now)
-    counters.transfer_no += len(postings)
+    await write_transfers(driver, batch.workspace, batch.transfers, counters)
     await write_counters(driver, batch.workspace, counters)

@@ -89,15 +89,10 @@ def _start(old: Standing | None, award: Award) -> tuple[Standing, tuple[Transfer
 
 
 def _none_yet(award: Award) -> Standing:
-    return Standing(
-        commission_id=award.commission_id,
-        program_id=award.program_id,
-        partner_id=award.partner_id,
-        currency=award.currency,
-        amount=0,
-        reversed=0,
-        matured=False,
-        superseded=False,
-        transfers=0,
+    return Standing.none(
+        award.commission_id,
+        award.program_id,
+        award.partner_id,
+        award.currency,
         of_customer=isinstance(award, Given) and award.to == "customer",
     )

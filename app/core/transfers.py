@@ -1,7 +1,7 @@
 """Recorded → desired: the transfers that make the difference, and nothing else."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
 from app.core import identity
@@ -61,6 +61,30 @@ class Standing:
     held: int = 0
     paid: int = 0
     of_customer: bool = False
+
+    @classmethod
+    def none(
+        cls,
+        commission_id: UUID,
+        program_id: UUID,
+        partner_id: UUID,
+        currency: str,
+        *,
+        of_customer: bool = False,
+    ) -> Self:
+        """Of a commission for which nothing has moved yet."""
+        return cls(
+            commission_id=commission_id,
+            program_id=program_id,
+            partner_id=partner_id,
+            currency=currency,
+            amount=0,
+            reversed=0,
+            matured=False,
+            superseded=False,
+            transfers=0,
+            of_customer=of_customer,
+        )
 
     @property
     def expense(self) -> AccountRef:

@@ -141,16 +141,8 @@ def true_up(bands: Bands, period: Period, totals: Mapping[TallyKey, int]) -> Tru
 
 def award(period: Period, rest: TrueUp) -> tuple[Standing, tuple[Transfer, ...]]:
     """Where a commission for the rest stands, and what moves for it."""
-    none = Standing(
-        commission_id=period.commission_id,
-        program_id=period.program_id,
-        partner_id=period.partner_id,
-        currency=period.currency,
-        amount=0,
-        reversed=0,
-        matured=False,
-        superseded=False,
-        transfers=0,
+    none = Standing.none(
+        period.commission_id, period.program_id, period.partner_id, period.currency
     )
     transfers = difference(none, amount=rest.amount, reversed_=0)
     return replace(none, amount=rest.amount, transfers=len(transfers)), transfers

@@ -213,6 +213,23 @@ async def test_an_open_period_and_one_on_hold_are_not_settled(fresh_database: Da
     assert await true_ups(shop) == []
 
 
+async def test_periods_that_lie_ahead_keep_none_that_is_due_from_its_settlement(
+    shop: Shop,
+) -> None:
+    """However many they are, and wherever an index has them."""
+    await bought(shop, "i1", 20_000)
+    async with shop.database.tx() as tx:
+        await tx.execute(
+            text(
+                "INSERT INTO tallies"
+                " (workspace_id, program_id, partner_id, name, period, currency, total)"
+                " SELECT :workspace, lpad(n::text, 32, '0')::uuid, :partner, 'base:base',"
+                "   '2999-01', 'usd', 1 FROM generate_series(1, 10001) n"
+            ).bindparams(workspace=shop.workspace, partner=shop.partners["bo"])
+        )
+    assert await settle(shop) == 1
+
+
 async def test_a_version_published_in_mid_period_pays_all_of_it(fresh_database: Database) -> None:
     shop = await make_shop(fresh_database, plan([{"id": "base", "pay": {"percent_bps": 500}}]))
     await bought(shop, "i1", 20_000, at=PAST)

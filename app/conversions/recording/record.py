@@ -10,17 +10,15 @@ import structlog
 from app.conversions import tallying
 from app.conversions.canon import json_text
 from app.conversions.decided import Batch, Decided
-from app.conversions.facts import Counters
 from app.conversions.intake.conflicts import CONFLICTS
 from app.conversions.recording.money import write_commissions, write_conversions
+from app.conversions.recording.numbered import write_decisions, write_transfers
 from app.conversions.recording.people import write_people
 from app.conversions.recording.touches import write_touches
 from app.core.events import Event
-from app.core.fold import ENGINE
 from app.core.reasons import Reason, because
 from app.db import bulk
 from app.db import tables as t
-from app.ledger.post import Posting, post
 
 _log: Final = structlog.get_logger()
 
@@ -29,28 +27,11 @@ async def write(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
     """Everything that a batch, or a part of one, changed; the lane's counters apart."""
     await write_people(driver, batch)
     await _write_events(driver, batch)
-    await _write_decisions(driver, batch)
+    await write_decisions(driver, batch.workspace, batch.decisions, batch.counters)
     await write_conversions(driver, batch)
     await write_commissions(driver, batch)
     await tallying.write(driver, batch.workspace, batch.moved)
-    first = batch.counters.transfer_no + 1
-    postings = [Posting(first + n, *moved) for n, moved in enumerate(batch.transfers)]
-    await post(driver, batch.workspace, postings, recorded_at=batch.counters.now)
-    batch.counters.transfer_no += len(postings)
-
-
-async def write_counters(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, counters: Counters
-) -> None:
-    """Where the lane stands after a batch."""
-    await driver.execute(
-        "UPDATE lanes SET decision_no = $2, transfer_no = $3, chain_hash = $4"
-        " WHERE workspace_id = $1",
-        workspace,
-        counters.decision_no,
-        counters.transfer_no,
-        counters.chain_hash,
-    )
+    await write_transfers(driver, batch.workspace, batch.transfers, batch.counters)
 
 
 async def _write_events(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
@@ -114,23 +95,3 @@ def _event_rows(batch: Batch, decided: Decided) -> list[Mapping[str, Any]]:
 
 def _waiting(event: Event) -> Reason:
     return because("waiting_for_sale", keys=event.payments)
-
-
-async def _write_decisions(driver: "asyncpg.Connection[Any]", batch: Batch) -> None:
-    await bulk.insert(
-        driver,
-        t.Decision,
-        [
-            {
-                "workspace_id": batch.workspace,
-                "decision_no": decision.number,
-                "customer_id": decision.customer,
-                "engine": ENGINE,
-                "facts": decision.facts.decode(),
-                "outcome": decision.outcome,
-                "hash": decision.hash,
-                "decided_at": batch.counters.now,
-            }
-            for decision in batch.decisions
-        ],
-    )
