@@ -15,20 +15,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
-import orjson
 import psutil
-from sqlalchemy import insert
 
 from app.conversions.backtest import run as backtest
-from app.core.plans import canonical, parse
-from app.db import tables as t
-from app.ids import uuid7
 from bench.history import FROM, TO, make_history
 from bench.rivals import plain_backtest
 from bench.rules import ten_rules
 from bench.table import table
 from tests.making import Shop
-from tests.trying import ask, told
+from tests.trying import ask, draft, told
 
 SALES: Final = int(os.environ.get("BENCH_SALES", "1000000"))
 _ROUNDS: Final = 3
@@ -74,7 +69,7 @@ async def main(url: str) -> None:
 async def measure(url: str, shop: Shop) -> tuple[Rounds, int, int]:
     """The rounds, how many sales there were, and how many would be paid otherwise."""
     (present,) = await shop.rows("SELECT id FROM plan_versions WHERE workspace_id = :workspace")
-    draft = await _draft(shop, ten_rules(1_900))
+    version = await draft(shop, ten_rules(1_900))
     sample = [
         UUID(str(row.id))
         for row in await shop.rows(
@@ -87,15 +82,15 @@ async def measure(url: str, shop: Shop) -> tuple[Rounds, int, int]:
     for number in range(_ROUNDS):
         for is_ours in (True, False) if number % 2 else (False, True):
             if is_ours:
-                done = await _try_ours(url, shop, draft, rounds)
+                done = await _try_ours(url, shop, version, rounds)
             else:
-                versions = (UUID(str(present.id)), draft)
+                versions = (UUID(str(present.id)), version)
                 rounds.plain.append(await _try_plain(url, shop.workspace, versions, sample))
     return rounds, done["sales"], done["sales_otherwise"]
 
 
-async def _try_ours(url: str, shop: Shop, draft: UUID, rounds: Rounds) -> dict[str, Any]:
-    asked = await ask(shop, draft, FROM, TO)
+async def _try_ours(url: str, shop: Shop, version: UUID, rounds: Rounds) -> dict[str, Any]:
+    asked = await ask(shop, version, FROM, TO)
     watching = asyncio.create_task(_watch(url, rounds))
     began = time.perf_counter()
     await backtest.go_on(shop.database, asyncio.Event())
@@ -163,21 +158,6 @@ def _private(pid: int) -> int:
         return int(psutil.Process(pid).memory_full_info().uss)
     except psutil.Error:
         return 0
-
-
-async def _draft(shop: Shop, terms: dict[str, Any]) -> UUID:
-    made = uuid7()
-    async with shop.database.tx() as tx:
-        await tx.execute(
-            insert(t.PlanVersion).values(
-                id=made,
-                workspace_id=shop.workspace,
-                program_id=shop.programs["main"],
-                version=2,
-                document=canonical(parse(orjson.loads(orjson.dumps(terms)))),
-            )
-        )
-    return made
 
 
 def _all(rates: list[float]) -> str:

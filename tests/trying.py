@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import insert, text
 
 from app.conversions.backtest import jobs, run
 from app.conversions.backtest.jobs import Job
+from app.core.plans import canonical, parse
 from app.db import tables as t
 from app.db.engine import Database
 from app.ids import uuid7
@@ -49,6 +52,22 @@ async def ask(
             )
         )
     return backtest
+
+
+async def draft(shop: Shop, terms: dict[str, Any]) -> UUID:
+    """The second version of the program's plan, unpublished."""
+    made = uuid7()
+    async with shop.database.tx() as tx:
+        await tx.execute(
+            insert(t.PlanVersion).values(
+                id=made,
+                workspace_id=shop.workspace,
+                program_id=shop.programs["main"],
+                version=2,
+                document=canonical(parse(orjson.loads(orjson.dumps(terms)))),
+            )
+        )
+    return made
 
 
 async def totals(shop: Shop, backtest: UUID) -> dict[str, tuple[int, int, int, int]]:

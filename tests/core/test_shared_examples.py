@@ -16,7 +16,7 @@ from app.core.true_up import Period, terms_of, true_up
 from tests.core.made_worlds import HEARD, START
 from tests.core.pure_road import PureRoad, owed
 from tests.core.telling import click
-from tests.core.test_worked_examples import NAMES, Parts, _event, _instant, _world, _written
+from tests.core.test_worked_examples import NAMES, _event, _instant, _world, pays_as_written
 
 EXAMPLES: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "shared_examples.yaml").read_text()
@@ -28,20 +28,7 @@ def test_customers_share_as_was_worked_out_by_hand(example: dict[str, Any]) -> N
     road = PureRoad(_world(example))
     for n, event in enumerate(_events(example)):
         road.receive(replace(event, received_at=HEARD + timedelta(days=1_500, seconds=n)))
-    paid: Parts = defaultdict(dict)
-    back: Parts = defaultdict(dict)
-    told: dict[str, set[str]] = {}
-    for conversion in road.conversions.values():
-        name = conversion.key.rsplit(":", 1)[1]
-        told[name] = {reason.code for reason in conversion.reasons}
-        sharers = [credit.partner_id for credit in conversion.credits]
-        for award in sorted(conversion.awards, key=lambda one: sharers.index(one.partner_id)):
-            paid[name].setdefault(award.rule_id, []).append(award.amount)
-            back[name].setdefault(award.rule_id, []).append(award.reversed)
-    assert _written(paid) == example["paid"]
-    assert _written(back) == example.get("back", {})
-    for name, code in example.get("tells", {}).items():
-        assert code in told[name]
+    pays_as_written(example, road)
     assert settled(road) == example.get("settled", {})
     assert road.balances == owed(road)
     assert road.totals == summed(road)

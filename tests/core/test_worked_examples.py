@@ -42,6 +42,12 @@ def test_a_plan_pays_what_was_worked_out_by_hand(example: Example, *, backwards:
     events = _events(example)
     for n, event in enumerate(reversed(events) if backwards else events):
         road.receive(replace(event, received_at=HEARD + timedelta(days=1_500, seconds=n)))
+    pays_as_written(example, road)
+    assert road.balances == owed(road)
+
+
+def pays_as_written(example: Example, road: PureRoad) -> None:
+    """What was earned, what went back and why, by sale and rule."""
     paid: Parts = defaultdict(dict)
     back: Parts = defaultdict(dict)
     told: dict[str, set[str]] = {}
@@ -56,7 +62,6 @@ def test_a_plan_pays_what_was_worked_out_by_hand(example: Example, *, backwards:
     assert _written(back) == example.get("back", {})
     for name, code in example.get("tells", {}).items():
         assert code in told[name]
-    assert road.balances == owed(road)
 
 
 def _order(award: Award, sharers: list[UUID]) -> tuple[int, UUID]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 import pytest
 from sqlalchemy import insert, text
 
@@ -14,12 +13,11 @@ from app.conversions.backtest import jobs
 from app.conversions.backtest.compare import Totals
 from app.conversions.backtest.part import compare_part
 from app.conversions.requests import TrackIn
-from app.core.plans import canonical, parse
 from app.db import tables as t
 from app.db.engine import Database
 from app.ids import uuid7
 from tests.making import Shop, add_program, lead, make_shop, plan, refund, sale
-from tests.trying import ask, claimed, finish, through, told, totals
+from tests.trying import ask, claimed, draft, finish, through, told, totals
 
 PERIOD = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 WHEN = "customer.value > 20000 || sale.payment > 2"
@@ -46,21 +44,6 @@ PLANS: dict[str, dict[str, Any]] = {
     "capped per partner": plan([{**BASE, "cap": PARTNER_CAP}]),
     "nothing": plan([]),
 }
-
-
-async def draft(shop: Shop, terms: dict[str, Any]) -> UUID:
-    made = uuid7()
-    async with shop.database.tx() as tx:
-        await tx.execute(
-            insert(t.PlanVersion).values(
-                id=made,
-                workspace_id=shop.workspace,
-                program_id=shop.programs["main"],
-                version=2,
-                document=canonical(parse(orjson.loads(orjson.dumps(terms)))),
-            )
-        )
-    return made
 
 
 async def in_force(shop: Shop) -> UUID:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, select
 
+from app import terms_in_force
 from app.core.plans import Plan, PlanError, parse, parse_agreement
 from app.db.tables import PlanVersion, Program
 from app.db.tx import Read
@@ -39,20 +40,8 @@ async def version(read: Read, workspace: UUID, plan_id: UUID) -> Version:
 
 async def in_force(read: Read, workspace: UUID, program_id: UUID) -> Version:
     """A program's terms as of now; there are always some."""
-    rows = await read.dicts(
-        _versions(workspace)
-        .where(
-            PlanVersion.program_id == program_id,
-            PlanVersion.partner_id.is_(None),
-            PlanVersion.published_at.is_not(None),
-            or_(
-                PlanVersion.effective_from.is_(None),
-                PlanVersion.effective_from <= func.clock_timestamp(),
-            ),
-        )
-        .order_by(PlanVersion.effective_from.desc().nulls_last(), PlanVersion.version.desc())
-        .limit(1)
-    )
+    versions = _versions(workspace).where(PlanVersion.program_id == program_id)
+    rows = await read.dicts(terms_in_force.in_force(versions))
     return Version(**rows[0])
 
 

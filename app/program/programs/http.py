@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Depends, Query
-from sqlalchemy import Row, Select, case, func, or_, select
+from sqlalchemy import Row, Select, case, select
 
 from app.auth import Caller, ReadDep, Scope, TxDep, in_lane, needs
 from app.db.tables import PlanVersion, Program, ProgramState
@@ -14,6 +14,7 @@ from app.pages import Order, PageDep, page
 from app.program.programs.change import ProgramUpdate, archive, change
 from app.program.programs.create import ProgramCreate, create
 from app.terms import PlanDocument
+from app.terms_in_force import in_force
 from app.utm import Utm
 from app.wire import Currency, Instant, Listed, Out, PlanId, ProgramId
 from app.writing import Writes
@@ -127,22 +128,11 @@ def _programs(caller: Caller) -> Select[Any]:
         .limit(1)
         .scalar_subquery()
     )
-    plan = (
-        select(PlanVersion.id, PlanVersion.version, PlanVersion.document)
-        .where(
-            PlanVersion.workspace_id == Program.workspace_id,
-            PlanVersion.program_id == Program.id,
-            PlanVersion.partner_id.is_(None),
-            PlanVersion.published_at.is_not(None),
-            or_(
-                PlanVersion.effective_from.is_(None),
-                PlanVersion.effective_from <= func.clock_timestamp(),
-            ),
-        )
-        .order_by(PlanVersion.effective_from.desc().nulls_last(), PlanVersion.version.desc())
-        .limit(1)
-        .lateral("in_force")
+    columns: tuple[Any, ...] = (PlanVersion.id, PlanVersion.version, PlanVersion.document)
+    versions = select(*columns).where(
+        PlanVersion.workspace_id == Program.workspace_id, PlanVersion.program_id == Program.id
     )
+    plan = in_force(versions).lateral("in_force")
     return (
         select(
             *Program.__table__.columns,
