@@ -1,6 +1,7 @@
 """Visitors in a thread of their own, on keep-alive connections: what they asked and were told."""
 
 import asyncio
+import math
 import random
 import threading
 import time
@@ -124,7 +125,8 @@ class Crowd:
             due = began + number / self._rate
             number += 1
             if (wait_s := due - time.monotonic()) > 0:
-                await asyncio.sleep(wait_s)
+                # uvloop counts milliseconds and would spin for less, on a core of two.
+                await asyncio.sleep(math.ceil(wait_s * 1_000) / 1_000)
             group.create_task(self._ask(due))
 
     async def _stay(self) -> None:
