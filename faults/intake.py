@@ -1,35 +1,35 @@
 """Road 2 under faults: every event three times, shuffled, what is about payments first.
 
-Promised: each acknowledged event is there once, the ledger is what a pure fold of the events in
-memory says, to the cent and on every account, and `verify` finds nothing.
+Promised: each acknowledged event is there once; every decision, account and partner's total is
+what a pure fold of the payloads in memory gives, to the cent, though what a sale earns hangs on
+what others bought; no cap is exceeded, each past period is settled once, `verify` finds nothing.
 """
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 import httpx
 import psutil
 
-from app.conversions import surroundings
-from app.conversions.canon import received_event
-from app.conversions.intake.understood import mapped_json
-from app.conversions.providers import stripe
-from app.conversions.providers.mapping import Mapped
-from app.core.events import Event
-from app.core.world import World
+from app.core.plans import parse
+from app.core.tallies import BASE, TallyKey
+from app.core.true_up import Period, settles_at
 from app.db.engine import Database
-from app.ids import uuid7
+from app.ledger.mature import GRACE_S
 from app.program.workspaces.create import NewWorkspace, create
+from faults.reference import followed, totals_of, waiting_for_disputes
 from faults.senders import Sent, sending
 from faults.shoppers import Histories, histories
-from faults.stage import KEYS, Figures, Stage, promise, run, stage
-from tests.contract.stripe_objects import Json, encoded
+from faults.stage import Figures, Stage, promise, run, stage
+from faults.terms import SHARED
+from tests.contract.stripe_objects import Json
 from tests.core.pure_road import PureRoad
 from tests.e2e.client import GIVEN, Shop, command, set_up
 from tests.service import Service, serve
@@ -37,8 +37,19 @@ from tests.service import Service, serve
 EVENTS = 10_000
 TIMES = 3
 PARTNERS = 5
+DAYS: Final = 330
+"""Before today, in which half of the customers lived."""
 SETTLED_S = 120.0
 _WAITING = "SELECT 1 FROM events WHERE state = 'received' LIMIT 1"
+_UNSETTLED = """
+    SELECT 1 FROM tallies u WHERE settled_no IS NULL AND name LIKE 'base:%' AND currency <> ''
+    AND to_date(period, 'YYYY-MM') + interval '1 month 14 days 10 seconds' < now() AND NOT EXISTS (
+      SELECT 1 FROM commissions c WHERE c.workspace_id = u.workspace_id AND c.held > 0
+      AND c.partner_id = u.partner_id AND to_char(c.occurred_at, 'YYYY-MM') = u.period
+    )
+    UNION ALL SELECT 1 FROM commissions WHERE conversion_id IS NULL AND matured_at IS NULL LIMIT 1
+"""
+"""Past months that are to be settled yet, and those whose rest is not payable yet."""
 _BALANCES = """
     SELECT id, credits - debits AS balance FROM accounts
     WHERE workspace_id = $1 AND credits <> debits
@@ -65,9 +76,15 @@ def workers(seed: int, *, events: int = EVENTS, kills: int = 20, servers: int = 
 
 
 def under_kills(
-    here: Stage, service: Service, seed: int, *, events: int, kills: tuple[int, int]
+    here: Stage,
+    service: Service,
+    seed: int,
+    *,
+    events: int,
+    kills: tuple[int, int],
+    days: int = DAYS,
 ) -> Figures:
-    """kills: of workers, and of Postgres where it is the service's own."""
+    """kills: of workers, and of Postgres where it is the service's own. days: as of `histories`."""
     dice = random.Random(seed)
     other = here.folder / "other" / "data"
     environment = GIVEN | {"DATABASE_URL": here.url}
@@ -75,13 +92,14 @@ def under_kills(
         serve(other, "--role", "worker", environment=environment) as second,
         httpx.Client(timeout=30) as http,
     ):
-        selling = open_shop(here, service, http)
-        told = histories(dice, selling.links, events)
+        selling = open_shop(here, service, http, SHARED)
+        told = histories(dice, selling.links, events, days)
         began = time.monotonic()
         with sending(selling.webhooks, _shuffled(told, dice)) as sent:
             _kill([service, second], sent, dice, kills)
         sent_s = time.monotonic() - began
         settled_s = service.until(lambda: not _rows(here, _WAITING), SETTLED_S)
+        service.until(lambda: not _rows(here, _UNSETTLED), SETTLED_S)
         figures = account(here, selling, told, sent)
         status, printed = command(service, "verify", DATABASE_URL=here.url)
         promise(status == 0, printed)
@@ -113,56 +131,77 @@ def account(here: Stage, selling: Selling, told: Histories, sent: Sent) -> Figur
     undecided = [row for row in rows if row["state"] not in {"applied", "ignored"}]
     promise(not undecided, f"{len(undecided)} events {undecided[:3]}")
     promise(not any(row["conflicts"] for row in rows), "events contradict themselves")
-    expected = reference(here, selling, told.events.values())
-    found = {row["id"]: row["balance"] for row in here.rows(_BALANCES, selling.workspace)}
-    wrong = {i for i in expected.keys() | found.keys() if expected.get(i) != found.get(i)}
-    promise(not wrong, f"{len(wrong)} of {len(expected)} accounts differ from the pure fold")
+    pure = followed(here, selling.workspace, told.events)
     (sold,) = here.rows(
         "SELECT count(*) AS conversions, (SELECT count(*) FROM commissions) AS commissions,"
         " (SELECT count(*) FROM decisions) AS decisions FROM conversions"
     )
-    return {"events": len(stored), "deliveries": sum(sent.acknowledged.values()), **dict(sold)}
+    return {
+        "events": len(stored),
+        "deliveries": sum(sent.acknowledged.values()),
+        **dict(sold),
+        **_same_money(here, selling, pure),
+        **_periods_settled(here, selling, pure),
+    }
 
 
-def reference(here: Stage, selling: Selling, payloads: Iterable[Json]) -> dict[UUID, int]:
-    """Balances by account, folded in memory from the payloads in the order they were made in."""
-    now = datetime.now(UTC)
-    events = [event for one in payloads for event in _read(one, now)]
-    pure = PureRoad(world=run(_world(here, selling, events)), workspace=selling.workspace)
-    pure.receive(*events, now=now)
-    promise(not pure.parked, f"the pure fold parks {len(pure.parked)}")
-    return {ref.id: amount for ref, amount in pure.balances.items()}
+def _same_money(here: Stage, selling: Selling, pure: PureRoad) -> Figures:
+    """Every account and every total of a partner, against the pure fold."""
+    pure.mature_true_ups()
+    expected = {ref.id: amount for ref, amount in pure.balances.items()}
+    found = {row["id"]: row["balance"] for row in here.rows(_BALANCES, selling.workspace)}
+    wrong = {i for i in expected.keys() | found.keys() if expected.get(i) != found.get(i)}
+    promise(not wrong, f"{len(wrong)} of {len(expected)} accounts differ from the pure fold")
+    rows = here.rows("SELECT * FROM tallies WHERE workspace_id = $1", selling.workspace)
+    tallied = {_key(row): row["total"] for row in rows if row["total"]}
+    sums = totals_of(pure)
+    wrong_sums = {key for key, _ in tallied.items() ^ sums.items()}
+    promise(not wrong_sums, f"{len(wrong_sums)} of {len(sums)} totals are no sums of what stands")
+    return {"accounts": len(expected), "totals": len(sums)}
 
 
-def _read(payload: Json, now: datetime) -> list[Event]:
-    meaning = stripe.read(encoded(payload), live=False, received_at=now)
-    if not isinstance(meaning, Mapped):
-        return []
-    return [
-        received_event(
-            mapped_json(meaning, KEYS),
-            event_id=uuid7(),
-            source="stripe",
-            external_id=meaning.external_id,
-            received_at=now,
+def _periods_settled(here: Stage, selling: Selling, pure: PureRoad) -> Figures:
+    """Each past month of a partner has been settled, or waits for a dispute; and once."""
+    now = datetime.now(UTC) - timedelta(seconds=GRACE_S)
+    terms = parse(SHARED)
+    due = {
+        Period(
+            program_id=key.program_id,
+            partner_id=key.partner_id,
+            rule_id=key.name.removeprefix(BASE),
+            within=key.period,
+            currency=key.currency,
         )
-    ]
+        for key in pure.totals
+        if key.name.startswith(BASE) and key.currency and settles_at(terms, key.period) < now
+    }
+    left = due - pure.true_ups.keys()
+    promise(left <= waiting_for_disputes(pure), f"{len(left)} of {len(due)} periods not settled")
+    rows = here.rows(
+        "SELECT amount FROM commissions WHERE workspace_id = $1 AND conversion_id IS NULL",
+        selling.workspace,
+    )
+    paid = sorted(row["amount"] for row in rows)
+    wanted = sorted(one.amount for one in pure.true_ups.values() if one.amount)
+    promise(paid == wanted, f"{len(paid)} periods were paid for, not {len(wanted)}")
+    return {"settled": len(pure.true_ups), "disputed": len(left), "true_ups": len(paid)}
 
 
-async def _world(here: Stage, selling: Selling, events: Sequence[Event]) -> World:
-    database = Database(here.url)
-    try:
-        async with database.read() as read:
-            wanted = surroundings.Wanted().add(events, ())
-            driver = await read.driver()
-            return (await surroundings.gather(driver, selling.workspace, wanted)).world
-    finally:
-        await database.close()
+def _key(row: Any) -> TallyKey:
+    return TallyKey(*(row[name] for name in TallyKey._fields))
 
 
-def open_shop(here: Stage, service: Service, http: httpx.Client) -> Selling:
+def open_shop(
+    here: Stage, service: Service, http: httpx.Client, terms: Json | None = None
+) -> Selling:
+    """terms: of the program's plan; 20 % of each sale if none are given."""
     made = run(_workspace(here))
     shop = set_up(Shop([service.url], made.key.key, http))
+    if terms is not None:
+        (program,) = shop.get("/programs")["data"]
+        named = ("currency", "destination_hosts", "default_destination")
+        told = {name: program[name] for name in named}
+        shop.program = shop.post("/programs", {**told, "name": "Shared", "plan": terms}, 201)["id"]
     codes = [shop.partner(f"Partner{n}").code for n in range(PARTNERS)]
     rows = here.rows("SELECT id FROM links WHERE host = '' AND code = ANY($1)", codes)
     return Selling(shop, made.id, [row["id"] for row in rows])

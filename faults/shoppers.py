@@ -26,14 +26,16 @@ class Histories:
     late: frozenset[str]
 
 
-def histories(dice: random.Random, links: list[UUID], events: int) -> Histories:
-    """Customers until there are so many events; all of it within the last twelve hours."""
+def histories(dice: random.Random, links: list[UUID], events: int, days: int) -> Histories:
+    """Customers until there are so many events: one half of them lives within the last twelve
+    hours, the other one any time in so many days before. Each of them is done within a day.
+    """
     made: dict[str, Json] = {}
     late: set[str] = set()
     number = 0
     while len(made) < events:
         number += 1
-        customer = _Customer(dice, number)
+        customer = _Customer(dice, number, dice.choice((0.0, dice.uniform(0, days))))
         if dice.random() > _UNBROUGHT:
             click = _click_at(customer.began - timedelta(minutes=dice.randint(1, 600)), dice)
             customer.click = sign(ClickToken(click, dice.choice(links), HUMAN), KEYS)
@@ -46,10 +48,10 @@ def histories(dice: random.Random, links: list[UUID], events: int) -> Histories:
 class _Customer:
     """Subscribes, pays some times, and does what customers do with what they paid."""
 
-    def __init__(self, dice: random.Random, number: int) -> None:
+    def __init__(self, dice: random.Random, number: int, days_ago: float) -> None:
         self._dice, self._number = dice, number
         self._id = f"cus_{number}"
-        self.began = datetime.now(UTC) - timedelta(hours=dice.uniform(6, 12))
+        self.began = datetime.now(UTC) - timedelta(days=days_ago, hours=dice.uniform(6, 12))
         self._clock = int(self.began.timestamp())
         self.click: str | None = None
         self.events: dict[str, Json] = {}

@@ -1,7 +1,8 @@
 """Road 2 without Postgres: the same steps and the same core on dictionaries, as a reference.
 
-Receive mapped events as the inbox would, one at a time or as a batch; read back customers,
-transfers and balances. Whose an event is, the steps, the fold and what moves are the app's own.
+Receive mapped events as the inbox would, one at a time or as a batch, or follow decisions in the
+order that they were made in; read back customers, transfers and balances. Whose an event is, the
+steps, the fold, what moves and what a period still comes to are the app's own.
 """
 
 from collections import defaultdict
@@ -19,6 +20,7 @@ from app.core.events import Event
 from app.core.status import Status, status_of
 from app.core.tallies import TallyKey
 from app.core.transfers import AccountRef, Standing, Transfer, mature
+from app.core.true_up import Period, TrueUp, award, terms_of, true_up
 from app.core.world import World
 
 WORKSPACE = UUID("00000000-0000-7000-8000-00000000ff00")
@@ -48,6 +50,8 @@ class PureRoad:
     """Every decision, as it would be stored."""
     owners: dict[UUID, UUID] = field(default_factory=dict)
     """By partner, the customer who it is."""
+    true_ups: dict[Period, Standing] = field(default_factory=dict)
+    """Where the commission of each settled period stands, also if it comes to nothing."""
     _told: set[tuple[str, str]] = field(default_factory=set)
     _chain_hash: bytes = b""
 
@@ -65,9 +69,38 @@ class PureRoad:
         for event in self._decide(news, at):
             self._decide([event], at)
 
-    def _decide(self, news: list[Event], now: datetime) -> list[Event]:
-        """One batch, as `road` decides it; gives the events that it leaves for one by one."""
-        asked = {event.id: event for event in news}
+    def follow(self, *events: Event, now: datetime) -> None:
+        """Decide at once what one stored decision was the first to see."""
+        self._decide(list(events), now, apart=False)
+
+    def settle(self, period: Period) -> TrueUp:
+        """Settle a partner's period by the totals as they stand."""
+        assert period not in self.true_ups
+        program = self.world.programs[period.program_id]
+        enrollment = self.world.enrollments[period.program_id, period.partner_id]
+        found = terms_of(program, enrollment, period)
+        assert found is not None
+        rest = true_up(found[1], period, self.totals)
+        self.true_ups[period], moves = award(period, rest)
+        self.transfers += moves
+        self.decisions += 1
+        return rest
+
+    def mature_true_ups(self) -> None:
+        """Make them all payable."""
+        for period, standing in self.true_ups.items():
+            if standing.amount and not standing.matured:
+                moves = mature(standing)
+                self.transfers += moves
+                moved_so_far = standing.transfers + len(moves)
+                self.true_ups[period] = replace(standing, matured=True, transfers=moved_so_far)
+
+    def _decide(self, news: list[Event], now: datetime, *, apart: bool = True) -> list[Event]:
+        """One batch, as `road` decides it; gives the events that it leaves for one by one.
+
+        apart: whether it leaves any.
+        """
+        asked = {event.id: event for event in news if apart}
         sorted_out = self._whose(news)
         people, postponed = road.together(sorted_out.people, set(asked))
         decided = {event.id for person in people for event in person.news}
@@ -154,7 +187,8 @@ class PureRoad:
         gone = set(person.absorbed)
         for customer in gone:
             self.customers.pop(customer, None)
-        self.names = {n: person.id if c in gone else c for n, c in self.names.items()}
+        if gone:
+            self.names = {n: person.id if c in gone else c for n, c in self.names.items()}
         self.names |= dict.fromkeys(person.new_names, person.id)
         self.customers[person.id] = Known(
             events={event.id: event for event in decided.events},
@@ -177,9 +211,9 @@ def owed(pure: PureRoad) -> dict[AccountRef, int]:
     """What the accounts should hold by the conversions alone, however they came about."""
     sums: dict[AccountRef, int] = defaultdict(int)
     for conversion in pure.conversions.values():
-        for award in conversion.awards:
-            standing = pure.standings[award.commission_id]
-            left = award.amount - award.reversed
+        for one in conversion.awards:
+            standing = pure.standings[one.commission_id]
+            left = one.amount - one.reversed
             sums[standing.outstanding] += left - standing.held
             sums[standing.stopped] += standing.held
             sums[standing.expense] -= left

@@ -45,9 +45,10 @@ def test_events_thrice_and_shuffled_are_decided_once_while_workers_are_killed(
     here: Stage, seed: int
 ) -> None:
     with here.service() as service:
-        figures = under_kills(here, service, seed, events=400, kills=(2, 0))
+        figures = under_kills(here, service, seed, events=400, kills=(2, 0), days=100)
     assert figures["events"] >= 400
     assert figures["commissions"] > 20
+    assert figures["settled"] > 2
 
 
 def test_a_range_is_replayed_once_while_its_worker_is_killed(here: Stage, seed: int) -> None:
