@@ -8,15 +8,18 @@ batch of one.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
+from app.apart import apart
 from app.conversions import facts, identities, surroundings, tallying
 from app.conversions.decided import Batch, Decided, decide_step
 from app.conversions.facts import Known
 from app.conversions.identities import Someone
+from app.conversions.long_folds import LONG, cost_of_sale
 from app.conversions.recording.numbered import write_counters
 from app.conversions.recording.record import write
 from app.conversions.surroundings import Everything, Wanted
@@ -34,8 +37,8 @@ _AT_ONCE: Final = 4
 async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
     """Decide events and what waited for them, and write the difference. tx: holds the lane.
 
-    Gives the number of events that are settled now. Yields every few customers, so that
-    a web process answers others meanwhile.
+    Gives the number of events that are settled now. Yields every few customers, and long folds
+    are made in a thread, so that a web process answers others meanwhile.
     """
     driver = await tx.driver()
     settled, postponed = await _decide_together(driver, workspace, ids)
@@ -84,11 +87,14 @@ async def _decide_together(
         totals=dict(tallies.totals),
         kept=tallies.kept,
     )
+    each = cost_of_sale(world.world)
     async with Behind() as behind:
         for n, (person, known) in enumerate(zip(people, knowns, strict=True)):
             if n and n % PART == 0:
                 await behind.run(write(driver, batch.cut()))
-            batch.decided.append(_decide_one(batch, person, known, world))
+            fold = partial(_decide_one, batch, person, known, world)
+            is_long = each * (len(known.conversions) + len(person.news)) > LONG
+            batch.decided.append(await apart(fold) if is_long else fold())
             if n % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         await behind.run(write(driver, batch.cut()))

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from sqlalchemy import select, text
 
+from app.apart import apart
 from app.auth import Caller, ReadDep, Scope, needs
 from app.conversions.trials import tried
 from app.conversions.trials.ltv_cac_shapes import (
@@ -161,8 +163,9 @@ async def _incentive(
             raise _refused("plan_id", "Not a version of this program's terms", "Send another id.")
         plan = version.plan
     else:
-        plan = tried.parsed(body.plan or {}, "body/plan")
-    return _by_plan(plan, caller.workspace_id, currency, body, known.figures)
+        plan = await apart(partial(tried.parsed, body.plan or {}, "body/plan"))
+    workspace = caller.workspace_id
+    return await apart(partial(_by_plan, plan, workspace, currency, body, known.figures))
 
 
 def _by_plan(

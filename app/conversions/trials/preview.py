@@ -6,10 +6,12 @@ the plan in it, explained by the same reasons.
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 
+from app.apart import apart
 from app.auth import Caller, ReadDep, Scope, needs
 from app.conversions.trials import tried
 from app.conversions.trials.made_up import (
@@ -54,7 +56,7 @@ _UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
 @router.post("/preview", responses=documented(PlanInvalid, NotFound, Conflict))
 async def preview_plan(body: PreviewIn, caller: Reader, read: ReadDep) -> PreviewOut:
     """What one made-up sale would pay by a plan, and why. Nothing is stored."""
-    plan = tried.parsed(body.plan, "body/plan")
+    plan = await apart(partial(tried.parsed, body.plan, "body/plan"))
     program_id = body.program_id
     if program_id is not None:
         await tried.currency(read, caller.workspace_id, program_id, "body/program_id")
@@ -95,7 +97,8 @@ async def _decided(
         place = replace(place, partner_id=body.partner.id)
         instants = [event.occurred_at for event in events_of(sold, customer, touch, place)]
         here = await partner_here(read, place, instants, own)
-    return decide(sold, customer, touch, here.place, here.world, here.tallies)
+    sale = partial(decide, sold, customer, touch, here.place, here.world, here.tallies)
+    return await apart(sale)
 
 
 def _sold(body: SaleTried) -> MadeUpSale:

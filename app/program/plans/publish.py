@@ -1,6 +1,7 @@
 """Draft and publish versions of a program's terms, under the workspace's lane."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from pydantic import Field
 from sqlalchemy import Row, func, insert, select, update
 
 from app import terms
+from app.apart import apart
 from app.db.tables import PlanVersion, Program
 from app.db.tx import Tx
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound
@@ -40,7 +42,8 @@ class PlanPublish(In):
 async def draft(tx: Tx, workspace: UUID, program_id: UUID, wanted: PlanDraft) -> UUID:
     """The new version's id. tx: in the lane, so that versions are numbered one by one."""
     partner_id = wanted.partner_id
-    document = terms.checked(wanted.plan, is_agreement=partner_id is not None)
+    is_agreement = partner_id is not None
+    document = await apart(partial(terms.checked, wanted.plan, is_agreement=is_agreement))
     program = await tx.first(
         select(Program.archived_at).where(
             Program.workspace_id == workspace, Program.id == program_id

@@ -1,6 +1,7 @@
 """Make a program with the first version of its terms, in force for every sale there ever was."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import func, insert
 
 from app import destinations, terms
+from app.apart import apart
 from app.db.tables import PlanVersion, Program, ProgramState
 from app.db.tx import Tx
 from app.ids import uuid7
@@ -85,7 +87,7 @@ class NewProgram:
 
 async def create(tx: Tx, workspace: UUID, new: ProgramCreate) -> NewProgram:
     """PlanInvalid, InvalidRequest or DestinationNotAllowed for what does not fit."""
-    plan = terms.checked(new.plan)
+    plan = await apart(partial(terms.checked, new.plan))
     hosts = normal_hosts(new.destination_hosts)
     made = NewProgram(id=uuid7(), plan_id=uuid7())
     await tx.execute(
