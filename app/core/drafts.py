@@ -11,6 +11,7 @@ from app.core import sales
 from app.core.buyers import NOBODY, Sold
 from app.core.conversions import Conversion
 from app.core.events import Event, Lead
+from app.core.identity import conversion_id
 from app.core.records import record
 from app.core.tallies import ANYTHING, Positions, Tallies
 
@@ -41,10 +42,11 @@ class History:
 class Draft:
     """A lead or sale before it is attributed.
 
-    key: what it goes by; keys: all that it could go by. event: the message that tells it; about:
-    all messages about it. prior: it as recorded, of which final has closed.
+    id: of its conversion. key: what it goes by; keys: all that it could go by. event: the message
+    that tells it; about: all messages about it. prior: it as recorded, of which final has closed.
     """
 
+    id: UUID
     key: str
     keys: tuple[str, ...]
     event: Event
@@ -76,7 +78,7 @@ class Draft:
 
     @property
     def recorded_at(self) -> datetime | None:
-        return min([c.recorded_at for c in self.prior], default=None)
+        return min([c.recorded_at for c in self.prior]) if self.prior else None
 
 
 @record
@@ -109,9 +111,10 @@ def _leads_among(events: Sequence[Event], history: History) -> list[Draft]:
         keys, about = tuple(by_key), tuple(event.id for event in same)
         prior = tuple(c for c in history.prior if c.key in by_key)
         finals = [c for c in prior if is_closed(c, history.as_of)]
-        drafts += [Draft(f.key, keys, by_key[f.key], about, (f,), f) for f in finals]
+        drafts += [Draft(f.id, f.key, keys, by_key[f.key], about, (f,), f) for f in finals]
         if not finals:
-            drafts.append(Draft(keys[0], keys, same[0], about, prior, None))
+            own_id = conversion_id(history.workspace, keys[0])
+            drafts.append(Draft(own_id, keys[0], keys, same[0], about, prior, None))
     return drafts
 
 
@@ -123,15 +126,17 @@ def _sales_among(groups: Sequence[sales.Sale], history: History) -> list[Draft]:
             continue
         event, payment = sale.told_by
         sold = Sold.of(payment, sale.subscriptions)
-        about = _ids(sale)
         prior = tuple([c for c in history.prior if c.key in sale.keys])
         finals = [c for c in prior if is_closed(c, history.as_of)]
         # More than one: they closed before anyone knew that they are one payment. They stand.
         for f in finals:
             own = sales.without_verdicts(sale, on={other.key for other in finals} - {f.key})
-            drafts.append(Draft(f.key, sale.keys, event, _ids(own), (f,), f, own, sold))
+            about = _ids(own)
+            drafts.append(Draft(f.id, f.key, sale.keys, event, about, (f,), f, own, sold))
         if not finals:
-            drafts.append(Draft(sale.keys[0], sale.keys, event, about, prior, None, sale, sold))
+            key, about = sale.keys[0], _ids(sale)
+            own_id = conversion_id(history.workspace, key)
+            drafts.append(Draft(own_id, key, sale.keys, event, about, prior, None, sale, sold))
     return drafts
 
 

@@ -10,14 +10,13 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from app.core import duplicates, identity, occasions, sales
+from app.core import duplicates, occasions, sales
 from app.core.attribution import Attribution
 from app.core.awards import awards_for
 from app.core.buyers import Buyer
 from app.core.conversions import Award, Conversion
 from app.core.drafts import Draft, History, Told, told_by
-from app.core.events import Event
-from app.core.following import Following
+from app.core.following import answers
 from app.core.money import share
 from app.core.queue import Queue
 from app.core.reasons import Reason, because
@@ -51,9 +50,9 @@ class Folded:
 def fold(history: History, world: World, told: Told | None = None) -> Folded:
     """Decide a customer anew from all that is known. told: `told_by(history)`, if it is at hand."""
     told = told or told_by(history)
-    events, groups, drafts = told.events, told.groups, told.drafts
+    groups, drafts = told.groups, told.drafts
     queue = Queue.of(drafts, history, world)
-    conversions = _decide(drafts, events, history, world, queue)
+    conversions = _decide(told, history, world, queue)
     suspected = _suspected(drafts, conversions)
     if suspected or history.prior:
         conversions = _flagged(conversions, suspected)
@@ -71,32 +70,19 @@ def fold(history: History, world: World, told: Told | None = None) -> Folded:
 
 
 def _decide(
-    drafts: Sequence[Draft],
-    events: Sequence[Event],
-    history: History,
-    world: World,
-    queue: Queue | None,
+    told: Told, history: History, world: World, queue: Queue | None
 ) -> tuple[Conversion, ...]:
-    following = Following.of(drafts, events, world)
-    first_at = drafts[0].at if drafts else history.now
-    buyer = Buyer.of(events, history.customer)
+    attributed = answers(told, history, world)
+    buyer = Buyer.of(told.events, history.customer)
     decided: list[Conversion] = []
-    for draft in drafts:
+    for draft in told.drafts:
         if draft.final is not None:
             decided.append(_refresh(draft.final, draft.sale))
             if queue:
                 queue.moved(draft.final, decided[-1])
             buyer.bought(decided[-1], draft.sale)
             continue
-        occasion = occasions.Occasion(
-            at=draft.at,
-            read_at=min(draft.at, draft.recorded_at or history.now),
-            first_at=first_at,
-            program_ids=draft.event.program_ids,
-            prior=draft.prior,
-            as_of=history.as_of,
-        )
-        answer = following.answer(occasion)
+        answer = attributed[draft.id]
         if queue:
             opened = partial(_open, draft, answer, buyer, history, world)
             conversion = queue.decide(draft.prior, opened)
@@ -122,7 +108,7 @@ def _open(
     plan = world.programs[answer.program_id].plan_at(read_at) if answer.program_id else None
     # What it earns is worked out on the conversion itself, so it comes last.
     conversion = Conversion(
-        id=identity.conversion_id(history.workspace, draft.key),
+        id=draft.id,
         key=draft.key,
         kind=buyer.kind_of(sold),
         source=draft.event.source,

@@ -19,7 +19,7 @@ from app.core.attribution import (
 from app.core.attribution_terms import TouchKind
 from app.core.binding_terms import months_after
 from app.core.conversions import Conversion, Credit
-from app.core.drafts import Draft
+from app.core.drafts import Draft, History, Told
 from app.core.events import Event, Reassigned
 from app.core.money import BPS
 from app.core.occasions import Occasion
@@ -52,6 +52,30 @@ class Ended:
             )
             for credit in self.binding.credits
         )
+
+
+def answers(told: Told, history: History, world: World) -> dict[UUID, Attribution]:
+    """Who each conversion goes to, by its id; those that have closed stay whose they are.
+
+    It depends on no award, so all of them can be told before the first one is worked out.
+    """
+    drafts = told.drafts
+    following = Following.of(drafts, told.events, world)
+    first_at = drafts[0].at if drafts else history.now
+    return {
+        draft.id: following.answer(
+            Occasion(
+                at=draft.at,
+                read_at=min(draft.at, draft.recorded_at or history.now),
+                first_at=first_at,
+                program_ids=draft.event.program_ids,
+                prior=draft.prior,
+                as_of=history.as_of,
+            )
+        )
+        for draft in drafts
+        if draft.final is None
+    }
 
 
 @dataclass(slots=True)
