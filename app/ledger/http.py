@@ -43,7 +43,7 @@ class CommissionSummary(InUnit):
 
     to: as whom somebody has it; partner_id: who; none if it is the customer. level: of a recruiter.
     cost: what all of it costs; none if the plan doesn't tell. What settles a whole period is for no
-    customer and no conversion.
+    customer and no conversion: settles names the period, and occurred_at is its last instant.
     """
 
     id: CommissionId
@@ -61,6 +61,10 @@ class CommissionSummary(InUnit):
     partner_id: PartnerId | None
     customer_id: CustomerId | None
     conversion_id: ConversionId | None
+    settles: str | None = Field(
+        description="The calendar period (UTC) whose sales it settles; null for one of a sale.",
+        examples=[None, "2026-03"],
+    )
     rule: str = Field(examples=["base"])
     plan_id: PlanId
     plan_version: int
@@ -70,6 +74,7 @@ class CommissionSummary(InUnit):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         return cls(
+            settles=_settled_period(row),
             rule=row["rule_id"],
             plan_id=row["plan_version_id"],
             to=row["recipient"],
@@ -82,8 +87,17 @@ class CommissionSummary(InUnit):
 _PLAIN: Final = tuple(
     name
     for name in CommissionSummary.model_fields
-    if name not in {"rule", "plan_id", "to", "cost", *InUnit.model_fields}
+    if name not in {"settles", "rule", "plan_id", "to", "cost", *InUnit.model_fields}
 )
+
+
+def _settled_period(row: Mapping[str, Any]) -> str | None:
+    if row["conversion_id"] is not None:
+        return None
+    # Its only reason is the settlement.
+    (reason,) = row["explanation"]
+    within: str = reason["params"]["within"]
+    return within
 
 
 class Adjustment(InUnit):
@@ -116,6 +130,7 @@ class _Filter:
     partner_id: Annotated[PartnerId | None, Query()] = None
     customer_id: Annotated[CustomerId | None, Query()] = None
     status: Annotated[Status | None, Query()] = None
+    rule: Annotated[str | None, Query(max_length=64, description="A rule's id.")] = None
     recipient: Annotated[
         Recipient | None, Query(description="As whom somebody has it: a commission's `to`.")
     ] = None
@@ -128,6 +143,7 @@ class _Filter:
             (Commission.partner_id, self.partner_id),
             (Commission.customer_id, self.customer_id),
             (Commission.status, self.status),
+            (Commission.rule_id, self.rule),
             (Commission.recipient, self.recipient),
         )
         return narrowed(statement, equal, Commission.occurred_at, self.from_, self.to)
@@ -137,7 +153,9 @@ class _Filter:
 async def list_commissions(
     caller: Reader, read: ReadDep, wanted: PageDep, only: Annotated[_Filter, Depends()]
 ) -> Listed[CommissionSummary]:
-    """Commissions, newest first. `from` and `to` compare the conversion's time."""
+    """Commissions, newest first. `from` and `to` compare the conversion's time, or the last instant
+    of the period that one settles.
+    """
     statement = only.on(
         select(Commission.__table__).where(Commission.workspace_id == caller.workspace_id)
     )
