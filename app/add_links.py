@@ -111,6 +111,7 @@ def _draft(new: NewLink, grounds: _Grounds, place: str) -> Draft:
         if new.destination is None
         else destinations.checked(new.destination, hosts, f"{place}/destination"),
         "fallback": new.fallback and destinations.checked(new.fallback, hosts, f"{place}/fallback"),
+        # Redirectors of the release before this one still read what links carry of their program.
         "click_parameter": program.click_parameter,
         "expires_at": new.expires_at,
         "subs": _json(new.subs),

@@ -7,6 +7,7 @@ from sqlalchemy import func, insert, select, update
 
 from app.db.tables import Enrollment, EnrollmentState, Link, Partner
 from app.db.tx import Read, Tx
+from app.tracking_links import is_archived
 
 Status = Literal["active", "suspended"]
 
@@ -65,7 +66,7 @@ async def retire(tx: Tx, workspace: UUID, partner: UUID) -> int:
     archived = await tx.execute(
         update(Link)
         .where(
-            Link.workspace_id == workspace, Link.partner_id == partner, Link.archived_at.is_(None)
+            Link.workspace_id == workspace, Link.partner_id == partner, ~is_archived(workspace)
         )
         .values(archived_at=now)
     )

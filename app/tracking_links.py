@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import Depends, Request
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.core import traffic
-from app.db.tables import Link, LinkClicks
+from app.db.tables import Link, LinkClicks, Program
 from app.utm import Utm
 from app.wire import Instant, LinkId, Out, PartnerId, ProgramId
 
@@ -142,6 +142,14 @@ BaseUrl = Annotated[str, Depends(_base_url)]
 """How the world reaches us, as a route's parameter."""
 
 
+def is_archived(workspace: UUID) -> ColumnElement[bool]:
+    """Whether a link is, by itself or by its program; a condition on `Link`."""
+    ended = select(Program.id).where(
+        Program.workspace_id == workspace, Program.archived_at.is_not(None)
+    )
+    return or_(Link.archived_at.is_not(None), Link.program_id.in_(ended))
+
+
 def select_links(workspace: UUID) -> Select[Any]:
     """All links of a workspace with their clicks, for `LinkOut.of`."""
     by_class = (
@@ -154,6 +162,12 @@ def select_links(workspace: UUID) -> Select[Any]:
     clicks = select(
         func.jsonb_object_agg(by_class.c.traffic_class, by_class.c.clicks, type_=JSONB)
     ).scalar_subquery()
-    return select(*Link.__table__.columns, clicks.label("clicks")).where(
-        Link.workspace_id == workspace
+    by_program = (
+        select(Program.archived_at)
+        .where(Program.id == Link.program_id)
+        .correlate(Link)
+        .scalar_subquery()
     )
+    archived_at = func.coalesce(Link.archived_at, by_program).label("archived_at")
+    own = [column for column in Link.__table__.columns if column.name != "archived_at"]
+    return select(*own, archived_at, clicks.label("clicks")).where(Link.workspace_id == workspace)

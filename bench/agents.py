@@ -25,7 +25,7 @@ from app.ids import uuid7
 from app.redirect.agents import Agents, kind_of
 from app.redirect.folders import claim_folder, release_folder
 from app.redirect.journal_rows import AGENT_BYTES
-from app.redirect.link_row import LinkRow
+from app.redirect.link_row import LinkRow, ProgramRow
 from app.redirect.replica import Position
 from app.redirect.road import road
 from app.secret_keys import SecretKeys
@@ -103,7 +103,8 @@ async def _redirect_us() -> float:
         settings, keys = Settings(data_dir=Path(place)), SecretKeys(["of the benchmark " * 3])
         folder = claim_folder(settings.data_dir)
         async with road(settings, database_url=NOWHERE, keys=keys, folder=folder) as running:
-            await running.directory.copy_page([_link()], 1)
+            program = ProgramRow(uuid7().bytes, uuid7().bytes, "click_id", "{}", False, False)
+            await running.directory.copy_page([_link(program)], 1, [program])
             await running.directory.end_copy(Position("bench", number=1, copy=1), {})
             app = running.app(_nothing)
             turns = []
@@ -135,10 +136,10 @@ def _theirs(agent: bytes) -> bool:
     return answer
 
 
-def _link() -> LinkRow:
+def _link(program: ProgramRow) -> LinkRow:
     return LinkRow(
-        *(uuid7().bytes, "", "spring", "https://shop.example/landing", "click_id", None, "{}"),
-        *(None, False, "{}", uuid7().bytes, "", uuid7().bytes, False),
+        *(uuid7().bytes, "", "spring", "https://shop.example/landing", None, "{}"),
+        *(None, False, "{}", uuid7().bytes, "", program.id),
     )
 
 

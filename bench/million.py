@@ -29,7 +29,7 @@ KEY: Final = "bench-" * 8
 _PAGE: Final = 20_000
 _COLUMNS: Final = (
     *("id", "workspace_id", "program_id", "partner_id", "host", "code", "destination"),
-    *("click_parameter", "is_default", "subs", "utm", "program_utm"),
+    *("click_parameter", "is_default", "subs", "utm"),
 )
 _UTM: Final = '{"source": "partners", "campaign": "{partner}", "content": "{sub1}"}'
 _PROGRAM: Final = {
@@ -178,5 +178,4 @@ def _row(shop: Shop, number: int) -> tuple[Any, ...]:
         False,
         '{"placement": "footer"}' if number % 2 else "{}",
         "{}",
-        _UTM,
     )

@@ -29,9 +29,9 @@ WHERE p.workspace_id = $1 AND (p.external_id = ANY($3)
 ORDER BY p.created_at, p.id
 """
 _OWNERS: Final = """
-SELECT code, partner_id FROM links
-WHERE workspace_id = $1 AND program_id = $2 AND host = '' AND code = ANY($3)
-  AND archived_at IS NULL
+SELECT l.code, l.partner_id FROM links l JOIN programs p ON p.id = l.program_id
+WHERE l.workspace_id = $1 AND l.program_id = $2 AND l.host = '' AND l.code = ANY($3)
+  AND l.archived_at IS NULL AND p.archived_at IS NULL
 """
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from app.redirect.link_row import LinkRow
+from app.redirect.link_row import Known, LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES as FAILED
-from app.redirect.postgres import LINK_COLUMNS, connect, link_row
+from app.redirect.postgres import LINK_COLUMNS, PROGRAM_COLUMNS, connect, known
 from app.redirect.replica import Fallbacks, Key, Position, Replica
 from app.redirect.target import Target, is_web_address
 
@@ -28,10 +28,14 @@ _MAX_HOST: Final = 253
 # One look-up a key, whatever the planner knows of the table (`OFFSET 0`): whoever guesses codes
 # must not make Postgres read it whole.
 _ASK: Final = f"""
-    SELECT {LINK_COLUMNS} FROM unnest($1::text[], $2::text[]) AS asked (host, code)
+    SELECT {LINK_COLUMNS}, {PROGRAM_COLUMNS}
+    FROM unnest($1::text[], $2::text[]) AS asked (host, code)
     CROSS JOIN LATERAL (
         SELECT * FROM links WHERE links.host = asked.host AND links.code = asked.code OFFSET 0
     ) AS links
+    CROSS JOIN LATERAL (
+        SELECT * FROM programs WHERE programs.id = links.program_id OFFSET 0
+    ) AS programs
 """
 
 log = structlog.get_logger()
@@ -50,13 +54,15 @@ class Directory:
         self._targets: OrderedDict[str, Target] = OrderedDict()
         self._absent: OrderedDict[str, None] = OrderedDict()
         self._changes = 0
-        self._asked: dict[Key, asyncio.Future[dict[str, LinkRow]]] = {}
+        self._asked: dict[Key, asyncio.Future[dict[str, Known]]] = {}
         self._wanted = asyncio.Event()
         self._away_until = 0.0
         self.hosts = self._replica.hosts()
         """Hosts with links of their own; on any other, only the links for all hosts count."""
         self.position = self._replica.position()
         self._fallbacks = _encoded(self._replica.fallbacks())
+        self._programs = {program.id: program for program in self._replica.programs()}
+        """One row for each: a target made with any other is made anew."""
 
     @property
     def usable(self) -> bool:
@@ -72,7 +78,7 @@ class Directory:
             host = ""
         key = _key(host, code)
         target = self._targets.get(key)
-        if target is None:
+        if target is None or self._programs.get(target.program.id) is not target.program:
             return self._found_on_disk(host, code)
         self._targets.move_to_end(key)
         return target
@@ -87,7 +93,7 @@ class Directory:
         # A name that the DNS can't have has no links; some would not even be text to Postgres.
         asked = host if len(host) <= _MAX_HOST and host.isprintable() else ""
         found = self._served(host, await self._rows((asked, code)))
-        return _target(found) if found else None
+        return _target(*found) if found else None
 
     def fallback(self, host: str) -> bytes | None:
         """Where an unknown code leads that was asked for on this host; None: nowhere.
@@ -118,14 +124,17 @@ class Directory:
         gone: Sequence[bytes],
         at: Position,
         fallbacks: Fallbacks | None = None,
+        programs: Sequence[ProgramRow] = (),
     ) -> None:
         """Changed and removed links, from the feed: replica first, then forget what was known.
 
-        fallbacks: all of them, if one changed.
+        fallbacks: all of them, if one changed. programs: those that may have changed.
         """
-        keys = await asyncio.to_thread(self._replica.apply, links, gone, at, fallbacks)
-        if keys:
+        keys = await asyncio.to_thread(self._replica.apply, links, gone, at, fallbacks, programs)
+        if keys or programs:
             self._changes += 1
+        for program in programs:
+            self._current(program)
         for host, code in keys:
             self._targets.pop(_key(host, code), None)
             self._absent.pop(_key(host, code), None)
@@ -136,14 +145,19 @@ class Directory:
             self._fallbacks = _encoded(fallbacks)
         self.position = at
 
-    async def copy_page(self, links: Sequence[LinkRow], copy: int) -> None:
-        await asyncio.to_thread(self._replica.copy_page, links, copy)
+    async def copy_page(
+        self, links: Sequence[LinkRow], copy: int, programs: Sequence[ProgramRow] = ()
+    ) -> None:
+        await asyncio.to_thread(self._replica.copy_page, links, copy, programs)
+        for program in programs:
+            self._current(program)
 
     async def end_copy(self, at: Position, fallbacks: Fallbacks) -> None:
         await asyncio.to_thread(self._replica.end_copy, at, fallbacks)
         self._changes += 1
         self._targets.clear()
         self._absent.clear()
+        self._programs = {program.id: program for program in self._replica.programs()}
         self.hosts = self._replica.hosts()
         self._fallbacks = _encoded(fallbacks)
         self.position = at
@@ -161,17 +175,27 @@ class Directory:
             FAILED.labels("replica").inc()
             log.exception("replica.unreadable")
             return None
-        return self._remember(row) if row else None
+        program = self._programs.get(row.program) if row else None
+        return self._remember(row, program) if row and program else None
 
-    def _remember(self, row: LinkRow) -> Target | None:
-        target = _target(row)
+    def _current(self, program: ProgramRow) -> ProgramRow:
+        """The row that stands for this program from now on; the one there is if it is the same."""
+        there = self._programs.get(program.id)
+        if there == program:
+            return there
+        self._programs[program.id] = program
+        return program
+
+    def _remember(self, row: LinkRow, program: ProgramRow) -> Target | None:
+        """program: as `_current` has it."""
+        target = _target(row, program)
         if target is not None:
             self._targets[_key(row.host, row.code)] = target
             if len(self._targets) > self._size:
                 self._targets.popitem(last=False)
         return target
 
-    async def _rows(self, key: Key) -> dict[str, LinkRow]:
+    async def _rows(self, key: Key) -> dict[str, Known]:
         """The link of this host and the one for all, by host, as Postgres has them now."""
         answer = self._asked.get(key)
         if answer is None:
@@ -194,11 +218,11 @@ class Directory:
             records = await connection.fetch(
                 _ASK, *(list(part) for part in zip(*wanted, strict=True))
             )
-            self._settle(asked, [link_row(one) for one in records], changes)
+            self._settle(asked, [known(one) for one in records], changes)
             await self._wanted.wait()
 
-    def _settle(self, asked: Sequence[Key], links: Sequence[LinkRow], changes: int) -> None:
-        found = {(link.host, link.code): link for link in links}
+    def _settle(self, asked: Sequence[Key], answers: Sequence[Known], changes: int) -> None:
+        found = {(one.link.host, one.link.code): one for one in answers}
         for host, code in asked:
             rows = {on: found[on, code] for on in {host, ""} if (on, code) in found}
             # If the feed moved meanwhile, this answer may be older: good once, not for keeping.
@@ -210,9 +234,9 @@ class Directory:
         if not self._asked:
             self._wanted.clear()
 
-    def _keep(self, host: str, code: str, rows: dict[str, LinkRow]) -> None:
-        for row in rows.values():
-            self._remember(row)
+    def _keep(self, host: str, code: str, rows: dict[str, Known]) -> None:
+        for link, program in rows.values():
+            self._remember(link, self._current(program))
         if own := {on for on in rows if on} - self.hosts:
             self.hosts |= own
         # Without a feed nothing would ever clear the "no".
@@ -221,7 +245,7 @@ class Directory:
             if len(self._absent) > _MAX_ABSENT:
                 self._absent.popitem(last=False)
 
-    def _served(self, host: str, rows: dict[str, LinkRow]) -> LinkRow | None:
+    def _served(self, host: str, rows: dict[str, Known]) -> Known | None:
         return rows.get(host) or (None if host in self.hosts else rows.get(""))
 
     def _key_here(self, host: str, code: str) -> str:
@@ -238,11 +262,11 @@ class Directory:
                 answer.exception()  # seen, also if nobody waits for it any more
 
 
-def _target(row: LinkRow) -> Target | None:
+def _target(row: LinkRow, program: ProgramRow) -> Target | None:
     if not is_web_address(row.destination):
         log.error("link.not_a_web_address", link=row.id.hex())
         return None
-    return Target(row)
+    return Target(row, program)
 
 
 def _key(host: str, code: str) -> str:

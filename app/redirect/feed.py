@@ -16,8 +16,16 @@ import asyncpg
 import structlog
 
 from app.redirect.directory import Directory
+from app.redirect.link_row import LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES
-from app.redirect.postgres import CONNECTION_FAILURES, LINK_COLUMNS, connect, link_row
+from app.redirect.postgres import (
+    CONNECTION_FAILURES,
+    LINK_COLUMNS,
+    PROGRAM_COLUMNS,
+    connect,
+    link_row,
+    program_row,
+)
 from app.redirect.replica import Fallbacks, Position
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ _SOURCE: Final = """
 """
 _COPY: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id > $1 ORDER BY links.id LIMIT {_PAGE}"
 _LINKS: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id = ANY($1)"
+_PROGRAMS: Final = f"SELECT {PROGRAM_COLUMNS} FROM programs WHERE id = ANY($1)"
 # Not joined by OR: with one gap to ask for, that read the whole table.
 _CHANGES: Final = f"""
     (SELECT number, link_id FROM link_changes WHERE number > $1 ORDER BY number LIMIT {_PAGE})
@@ -66,7 +75,9 @@ _FALLBACKS: Final = """
     WHERE verified_at IS NOT NULL AND domains.archived_at IS NULL
 """
 _NO_LINK: Final = UUID(int=0)
-"""A change of this link's is one of the fallbacks: of a workspace, or of a domain's."""
+"""A change of this link's is one of the fallbacks: of a workspace, or of a domain's. One of a
+program is noted under the program's id, which is no link's.
+"""
 
 log = structlog.get_logger()
 
@@ -107,6 +118,8 @@ class _Follower:
         """Numbers not seen yet → when we stop to ask for them."""
         self._ahead_to = 0
         """The highest number of the latest changes that were taken before their turn."""
+        self._programs: set[bytes] = set()
+        """Those that this connection has brought: they are asked for when they change."""
 
     async def run(self) -> None:
         at = await self._begin()
@@ -144,7 +157,7 @@ class _Follower:
         while page := await self._connection.fetch(_COPY, last):
             links = [link_row(record) for record in page]
             last, count = UUID(bytes=links[-1].id), count + len(page)
-            await self._directory.copy_page(links, copy)
+            await self._directory.copy_page(links, copy, await self._programs_of(links))
         self._ask_for([record["number"] for record in missing])
         position = Position(found["source"], newest, copy, tuple(self._gaps))
         await self._directory.end_copy(position, await self._fallbacks())
@@ -175,12 +188,30 @@ class _Follower:
             await self._apply({change["link_id"] for change in latest}, at)
 
     async def _apply(self, ids: set[UUID], at: Position) -> None:
-        links = []
+        links: list[LinkRow] = []
         if ids:
             links = [link_row(one) for one in await self._connection.fetch(_LINKS, list(ids))]
         fallbacks = await self._fallbacks() if _NO_LINK in ids else None
-        gone = {link.bytes for link in ids} - {link.id for link in links}
-        await self._directory.apply(links, list(gone), at, fallbacks)
+        others = {one.bytes for one in ids - {_NO_LINK}} - {link.id for link in links}
+        programs = await self._programs_of(links, others)
+        gone = others - {program.id for program in programs}
+        await self._directory.apply(links, list(gone), at, fallbacks, programs)
+
+    async def _programs_of(
+        self, links: Iterable[LinkRow], changed: Iterable[bytes] = ()
+    ) -> list[ProgramRow]:
+        """The programs of these links that were not brought yet, and those of the changed ids.
+
+        A link goes into the replica together with its program, or after it: its own change may be
+        taken before its turn.
+        """
+        wanted = {link.program for link in links} - self._programs | {*changed}
+        if not wanted:
+            return []
+        ids = [UUID(bytes=one) for one in wanted]
+        programs = [program_row(one) for one in await self._connection.fetch(_PROGRAMS, ids)]
+        self._programs |= {program.id for program in programs}
+        return programs
 
     async def _fallbacks(self) -> Fallbacks:
         return dict(await self._connection.fetch(_FALLBACKS))

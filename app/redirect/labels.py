@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.core import utm
 from app.ids import encode
-from app.redirect.link_row import LinkRow
+from app.redirect.link_row import LinkRow, ProgramRow
 
 _ENCODING: Final = "latin-1"  # a visitor's bytes there and back, whatever their encoding was
 
@@ -34,9 +34,12 @@ class Label(NamedTuple):
         return value and f"{self.name}={value}"
 
 
-def labels_of(row: LinkRow, pieces: Sequence[str], taken: Collection[str]) -> list[Label]:
+def labels_of(
+    row: LinkRow, program: ProgramRow, pieces: Sequence[str], taken: Collection[str]
+) -> list[Label]:
     """The link's labels whose names are not taken. pieces: the parameters it has, encoded."""
-    templates = [template for template in _templates(row.utm) if template[0] not in taken]
+    stored = _templates(program.utm, row.utm)
+    templates = [template for template in stored if template[0] not in taken]
     if not templates:
         return []
     subs = dict(parse_qsl("&".join(pieces))) if pieces else {}
@@ -44,9 +47,12 @@ def labels_of(row: LinkRow, pieces: Sequence[str], taken: Collection[str]) -> li
 
 
 @lru_cache(maxsize=4_096)
-def _templates(stored: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """`utm_…` and its template's parts, in the fields' order; many links have the same."""
-    templates: dict[str, str] = json.loads(stored)
+def _templates(common: str, own: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """`utm_…` and its template's parts, in the fields' order; many links have the same.
+
+    common: the program's; the link's own come before them.
+    """
+    templates: dict[str, str] = json.loads(common) | json.loads(own)
     return tuple(
         (f"utm_{field}", tuple(utm.split(templates[field])))
         for field in utm.FIELDS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from sqlalchemy import make_url
 
-from app.redirect.link_row import LinkRow
+from app.redirect.link_row import Known, LinkRow, ProgramRow
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
@@ -18,13 +18,19 @@ CONNECTION_FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyn
 """What a connection raises when Postgres is away, going away, or not migrated yet."""
 
 LINK_COLUMNS: Final = """
-    uuid_send(links.id) AS link, links.host, links.code, destination, click_parameter, fallback,
-    subs::text AS subs, extract(epoch FROM expires_at)::float8 AS expires_at,
-    archived_at IS NOT NULL AS archived, (program_utm || utm)::text AS utm,
-    uuid_send(partner_id) AS partner, coalesce(asset_id, '') AS asset,
-    uuid_send(workspace_id) AS workspace, keeps_network
+    uuid_send(links.id) AS link, links.host, links.code, links.destination, links.fallback,
+    links.subs::text AS subs, extract(epoch FROM links.expires_at)::float8 AS expires_at,
+    links.archived_at IS NOT NULL AS link_archived, links.utm::text AS link_utm,
+    uuid_send(links.partner_id) AS partner, coalesce(links.asset_id, '') AS asset,
+    uuid_send(links.program_id) AS link_program
 """
 """Ids as bytes: a UUID made of each would take longer than all the rest of a row."""
+PROGRAM_COLUMNS: Final = """
+    uuid_send(programs.id) AS program, uuid_send(programs.workspace_id) AS workspace,
+    programs.click_parameter, programs.utm::text AS utm, programs.keeps_network,
+    programs.archived_at IS NOT NULL AS archived
+"""
+_LINK: Final = len(LinkRow._fields)
 
 
 @asynccontextmanager
@@ -51,3 +57,13 @@ async def connect(url: str, *, timeout_s: float) -> AsyncIterator["Connection"]:
 def link_row(record: "Record") -> LinkRow:
     """A row of LINK_COLUMNS as the replica keeps it."""
     return LinkRow(*record)
+
+
+def program_row(record: "Record") -> ProgramRow:
+    """A row of PROGRAM_COLUMNS, likewise."""
+    return ProgramRow(*record)
+
+
+def known(record: "Record") -> Known:
+    """A row of LINK_COLUMNS and PROGRAM_COLUMNS."""
+    return Known(LinkRow(*record[:_LINK]), ProgramRow(*record[_LINK:]))

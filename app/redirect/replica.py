@@ -14,18 +14,23 @@ from urllib.parse import quote
 
 import structlog
 
-from app.redirect.link_row import LinkRow
+from app.redirect.link_row import LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES as FAILED
 
-_VERSION: Final = 4
+_VERSION: Final = 5
 _SCHEMA: Final = f"""
     PRAGMA journal_mode = WAL;
     CREATE TABLE IF NOT EXISTS links (
         id BLOB NOT NULL UNIQUE, host TEXT NOT NULL, code TEXT NOT NULL, destination TEXT NOT NULL,
-        click_parameter TEXT NOT NULL, fallback TEXT, subs TEXT NOT NULL, expires_at REAL,
-        archived INTEGER NOT NULL, utm TEXT NOT NULL, partner BLOB NOT NULL, asset TEXT NOT NULL,
-        workspace BLOB NOT NULL, keeps_network INTEGER NOT NULL, copy INTEGER NOT NULL
+        fallback TEXT, subs TEXT NOT NULL, expires_at REAL, archived INTEGER NOT NULL,
+        utm TEXT NOT NULL, partner BLOB NOT NULL, asset TEXT NOT NULL, program BLOB NOT NULL,
+        copy INTEGER NOT NULL
     );
+    CREATE TABLE IF NOT EXISTS programs (
+        id BLOB PRIMARY KEY, workspace BLOB NOT NULL, click_parameter TEXT NOT NULL,
+        utm TEXT NOT NULL, keeps_network INTEGER NOT NULL, archived INTEGER NOT NULL,
+        copy INTEGER NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS fallbacks (host TEXT PRIMARY KEY, url TEXT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS position (
         source TEXT NOT NULL, number INTEGER NOT NULL, copy INTEGER NOT NULL, gaps TEXT NOT NULL
@@ -40,6 +45,11 @@ _FIND: Final = f"SELECT {_COLUMNS} FROM links WHERE host = ? AND code = ?"
 _INSERT: Final = (
     f"INSERT OR REPLACE INTO links ({_COLUMNS}, copy)"
     f" VALUES ({', '.join('?' * (len(LinkRow._fields) + 1))})"
+)
+_PROGRAM_COLUMNS: Final = ", ".join(ProgramRow._fields)
+_INSERT_PROGRAM: Final = (
+    f"INSERT OR REPLACE INTO programs ({_PROGRAM_COLUMNS}, copy)"
+    f" VALUES ({', '.join('?' * (len(ProgramRow._fields) + 1))})"
 )
 _KEPT: Final = LinkRow._fields[3:]
 """What changes of a link while its id, host and code stay; the indices are left alone."""
@@ -109,6 +119,11 @@ class Replica:
             return frozenset()
         return frozenset(row[0] for row in self._reader.execute(_HOSTS))
 
+    def programs(self) -> list[ProgramRow]:
+        """Of every link here there is its program."""
+        found = self._reader.execute(f"SELECT {_PROGRAM_COLUMNS} FROM programs")
+        return [ProgramRow(*row) for row in found]
+
     def fallbacks(self) -> dict[str, str | None]:
         return dict(self._reader.execute("SELECT host, url FROM fallbacks"))
 
@@ -126,12 +141,15 @@ class Replica:
         gone: Iterable[bytes],
         at: Position,
         fallbacks: Fallbacks | None = None,
+        programs: Iterable[ProgramRow] = (),
     ) -> set[Key]:
         """Write what changed and how far we are; the keys under which any link changed.
 
-        fallbacks: all of them, if they are to be replaced.
+        fallbacks: all of them, if they are to be replaced. programs: those that changed, and those
+        of links that may be the first of theirs.
         """
-        with self._transaction():
+        with self._transaction() as writer:
+            writer.executemany(_INSERT_PROGRAM, [(*program, at.copy) for program in programs])
             touched = self._change(links, at.copy)
             for link_id in gone:
                 touched.update(self._keys("id = ?", link_id))
@@ -141,15 +159,19 @@ class Replica:
             self._move(at)
         return touched
 
-    def copy_page(self, links: Sequence[LinkRow], copy: int) -> None:
+    def copy_page(
+        self, links: Sequence[LinkRow], copy: int, programs: Iterable[ProgramRow] = ()
+    ) -> None:
         """One page of a full copy; the old rows stay and serve until it ends."""
         with self._transaction() as writer:
+            writer.executemany(_INSERT_PROGRAM, [(*program, copy) for program in programs])
             writer.executemany(_INSERT, [(*link, copy) for link in links])
 
     def end_copy(self, at: Position, fallbacks: Fallbacks) -> None:
         """Remove what the copy did not find, and follow from here on."""
         with self._transaction() as writer:
             writer.execute("DELETE FROM links WHERE copy <> ?", (at.copy,))
+            writer.execute("DELETE FROM programs WHERE copy <> ?", (at.copy,))
             writer.execute(_INDEX)
             self._replace(fallbacks)
             self._move(at)

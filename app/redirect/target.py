@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus, unquote_plus, urlencode
 from app.core import utm
 from app.redirect import deep
 from app.redirect.labels import labels_of
-from app.redirect.link_row import LinkRow
+from app.redirect.link_row import LinkRow, ProgramRow
 
 DEEP: Final = "to"
 """The request's parameter that names another page of the link's site; never passed on."""
@@ -46,25 +46,29 @@ class Target:
 
     __slots__ = (
         *("_before", "_click", "_end", "_head_length", "_own", "_page_length", "_waiting"),
-        *("expires_at", "fallback", "keeps_network", "link", "workspace"),
+        *("expires_at", "fallback", "keeps_network", "link", "program", "workspace"),
     )
 
-    def __init__(self, row: LinkRow) -> None:
+    def __init__(self, row: LinkRow, program: ProgramRow) -> None:
         self.link = row.id
-        self.workspace = _shared(row.workspace)
-        self.keeps_network = row.keeps_network
-        self.expires_at = 0.0 if row.archived else (row.expires_at or _NEVER)
+        self.program = program
+        """What it was made with; once the program has changed, it is made anew."""
+        self.workspace = program.workspace
+        self.keeps_network = program.keeps_network
+        ended = row.archived or program.archived
+        self.expires_at = 0.0 if ended else (row.expires_at or _NEVER)
         """Seconds since 1970; an archived link has always been expired."""
         self.fallback = _clean(row.fallback).encode() if row.fallback else None
         rest, mark, fragment = _clean(row.destination).partition("#")
         page, _, query = rest.partition("?")
-        pieces = _pieces(row, query)
-        taken = {_name(piece).lower() for piece in pieces} | {row.click_parameter.lower(), DEEP}
-        labels = labels_of(row, pieces, taken)
+        parameter = program.click_parameter
+        pieces = _pieces(row, query, parameter)
+        taken = {_name(piece).lower() for piece in pieces} | {parameter.lower(), DEEP}
+        labels = labels_of(row, program, pieces, taken)
         pieces += [label.filled({}) for label in labels if not label.waits]
         self._waiting = _shared(tuple(label for label in labels if label.waits))
         self._own = _shared(frozenset(taken | {_name(piece).lower() for piece in pieces if piece}))
-        self._click = _shared(f"{quote(row.click_parameter, safe='')}=")
+        self._click = _shared(f"{quote(parameter, safe='')}=")
         self._end = _shared((mark + fragment).encode())
         # All of it is ASCII by now, so lengths are those of the bytes.
         self._page_length = len(page)
@@ -114,17 +118,17 @@ def subs_in(query: bytes, own: Collection[str]) -> bytes:
     return _subs([pair for pair in _pairs(query) if pair[0] not in own])
 
 
-def _pieces(row: LinkRow, query: str) -> list[str]:
+def _pieces(row: LinkRow, query: str, click_parameter: str) -> list[str]:
     """The link's parameters, encoded: first the destination's, which nothing overrides."""
     # The token has one place. A parameter of its name in the destination would hide it.
-    pieces = [piece for piece in query.split("&") if piece and _name(piece) != row.click_parameter]
+    pieces = [piece for piece in query.split("&") if piece and _name(piece) != click_parameter]
     taken = {_name(piece).lower() for piece in pieces}
     if row.subs == "{}":
         return pieces
     return pieces + [
         urlencode({name: value})
         for name, value in sorted(json.loads(row.subs).items())
-        if name.lower() not in taken and name != row.click_parameter
+        if name.lower() not in taken and name != click_parameter
     ]
 
 

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field, IPvAnyAddress, StringConstraints, model_validator
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.auth import Caller, Scope, get_database, needs
 from app.db.engine import Database
-from app.db.tables import Link
+from app.db.tables import Link, Program
 from app.errors import FieldError, LinkEnded, NotFound, OriginNotAllowed, RateLimited
 from app.openapi import documented
 from app.redirect.addresses import packed_address
@@ -110,7 +110,14 @@ async def _open_link(database: Database, workspace: UUID, body: ClickIn) -> _Ope
     """NotFound, or LinkEnded for one that is expired or archived."""
     named = Link.id == body.link_id if body.link_id is not None else Link.code == body.code
     query = (
-        select(Link.id, Link.subs, Link.keeps_network, Link.expires_at, Link.archived_at)
+        select(
+            Link.id,
+            Link.subs,
+            Link.expires_at,
+            Program.keeps_network,
+            or_(Link.archived_at.is_not(None), Program.archived_at.is_not(None)).label("archived"),
+        )
+        .join(Program, Program.id == Link.program_id)
         .where(Link.workspace_id == workspace, named)
         # Of several hosts' links with this code the one that serves all hosts.
         .order_by(Link.host, Link.id)
@@ -121,8 +128,8 @@ async def _open_link(database: Database, workspace: UUID, body: ClickIn) -> _Ope
     if found is None:
         place = "code" if body.link_id is None else "link_id"
         raise NotFound(errors=[FieldError(f"body/{place}", "No such link here")])
-    ended = found.expires_at is not None and found.expires_at <= datetime.now(UTC)
-    if ended or found.archived_at is not None:
+    expired = found.expires_at is not None and found.expires_at <= datetime.now(UTC)
+    if expired or found.archived:
         raise LinkEnded
     return _Opened(found.id.bytes, workspace.bytes, found.keeps_network, found.subs)
 

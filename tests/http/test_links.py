@@ -161,25 +161,26 @@ async def test_utm_templates_and_assets_are_kept_changed_and_cleared(
     }
 
 
-async def test_links_carry_their_program_s_templates(
-    api: Api, partner: Any, database: Database
-) -> None:
+async def test_a_link_s_own_templates_stay_beside_its_program_s(api: Api, partner: Any) -> None:
     program = f"/programs/{partner['enrollments'][0]['program_id']}"
-
-    async def carried() -> list[Any]:
-        async with database.read() as read:
-            links = (Link.partner_id == decode("part", partner["id"]),)
-            rows = await read.all(select(Link.program_utm).where(*links).order_by(Link.id))
-            return [row.program_utm for row in rows]
-
     changed = await api.patch(program, {"utm": {"source": "partners"}})
     assert changed["utm"] == {"source": "partners"}
     link = await make_link(api, partner, utm={"source": "own"})
-    assert await carried() == [{"source": "partners"}] * 2
     await api.patch(program, {"utm": {}, "click_parameter": "ref"})
-    assert await carried() == [{}, {}]
     assert (await api.get(f"/links/{link['id']}"))["utm"] == {"source": "own"}
     await api.patch(program, {"utm": {"source": "{oops}"}}, status=422)
+
+
+async def test_a_sub_id_must_not_take_the_program_s_present_click_parameter(
+    api: Api, partner: Any
+) -> None:
+    path = f"/links/{partner['default_link']['id']}"
+    await api.patch(
+        f"/programs/{partner['enrollments'][0]['program_id']}", {"click_parameter": "ref"}
+    )
+    await api.patch(path, {"subs": {"click_id": "free now"}})
+    refused = await api.patch(path, {"subs": {"ref": "taken"}}, status=422)
+    assert refused["errors"][0]["place"] == "body/subs/ref"
 
 
 async def test_archiving_is_for_good_and_can_be_repeated(api: Api, partner: Any) -> None:

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from app.db.engine import Database
-from app.db.tables import Link, PlanVersion, ProgramState
-from app.ids import decode
+from app.db.tables import LinkChange, PlanVersion, ProgramState
+from app.ids import decode, uuid7
 from tests.http.client import PLAN, Api, make_link, make_partner, make_program
+from tests.http.hosts import Hosts
 
 OTHER_PLAN = {**PLAN, "hold_days": 7}
 
@@ -116,31 +117,71 @@ async def test_a_host_to_which_links_lead_stays(api: Api) -> None:
     assert (await api.get(f"/links/{link['id']}"))["fallback"] is None
 
 
-async def test_a_new_click_parameter_reaches_the_links(api: Api, database: Database) -> None:
-    program = await make_program(api)
-    await make_partner(api, program)
-    await api.patch(f"/programs/{program['id']}", {"click_parameter": "ref"})
-    async with database.read() as read:
-        found = await read.scalar(
-            select(Link.click_parameter).where(Link.program_id == decode("prog", program["id"]))
-        )
-    assert found == "ref"
-
-
-async def test_archiving_pauses_and_archives_the_links(api: Api) -> None:
+async def test_what_links_have_of_their_program_is_told_once(api: Api, database: Database) -> None:
     program = await make_program(api)
     partner = await make_partner(api, program)
+    path = f"/programs/{program['id']}"
+    changed = [decode("prog", program["id"]), decode("link", partner["default_link"]["id"])]
+
+    async def told() -> list[Any]:
+        query = select(LinkChange.link_id).where(LinkChange.link_id.in_(changed))
+        async with database.read() as read:
+            return [row.link_id for row in await read.all(query.order_by(LinkChange.number))]
+
+    expected = [changed[1]]
+    assert await told() == expected
+    for change in ({"click_parameter": "ref"}, {"utm": {"term": "x"}}, {"keeps_network": True}):
+        await api.patch(path, change)
+        expected.append(changed[0])
+        assert await told() == expected
+        await api.patch(path, {**change, "name": f"Not told of {len(expected)}"})
+        assert await told() == expected
+    await api.delete(path)
+    assert await told() == [*expected, changed[0]]
+
+
+async def test_archiving_pauses_and_is_for_good(api: Api) -> None:
+    program = await make_program(api)
     archived = await api.delete(f"/programs/{program['id']}")
     assert archived["status"] == "archived"
     assert await api.delete(f"/programs/{program['id']}") == archived
     assert (await api.get("/programs"))["data"] == []
     assert (await api.get("/programs?archived=true"))["data"] == [archived]
-    assert (await api.get(f"/links/{partner['default_link']['id']}"))["archived_at"]
     await api.patch(f"/programs/{program['id']}", {"status": "active"}, status=409)
     await api.post(f"/programs/{program['id']}/plans", {"plan": PLAN}, status=409)
     body = {"program_id": program["id"], "name": "B", "email": "b@example.com"}
     refused = await api.post("/partners", body, status=404)
     assert refused["errors"][0]["place"] == "body/program_id"
+
+
+async def test_links_of_an_archived_program_are_archived_links(api: Api, hosts: Hosts) -> None:
+    program = await make_program(api)
+    partner = await make_partner(api, program)
+    domain = await api.post(
+        "/domains", {"program_id": program["id"], "host": f"go-{uuid7().hex}.example.com"}
+    )
+    hosts.records[domain["dns"]["name"], "TXT"] = [domain["dns"]["value"]]
+    await api.post(f"/domains/{domain['id']}/verify", status=200)
+    link = await make_link(api, partner, host=domain["host"])
+    before = await make_link(api, partner)
+    before = await api.delete(f"/links/{before['id']}")
+    await api.delete(f"/domains/{domain['id']}", status=409)
+    path = f"/links/{link['id']}"
+    program = await api.delete(f"/programs/{program['id']}")
+    ended = {**link, "archived_at": program["archived_at"]}
+    default = {**partner["default_link"], "archived_at": program["archived_at"]}
+    assert await api.get(path) == ended
+    assert await api.delete(path) == ended
+    assert (await api.patch(path, {"subs": {}}, status=409))["code"] == "conflict"
+    assert (await api.get("/links"))["data"] == []
+    # What was archived by itself before keeps its own time.
+    assert (await api.get("/links?archived=true"))["data"] == [before, ended, default]
+    assert (await api.get(f"/partners/{partner['id']}"))["default_link"] is None
+    told = {"link_id": link["id"], "user_agent": "Mozilla/5.0 Firefox/140.0"}
+    assert (await api.post("/track/click", told, status=410))["code"] == "link_ended"
+    await api.delete(f"/domains/{domain['id']}")
+    await api.delete(f"/partners/{partner['id']}")
+    assert (await api.get("/links?archived=true"))["data"] == [before, ended, default]
 
 
 async def _draft(api: Api, program: Any) -> Any:

@@ -61,10 +61,12 @@ async def make_link(
         )
         await connection.execute(
             "INSERT INTO programs (id, workspace_id, name, currency, destination_hosts,"
-            " default_destination, click_parameter)"
-            " VALUES ($1, $2, 'p', 'usd', '{}', 'https://shop.example/', 'click_id')",
+            " default_destination, click_parameter, utm)"
+            " VALUES ($1, $2, 'p', 'usd', '{}', 'https://shop.example/', $3, $4)",
             program,
             workspace,
+            click_parameter,
+            json.dumps(program_utm or {}),
         )
         await connection.execute(
             "INSERT INTO partners (id, workspace_id, country) VALUES ($1, $2, '')",
@@ -73,9 +75,8 @@ async def make_link(
         )
         await connection.execute(
             "INSERT INTO links (id, workspace_id, program_id, partner_id, host, code, destination,"
-            " click_parameter, fallback, is_default, subs, expires_at, archived_at, utm,"
-            " program_utm)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10, $11, $12, $13, $14)",
+            " click_parameter, fallback, is_default, subs, expires_at, archived_at, utm)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, 'unread', $8, false, $9, $10, $11, $12)",
             link,
             workspace,
             program,
@@ -83,13 +84,11 @@ async def make_link(
             host,
             code,
             destination,
-            click_parameter,
             fallback,
             json.dumps(subs or {}),
             expires_at,
             archived_at,
             json.dumps(utm or {}),
-            json.dumps(program_utm or {}),
         )
     return link
 

@@ -17,7 +17,7 @@ from tests.redirect.making import (
     token_of,
     until,
 )
-from tests.redirect.test_target import row
+from tests.redirect.test_target import PROGRAM, row
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ async def test_an_unreadable_replica_is_filled_anew(url: str, tmp_path: Path) ->
 async def test_memory_keeps_the_links_asked_for_lately(tmp_path: Path) -> None:
     directory = Directory(tmp_path / "links.sqlite", size=2)
     links = [row(id=bytes([n]) * 16, code=f"c{n}") for n in range(3)]
-    await directory.copy_page(links, 1)
+    await directory.copy_page(links, 1, [PROGRAM])
     await directory.end_copy(Position("here:1", 0, 1), {})
     for code in ("c0", "c1", "c0", "c2"):
         assert directory.find("", code) is not None

@@ -7,12 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.redirect.link_row import LinkRow
+from app.redirect.link_row import LinkRow, ProgramRow
 from app.redirect.target import Target
 
 TOKEN = b"T" * 60
 LINK = UUID("01932f2a-0000-7000-8000-00000000beef")
 PARTNER = UUID("01932f2a-0000-7000-8000-00000000cafe")
+PROGRAM = ProgramRow(
+    id=UUID("01932f2a-0000-7000-8000-00000000f00d").bytes,
+    workspace=bytes(16),
+    click_parameter="click_id",
+    utm="{}",
+    keeps_network=False,
+    archived=False,
+)
 
 
 def row(destination: str = "https://shop.example/a", **changes: Any) -> LinkRow:
@@ -21,7 +29,6 @@ def row(destination: str = "https://shop.example/a", **changes: Any) -> LinkRow:
         host="",
         code="spring",
         destination=destination,
-        click_parameter="click_id",
         fallback=None,
         subs="{}",
         expires_at=None,
@@ -29,16 +36,18 @@ def row(destination: str = "https://shop.example/a", **changes: Any) -> LinkRow:
         utm="{}",
         partner=PARTNER.bytes,
         asset="",
-        workspace=bytes(16),
-        keeps_network=False,
+        program=PROGRAM.id,
     )
     return base._replace(**changes)
 
 
 def location(
-    query: bytes = b"", destination: str = "https://shop.example/a", **changes: Any
+    query: bytes = b"",
+    destination: str = "https://shop.example/a",
+    program: ProgramRow = PROGRAM,
+    **changes: Any,
 ) -> str:
-    before, after, _ = Target(row(destination, **changes)).way(query)
+    before, after, _ = Target(row(destination, **changes), program).way(query)
     return (before + TOKEN + after).decode()
 
 
@@ -63,7 +72,8 @@ def test_the_destinations_own_query_and_the_subs_stay() -> None:
 
 
 def test_a_renamed_parameter_carries_the_token() -> None:
-    found = location(b"click_id=theirs&ref=evil", click_parameter="ref")
+    program = PROGRAM._replace(click_parameter="ref")
+    found = location(b"click_id=theirs&ref=evil", program=program)
     assert parse_qsl(urlsplit(found).query) == [("click_id", "theirs"), ("ref", "T" * 60)]
 
 

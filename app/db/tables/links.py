@@ -28,7 +28,8 @@ class Link(Base):
     destination: Mapped[str]
     """Where the visitor is sent, in its normal form."""
     click_parameter: Mapped[str] = mapped_column(default="click_id")
-    """Copied from the program, so that the replica needs one row a link."""
+    """The program's as it was when the link was made: for redirectors of the release before this
+    one, and read by nobody else. What counts stands in `programs`."""
     fallback: Mapped[str | None]
     """Where the visitor is sent once the link is expired or archived; none: 410."""
     is_default: Mapped[bool] = mapped_column(default=False)
@@ -37,19 +38,23 @@ class Link(Base):
     utm: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     """Its own UTM templates, {field: template}; they come before the program's."""
     program_utm: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
-    """Copied from the program, as the click parameter."""
+    """The program's as it was then, as the click parameter."""
     keeps_network: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
-    """Copied from the program, as the click parameter."""
+    """The program's as it was then, as the click parameter."""
     asset_id: Mapped[str | None]
     """The banner, mail or page that the link stands on, by the caller's own name; so clicks on
     the link are the asset's clicks."""
     expires_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
+    """When it was archived by itself, or with its partner. Its program's archive ends it too."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class LinkChange(Base):
     """One row for each insert or update of a link, written by a trigger.
+
+    Likewise for a program whose links change by it, under its own id, and for fallbacks, under the
+    zero id: neither is a link's.
 
     Numbers are given before the commit, so a reader goes back 60 s after a reconnect.
     """

@@ -16,6 +16,7 @@ from app.db.tx import Tx
 from app.errors import Conflict, DomainNotVerified, FieldError, InvalidRequest, NotFound, unknown
 from app.ids import uuid7
 from app.outgoing import Outgoing, OutgoingError
+from app.tracking_links import is_archived
 from app.wire import In, ProgramId
 
 DNS_LABEL: Final = "_finderfee-challenge"
@@ -107,7 +108,7 @@ async def archive(tx: Tx, workspace: UUID, domain_id: UUID) -> None:
         Link.host == domain.host,
     )
     used = await tx.scalar(
-        select(func.count()).select_from(Link).where(*stands, Link.archived_at.is_(None))
+        select(func.count()).select_from(Link).where(*stands, ~is_archived(workspace))
     )
     if used:
         raise Conflict(f"{used} links stand on {domain.host}; archive them first.")

@@ -10,7 +10,7 @@ from app.add_links import refuse_click_parameter
 from app.db.tables import Link, LinkClicks, Program
 from app.db.tx import Tx
 from app.errors import Conflict, NotFound
-from app.tracking_links import AssetId, Subs
+from app.tracking_links import AssetId, Subs, is_archived
 from app.utm import Utm
 from app.wire import In, Instant
 
@@ -35,7 +35,7 @@ async def change(tx: Tx, workspace: UUID, link_id: UUID, wanted: LinkUpdate) -> 
     Also what `destinations.checked` raises.
     """
     link = await _locked(tx, workspace, link_id)
-    if link.archived_at is not None:
+    if link.archived:
         raise Conflict("The link is archived.")
     values: dict[str, Any] = wanted.model_dump(exclude_unset=True)
     for name in ("destination", "fallback"):
@@ -52,7 +52,7 @@ async def change(tx: Tx, workspace: UUID, link_id: UUID, wanted: LinkUpdate) -> 
 async def archive(tx: Tx, workspace: UUID, link_id: UUID) -> None:
     """From now on it leads to its fallback. Its code stays taken. Twice: nothing."""
     link = await _locked(tx, workspace, link_id)
-    if link.archived_at is None:
+    if not link.archived:
         now = func.clock_timestamp()
         await tx.execute(update(Link).where(Link.id == link_id).values(archived_at=now))
 
@@ -72,7 +72,12 @@ async def _locked(tx: Tx, workspace: UUID, link_id: UUID) -> Row[Any]:
         .with_for_update(read=True)
     )
     row = await tx.first(
-        select(Link.archived_at, Link.click_parameter, Link.asset_id, Program.destination_hosts)
+        select(
+            is_archived(workspace).label("archived"),
+            Link.asset_id,
+            Program.click_parameter,
+            Program.destination_hosts,
+        )
         .join(Program, Program.id == Link.program_id)
         .where(*own)
         .with_for_update(of=Link)

@@ -24,7 +24,16 @@ from app.program.links.share import (
     kit,
     qr_image,
 )
-from app.tracking_links import AssetId, BaseUrl, Code, LinkOut, NewLink, Subs, select_links
+from app.tracking_links import (
+    AssetId,
+    BaseUrl,
+    Code,
+    LinkOut,
+    NewLink,
+    Subs,
+    is_archived,
+    select_links,
+)
 from app.utm import Utm
 from app.wire import In, Instant, LinkId, Listed, Out, PartnerId, ProgramId
 from app.writing import Writes
@@ -110,9 +119,9 @@ async def list_links(
     base_url: BaseUrl,
 ) -> Listed[LinkOut]:
     """Links, of one program or partner if given; `archived=true` lists the archived ones."""
-    is_archived = Link.archived_at.is_not(None)
+    archived = is_archived(caller.workspace_id)
     statement = select_links(caller.workspace_id)
-    statement = statement.where(is_archived if only.archived else ~is_archived)
+    statement = statement.where(archived if only.archived else ~archived)
     if only.program_id is not None:
         statement = statement.where(Link.program_id == only.program_id)
     if only.partner_id is not None:

@@ -17,7 +17,7 @@ from app.errors import Conflict, NotFound
 from app.openapi import documented
 from app.pages import Order, PageDep, page
 from app.program.partners.change import PartnerUpdate, archive, change
-from app.tracking_links import BaseUrl, LinkOut, select_links
+from app.tracking_links import BaseUrl, LinkOut, is_archived, select_links
 from app.wire import Instant, Listed, Out, PartnerId, ProgramId
 from app.writing import Writes
 
@@ -191,7 +191,7 @@ async def _default_links(
 ) -> Mapping[UUID, Row[Any]]:
     rows = await read.all(
         select_links(caller.workspace_id)
-        .where(Link.partner_id.in_(ids), Link.is_default, Link.archived_at.is_(None))
+        .where(Link.partner_id.in_(ids), Link.is_default, ~is_archived(caller.workspace_id))
         .order_by(Link.created_at.desc(), Link.id.desc())
     )
     # The oldest comes last and stays.

@@ -61,47 +61,21 @@ async def change(tx: Tx, workspace: UUID, program_id: UUID, wanted: ProgramUpdat
         values |= await _new_destinations(tx, program, wanted)
     if values:
         await tx.execute(update(Program).where(Program.id == program_id).values(**values))
-    await _copy_to_links(tx, program, values)
     if "status" in fields:
         await _set_state(tx, workspace, program_id, wanted.status)
 
 
-async def _copy_to_links(tx: Tx, program: Row[Any], values: dict[str, Any]) -> None:
-    """What links carry of their program, in one statement, since each change is fed to all."""
-    copied = {
-        column: values[name]
-        for name, column in (
-            ("click_parameter", "click_parameter"),
-            ("utm", "program_utm"),
-            ("keeps_network", "keeps_network"),
-        )
-        if name in values and values[name] != getattr(program, name)
-    }
-    if copied:
-        await tx.execute(
-            update(Link)
-            .where(Link.workspace_id == program.workspace_id, Link.program_id == program.id)
-            .values(**copied)
-        )
-
-
 async def archive(tx: Tx, workspace: UUID, program_id: UUID) -> None:
-    """Pause it for good and archive its links: they lead to their fallbacks. Twice: nothing."""
+    """Pause it for good. Its links are archived by that: they lead to their fallbacks.
+
+    Twice: nothing.
+    """
     program = await _locked(tx, workspace, program_id)
     if program.archived_at is not None:
         return
     await _set_state(tx, workspace, program_id, "paused")
     now = func.clock_timestamp()
     await tx.execute(update(Program).where(Program.id == program_id).values(archived_at=now))
-    await tx.execute(
-        update(Link)
-        .where(
-            Link.workspace_id == workspace,
-            Link.program_id == program_id,
-            Link.archived_at.is_(None),
-        )
-        .values(archived_at=now)
-    )
 
 
 async def _locked(tx: Tx, workspace: UUID, program_id: UUID) -> Row[Any]:
