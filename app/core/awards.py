@@ -49,11 +49,12 @@ def awards_for(
         earlier = buyer.earlier(program_id, at) if paying.plan.caps_customers else ()
         touch = brought.get(credit.partner_id)
         facts = _facts(conversion, sold, buyer, touch, (program, enrollment), earlier)
+        tried = buyer.tried_for(conversion.id, credit.partner_id)
         if paying.plan.asks:
-            whose = credit.partner_id
+            whose, tried = credit.partner_id, None
             own = Slice(program_id, whose, before_bps, credit.bps, whose, buyer.places)
             facts = replace(facts, slice=own)
-        ruling = rule_on(paying.plan, facts)
+        ruling = rule_on(paying.plan, facts, tried=tried)
         reasons += (*told_first, *ruling.reasons)
         story = (*conversion.reasons, *told_first, *ruling.reasons)
         earned: list[Award] = []

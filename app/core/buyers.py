@@ -7,8 +7,10 @@ from typing import Final, Self
 from uuid import UUID
 
 from app.core import sales
+from app.core.commission import Tried
 from app.core.conversions import Conversion, ConversionKind
 from app.core.events import Event, Line, Payment
+from app.core.findings import Findings
 from app.core.money import share
 from app.core.records import record
 from app.core.sale_facts import Earlier
@@ -70,10 +72,17 @@ class Buyer:
     """Conversions that were paid for, with the messages that may take something back."""
     places: Places | None = None
     """Where partners' totals stand before the conversion at hand; None: nothing is tallied."""
+    found: Findings | None = None
+    """What another fold found."""
 
     @classmethod
-    def of(cls, events: Sequence[Event], customer: UUID) -> Self:
-        return cls(tuple([(e.occurred_at, e.country) for e in events if e.country]), customer)
+    def of(cls, events: Sequence[Event], customer: UUID, found: Findings | None) -> Self:
+        countries = tuple([(e.occurred_at, e.country) for e in events if e.country])
+        return cls(countries, customer, found=found)
+
+    def tried_for(self, conversion: UUID, partner: UUID) -> Tried | None:
+        """What other terms' rules came to for the partner; None: no others are looked at."""
+        return self.found.tried_for(conversion, partner) if self.found else None
 
     def bought(self, conversion: Conversion, sale: Sale | None) -> None:
         """The conversion now lies behind. sale: all messages about it; none of a lead."""

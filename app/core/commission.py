@@ -4,7 +4,7 @@ A rule that can't be worked out stops the ruling: it pays nobody, and no later r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from app.core.conditions import OF_LINES, Condition, Facts, Failed, bind, holds
@@ -26,20 +26,27 @@ class Ruling:
     reasons: tuple[Reason, ...]
 
 
-def rule_on(plan: Plan, facts: SaleFacts, rules: tuple[Rule, ...] | None = None) -> Ruling:
+def rule_on(
+    plan: Plan,
+    facts: SaleFacts,
+    rules: tuple[Rule, ...] | None = None,
+    tried: "Tried | None" = None,
+) -> Ruling:
     """By the plan's way to combine; rules that add are tried whatever the others come to.
 
-    rules: those of another recipient; if not said, those of the credited partner.
+    rules: those of another recipient; if not said, those of the credited partner. tried: what
+    another plan's rules came to on equal facts.
     """
     if rules is None:
         rules = plan.groups.own if plan.groups else plan.rules
     steps: list[Paid | Reason] = []
     known = _Known(facts, plan.uses)
+    answers = tried.on(facts) if tried else None
     is_decided = False
     for rule in rules:
         if is_decided and plan.combine == "first_match" and not rule.adds:
             continue
-        answer = _try(rule, known)
+        answer = _try(rule, known) if answers is None else _again(rule, known, answers)
         if isinstance(answer, _Stop):
             return Ruling((), _told([*steps, answer.reason], ()))
         steps.append(answer)
@@ -74,7 +81,35 @@ class _Known:
         return holds(condition, self.bound)
 
 
-def _try(rule: Rule, known: _Known) -> Paid | Reason | _Stop:
+_Answer = Paid | Reason | _Stop
+
+
+@dataclass(slots=True)
+class Tried:
+    """What rules came to on some facts, for other plans that have some of the same rules.
+
+    It depends on the rule and the facts alone. Equal rules are one object, see `rules.one`.
+    """
+
+    _facts: SaleFacts | None = None
+    _answers: dict[str, tuple[Rule, _Answer]] = field(default_factory=dict)
+
+    def on(self, facts: SaleFacts) -> dict[str, tuple[Rule, _Answer]]:
+        """By the rules' ids. Of other facts than the last ones nothing is known."""
+        if facts != self._facts:
+            self._facts, self._answers = facts, {}
+        return self._answers
+
+
+def _again(rule: Rule, known: _Known, answers: dict[str, tuple[Rule, _Answer]]) -> _Answer:
+    """What the rule came to before; tried, if it was not."""
+    told = answers.get(rule.id)
+    if told is None or told[0] is not rule:
+        told = answers[rule.id] = rule, _try(rule, known)
+    return told[1]
+
+
+def _try(rule: Rule, known: _Known) -> _Answer:
     """What the rule comes to, why it does not apply, or why it can't be worked out."""
     facts = known.facts
     differs = mismatch(rule, facts)

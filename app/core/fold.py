@@ -16,6 +16,7 @@ from app.core.awards import awards_for
 from app.core.buyers import Buyer
 from app.core.conversions import Award, Conversion
 from app.core.drafts import Draft, History, Told, told_by
+from app.core.findings import Findings
 from app.core.following import answers
 from app.core.money import share
 from app.core.queue import Queue
@@ -47,12 +48,18 @@ class Folded:
     positions: Mapping[UUID, Positions] = field(default_factory=dict)
 
 
-def fold(history: History, world: World, told: Told | None = None) -> Folded:
-    """Decide a customer anew from all that is known. told: `told_by(history)`, if it is at hand."""
+def fold(
+    history: History, world: World, told: Told | None = None, found: Findings | None = None
+) -> Folded:
+    """Decide a customer anew from all that is known.
+
+    told: `told_by(history)`, if it is at hand. found: by a fold of the same by other terms, or
+    empty for one that follows.
+    """
     told = told or told_by(history)
     groups, drafts = told.groups, told.drafts
     queue = Queue.of(drafts, history, world)
-    conversions = _decide(told, history, world, queue)
+    conversions = _decide(told, history, world, queue, found)
     suspected = _suspected(drafts, conversions)
     if suspected or history.prior:
         conversions = _flagged(conversions, suspected)
@@ -70,10 +77,14 @@ def fold(history: History, world: World, told: Told | None = None) -> Folded:
 
 
 def _decide(
-    told: Told, history: History, world: World, queue: Queue | None
+    told: Told, history: History, world: World, queue: Queue | None, found: Findings | None
 ) -> tuple[Conversion, ...]:
-    attributed = answers(told, history, world)
-    buyer = Buyer.of(told.events, history.customer)
+    attributed = found.answers if found else None
+    if attributed is None:
+        attributed = answers(told, history, world)
+        if found and found.attribute_alike:
+            found.answers = attributed
+    buyer = Buyer.of(told.events, history.customer, found)
     decided: list[Conversion] = []
     for draft in told.drafts:
         if draft.final is not None:

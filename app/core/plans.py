@@ -18,7 +18,7 @@ from app.core.matches import Match
 from app.core.pays import CustomerCap, Flat, Percent
 from app.core.records import record
 from app.core.rule_groups import Groups, grouped, refuse_uncompared
-from app.core.rules import Rule, read_rule, rule_document
+from app.core.rules import Rule, one, read_rule, rule_document
 from app.core.tallies import Ask
 
 __all__ = [
@@ -82,6 +82,15 @@ class Plan:
         object.__setattr__(self, "asks", asked(self.rules, used))
         caps = any(isinstance(rule.cap, CustomerCap) for rule in self.rules)
         object.__setattr__(self, "caps_customers", caps)
+
+    def attributes_like(self, other: "Plan") -> bool:
+        """Whether each conversion goes to the same by either: it is not asked what they pay."""
+        return (
+            self.attribution == other.attribution
+            and self.binding == other.binding
+            and self.hold_days == other.hold_days
+            and self.late_days == other.late_days
+        )
 
     @property
     def asks_qualification(self) -> bool:
@@ -165,7 +174,7 @@ def canonical_agreement(plan: Plan) -> dict[str, object]:
 
 def _read_rules(node: Node, combine: str) -> tuple[Rule, ...]:
     elements = node.elements(least=0, most=MAX_RULES)
-    rules = tuple(read_rule(element) for element in elements)
+    rules = tuple(one(read_rule(element)) for element in elements)
     if combine == "best":
         refuse_uncompared(node, rules)
     first: dict[str, int] = {}

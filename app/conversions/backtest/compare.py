@@ -13,6 +13,7 @@ from uuid import UUID
 from app.core.conversions import Award, Conversion, Given
 from app.core.drafts import History, Told, told_by
 from app.core.events import Event
+from app.core.findings import Findings
 from app.core.fold import fold
 from app.core.tallies import Tallies, TallyKey
 from app.core.world import PlanFact, ProgramFact, World
@@ -47,10 +48,35 @@ class Trial:
         """The program as if this version had come into force at the period's begin, and none
         within it.
         """
-        before = [p for p in program.plans if _since(p, self.from_at) < self.from_at]
-        after = [p for p in program.plans if _since(p, self.from_at) >= self.to_at]
+        before, _, after = self._around(program)
         tried = replace(self.plan, effective_from=self.from_at if before else None)
         return replace(program, plans=(*before, tried, *after))
+
+    def attributes_as(self, program: ProgramFact) -> bool:
+        """Whether each conversion goes to the same by it as by the versions that it replaces."""
+        before, within, _ = self._around(program)
+        plan = self.plan.plan
+        return all(plan.attributes_like(fact.plan) for fact in (*before[-1:], *within))
+
+    def _around(
+        self, program: ProgramFact
+    ) -> tuple[list[PlanFact], list[PlanFact], list[PlanFact]]:
+        """A program's versions from before, from within and from after the period."""
+        since = [(_since(plan, self.from_at), plan) for plan in program.plans]
+        return (
+            [plan for at, plan in since if at < self.from_at],
+            [plan for at, plan in since if self.from_at <= at < self.to_at],
+            [plan for at, plan in since if at >= self.to_at],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Worlds:
+    """As it is, and with `trial.instead`. attribute_alike: see `trial.attributes_as`."""
+
+    present: World
+    tried: World
+    attribute_alike: bool
 
 
 @dataclass(slots=True)
@@ -93,11 +119,11 @@ class Compared:
 def compare(
     customer: UUID,
     events: Sequence[Event],
-    worlds: tuple[World, World],
+    worlds: Worlds,
     trial: Trial,
     totals: Totals,
 ) -> list[Compared]:
-    """A customer's conversions of the period. worlds: as it is, and with `trial.instead`."""
+    """A customer's conversions of the period."""
     history = History(
         workspace=trial.workspace,
         events=tuple(events),
@@ -106,19 +132,22 @@ def compare(
         now=trial.now,
         customer=customer,
     )
-    told = told_by(history)
-    present = _decided(history, told, worlds[0], totals.present)
-    tried = _decided(history, told, worlds[1], totals.tried)
+    told, found = told_by(history), Findings(worlds.attribute_alike)
+    present = _decided(history, told, worlds.present, totals.present, found)
+    tried = _decided(history, told, worlds.tried, totals.tried, found)
     return list(_both(present, tried, trial))
 
 
 def _decided(
-    history: History, told: Told, world: World, totals: dict[TallyKey, int]
+    history: History, told: Told, world: World, totals: dict[TallyKey, int], found: Findings
 ) -> tuple[Conversion, ...]:
-    """All conversions of the history. told: by it; totals: go on with what they used of them."""
+    """All conversions of the history. told: by it; totals: go on with what they used of them.
+
+    found: by the fold before.
+    """
     if totals:
         history = replace(history, tallies=Tallies(totals))
-    folded = fold(history, world, told)
+    folded = fold(history, world, told, found)
     for key, (_, after) in folded.tallies.items():
         totals[key] = after
     return folded.conversions

@@ -17,13 +17,13 @@ from app.conversions.backtest.compare import (
     Share,
     Totals,
     Trial,
+    Worlds,
     compare,
 )
 from app.conversions.backtest.tally import Tally
 from app.conversions.canon import received_event
 from app.conversions.surroundings import Everything, Wanted
 from app.core.events import Event
-from app.core.world import World
 from app.db import bulk
 from app.db import tables as t
 
@@ -76,23 +76,27 @@ class Pair:
         self._present = present
         self._trial = trial
         world, programs = present.world, dict(present.world.programs)
+        self._alike = True
         if program := programs.get(trial.program_id):
             programs[trial.program_id] = trial.instead(program)
+            self._alike = trial.attributes_as(program)
         self._tried = replace(present, world=replace(world, programs=programs))
         self._programs = programs
         self._others = bool(world.recruiters or world.companies)
         """Whether terms may ask for more people than those whom touches lead to."""
 
-    def of(self, who: UUID, events: Sequence[Event]) -> tuple[World, World] | None:
+    def of(self, who: UUID, events: Sequence[Event]) -> Worlds | None:
         """What of both concerns one customer; none if the terms that are tried can't."""
         wanted, program = Wanted().add(events, ()), self._trial.program_id
         own = surroundings.part_for(self._present, wanted, {who})
         if program not in own.programs:
             # Nothing leads this customer to the program: whatever its terms, they are not read.
-            return (own, own) if self._trial.in_order else None
+            return Worlds(own, own, attribute_alike=True) if self._trial.in_order else None
         if self._others:
-            return own, surroundings.part_for(self._tried, wanted, {who})
-        return own, replace(own, programs={**own.programs, program: self._programs[program]})
+            tried = surroundings.part_for(self._tried, wanted, {who})
+        else:
+            tried = replace(own, programs={**own.programs, program: self._programs[program]})
+        return Worlds(own, tried, self._alike)
 
 
 async def _histories(
