@@ -55,7 +55,7 @@ def _world(facts: Json, plans: Mapping[UUID, PlanFact]) -> World | None:
     """None: they can't be read, which is told where they are decided again."""
     try:
         return world_of(facts["world"], plans)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

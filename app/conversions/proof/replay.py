@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.conversions.canon import Json, event_of
 from app.conversions.proof.engines import ENGINES, Engine
+from app.conversions.proof.shape import unreadable
 from app.conversions.tally_canon import moves_of, tallies_of
 from app.conversions.world_canon import world_of
 from app.core.conversions import Conversion
@@ -101,6 +102,10 @@ def replay(
     broken: list[tuple[int, str]] = []
     for row in decisions:
         person = people.setdefault(row["customer_id"], Replay(workspace, plans, matured))
+        problem = unreadable(row)
+        if problem:
+            broken.append((row["decision_no"], f"its facts can't be read: {problem}"))
+            continue
         for absorbed in row["facts"]["absorbed"]:
             if other := people.pop(UUID(absorbed), None):
                 person.absorb(other)

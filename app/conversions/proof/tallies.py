@@ -24,13 +24,8 @@ class TallyChain:
     left: dict[TallyKey, int] = field(default_factory=dict)
 
     def follow(self, number: int, facts: Mapping[str, Any]) -> Iterator[Finding]:
-        """What a decision found that the one before it had not left."""
-        try:
-            moves = moves_of(facts.get("tallies", ()))
-        except (TypeError, ValueError, IndexError) as error:
-            yield Finding(f"decision {number}", f"its totals can't be read: {error!r}")
-            return
-        for key, (before, after) in moves.items():
+        """What a decision found that the one before it had not left. facts: that can be read."""
+        for key, (before, after) in moves_of(facts.get("tallies", ())).items():
             expected = self.left.get(key, before)
             if before != expected:
                 problem = f"found {before} of {_name(key)}, the one before left {expected}"

@@ -12,6 +12,7 @@ from app.conversions.proof import ledger as verify_ledger
 from app.conversions.proof.finding import Finding
 from app.conversions.proof.replay import Replay
 from app.conversions.proof.rows import standing_findings, unequal
+from app.conversions.proof.shape import readable
 from app.conversions.tally_canon import moves_of
 from app.conversions.true_up_canon import Settling, commission_row, digest, period_of_facts
 from app.core.fold import ENGINE
@@ -27,10 +28,12 @@ async def findings(
     driver: "asyncpg.Connection[Any]", workspace: UUID, plans: Mapping[UUID, PlanFact]
 ) -> list[Finding]:
     """What does not hold of a workspace's true-ups. plans: published ones, by id."""
-    decisions = await driver.fetch(
-        "SELECT * FROM decisions WHERE workspace_id = $1 AND customer_id IS NULL"
-        " ORDER BY decision_no",
-        workspace,
+    decisions = readable(
+        await driver.fetch(
+            "SELECT * FROM decisions WHERE workspace_id = $1 AND customer_id IS NULL"
+            " ORDER BY decision_no",
+            workspace,
+        )
     )
     rows: Rows = {
         row["id"]: row
