@@ -23,7 +23,7 @@ from tests.service import clean_environment, free_port
 
 LINKS: Final = int(os.environ.get("BENCH_LINKS", "1000000"))
 BULK: Final = LINKS // 10
-"""The first of them are of one program, which is changed at once."""
+"""The first of them are of one program; that of all others is changed."""
 HOSTS: Final = 500
 KEY: Final = "bench-" * 8
 _PAGE: Final = 20_000
@@ -52,7 +52,7 @@ class Shop:
 
     workspace: UUID
     programs: tuple[UUID, UUID]
-    """That of most links, and that of the bulk."""
+    """That of most links, and that of the first."""
     partners: tuple[UUID, UUID]
 
 
@@ -147,8 +147,8 @@ def open_shop(service: Served) -> Shop:
 
 
 def rename_click_parameter(http: httpx.Client, shop: Shop) -> int:
-    """PATCH the bulk's program; its answer's status."""
-    path = f"/programs/{encode('prog', shop.programs[1])}"
+    """PATCH the program of most links; its answer's status."""
+    path = f"/programs/{encode('prog', shop.programs[0])}"
     return http.patch(path, json={"click_parameter": "ref"}).status_code
 
 
