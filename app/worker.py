@@ -159,6 +159,12 @@ async def run_backtests(context: Context) -> None:
         continue
 
 
+async def settle_periods(context: Context) -> None:
+    """Batch by batch; several workers may do it at once, each batch is under its lane."""
+    while not context.stop.is_set() and await true_ups.settle_due(context.database):
+        continue
+
+
 async def settle_inbox(context: Context) -> None:
     await inbox.run(context.database, context.stop)
 
@@ -175,7 +181,7 @@ def in_database(run: Callable[[Database], Awaitable[object]]) -> Run:
 LOOPS: Final = (
     Loop("inbox", 1, settle_inbox),
     Loop("mature", 1, mature),
-    Loop("true-ups", 15, in_database(true_ups.settle_due)),
+    Loop("true-ups", 15, settle_periods),
     Loop("heartbeat", HEARTBEAT_S, beat),
     Loop("orphans", 10, empty_orphans),
     Loop("inbox watch", 15, watch),

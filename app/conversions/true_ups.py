@@ -60,11 +60,13 @@ async def settle_due(database: Database) -> int:
     async with database.read() as read:
         found = await read.all(
             text(
-                "SELECT DISTINCT workspace_id, period FROM tallies"
+                "SELECT workspace_id, period FROM tallies"
                 f" WHERE {_UNSETTLED} AND period <> ALL(:open)"
+                # So that one workspace that fails keeps none behind it for good.
+                " GROUP BY workspace_id, period ORDER BY random()"
             ).bindparams(open=_open(now))
         )
-    for workspace in sorted({row.workspace_id for row in found if _ended(row.period, now)}):
+    for workspace in dict.fromkeys(row.workspace_id for row in found if _ended(row.period, now)):
         try:
             settled += await settle_workspace(database, workspace)
         except LaneBusy:

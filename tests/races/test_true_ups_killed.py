@@ -29,13 +29,13 @@ from tests.service import serve
 
 KEYS: Final = SecretKeys([SECRET_KEYS]).click_keys
 PARTNERS: Final = 14
-MONTHS: Final = 9
+MONTHS: Final = 8
 STEP: Final = 30_000
 LOWEST_BPS: Final = 1_111
 REACHED_BPS: Final = 2_345
 WRITES: Final = ("decisions", "commissions", "tallies", "transfers", "accounts", "lanes")
 """The tables that a settlement writes to, as it comes to them."""
-KILLS: Final = 6
+KILLS: Final = 4
 Months = dict[tuple[str, str], list[int]]
 """Sales by partner and month."""
 
