@@ -174,7 +174,9 @@ def _times(per: Per, lines: Sequence[Line]) -> int:
 def _lines(rule: Rule, facts: SaleFacts) -> tuple[Line, ...]:
     """Those that the rule is about."""
     wanted = rule.match.product_ids
-    return tuple(line for line in facts.lines if not wanted or line.product_id in wanted)
+    if not wanted:
+        return facts.lines
+    return tuple(line for line in facts.lines if line.product_id in wanted)
 
 
 def _lines_sold(lines: Sequence[Line]) -> int:

@@ -25,8 +25,8 @@ from app.ids import uuid7
 SILENT_S: Final = 8
 """After so long without a word, a back-test that runs has died with its process."""
 MAX_ATTEMPTS: Final = 3
-PART_SALES: Final = 1_000
-"""Sales of a part: a second of work at most, a few megabytes in memory."""
+PART_SALES: Final = 2_000
+"""Sales of a part: half a second of work, some megabytes in memory."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _CLAIMS: Final = 0x6261_636B_7465_7374
 """The advisory lock under which one worker at a time looks for work."""

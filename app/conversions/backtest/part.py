@@ -12,7 +12,6 @@ from app.conversions import surroundings
 from app.conversions.backtest.compare import (
     CUSTOMERS,
     NOTHING,
-    Compared,
     Paid,
     Share,
     Totals,
@@ -54,18 +53,18 @@ async def compare_part(
     tried = {trial.program_id: trial.plan}
     world = await surroundings.gather(driver, trial.workspace, whole, tried)
     pair = Pair(world, trial)
-    compared: list[Compared] = []
+    tally = Tally()
+    present: dict[UUID, Mapping[Share, Paid]] = {}
     for who in customers:
         # One that was joined to another meanwhile has nothing left.
         if events := histories.get(who, []):
             worlds = pair.of(who, events)
-            if worlds is not None:
-                compared += compare(who, events, worlds, trial, totals)
-    tally = Tally()
-    for sale in compared:
-        if trial.program_id in (sale.present.program_id, sale.tried.program_id):
-            tally.add(sale)
-    tally.sales_unlike = await _unlike(driver, trial, decision_no, compared)
+            compared = compare(who, events, worlds, trial, totals) if worlds else ()
+            for sale in compared:
+                present[sale.present.id] = sale.now
+                if trial.program_id in (sale.present.program_id, sale.tried.program_id):
+                    tally.add(sale)
+    tally.sales_unlike = await _unlike(driver, trial.workspace, decision_no, present)
     return tally
 
 
@@ -131,15 +130,18 @@ async def _histories(
 
 
 async def _unlike(
-    driver: "asyncpg.Connection[Any]", trial: Trial, decision_no: int, compared: list[Compared]
+    driver: "asyncpg.Connection[Any]",
+    workspace: UUID,
+    decision_no: int,
+    present: Mapping[UUID, Mapping[Share, Paid]],
 ) -> int:
     """How many sales are recorded with other amounts than the terms in force give at once."""
-    recorded = await _recorded(driver, trial.workspace, [sale.present.id for sale in compared])
+    recorded = await _recorded(driver, workspace, list(present))
     nothing = Recorded({}, 0)
     unlike = 0
-    for sale in compared:
-        stored = recorded.get(sale.present.id, nothing)
-        unlike += stored.decision_no <= decision_no and stored.paid != sale.now
+    for conversion, paid in present.items():
+        stored = recorded.get(conversion, nothing)
+        unlike += stored.decision_no <= decision_no and stored.paid != paid
     return unlike
 
 
