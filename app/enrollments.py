@@ -65,9 +65,7 @@ async def retire(tx: Tx, workspace: UUID, partner: UUID) -> int:
     )
     archived = await tx.execute(
         update(Link)
-        .where(
-            Link.workspace_id == workspace, Link.partner_id == partner, ~is_archived(workspace)
-        )
+        .where(Link.workspace_id == workspace, Link.partner_id == partner, ~is_archived(workspace))
         .values(archived_at=now)
     )
     return int(archived.rowcount)
