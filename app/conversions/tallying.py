@@ -5,29 +5,22 @@ of a month find all that came before.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from app.conversions import facts
+from app.conversions import summing
 from app.conversions.facts import Counters, Known
-from app.core.conversions import Award, Conversion
 from app.core.events import Event
-from app.core.periods import PERIODS, ends_at, period_of, starts_at
+from app.core.periods import PERIODS, period_of
 from app.core.queue import asks_of
-from app.core.tallies import Ask, Kept, Tallies, TallyKey, uses_of
+from app.core.tallies import Ask, Kept, Tallies, TallyKey
 from app.core.world import World
 from app.db import bulk
 from app.db import tables as t
-
-MOST_SUMMED: Final = 20_000
-"""Sales of a program that are summed up while somebody waits for an answer."""
-_CHUNK: Final = 1_000
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
-_FAR_AHEAD: Final = datetime.max.replace(tzinfo=UTC)
 
 Customer = tuple[Known, Sequence[Event]]
 """What is recorded of a customer, and the news of it."""
@@ -68,43 +61,6 @@ async def write(
         conflict=" ON CONFLICT (workspace_id, program_id, partner_id, name, period, currency)"
         " DO UPDATE SET total = excluded.total",
     )
-
-
-async def summed(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, program: UUID, kept: Iterable[Kept]
-) -> dict[TallyKey, int]:
-    """A program's totals by the conversions that stand, none of which is left out.
-
-    kept: those names and periods of the program that are wanted.
-    """
-    names: dict[str, list[str]] = defaultdict(list)
-    for _, name, period in kept:
-        names[period].append(name)
-    totals: dict[TallyKey, int] = {}
-    begins = [starts_at(period) for period in names]
-    ends = [ends_at(period) for period in names]
-    since = None if None in begins else min(at for at in begins if at)
-    until = None if None in ends else max(at for at in ends if at)
-    async for conversion in _standing(driver, workspace, program, since, until):
-        within = [period_of(conversion.occurred_at, kind) for kind in PERIODS]
-        named = [(name, period) for period in within for name in names.get(period, ())]
-        for key, used in uses_of(conversion, named).items():
-            totals[key] = totals.get(key, 0) + used
-    return totals
-
-
-async def summed_if_few(
-    driver: "asyncpg.Connection[Any]", workspace: UUID, program: UUID, kept: Iterable[Kept]
-) -> dict[TallyKey, int] | None:
-    """As `summed`; None if the program has more than MOST_SUMMED sales."""
-    many = await driver.fetchval(
-        "SELECT count(*) FROM (SELECT FROM conversions WHERE workspace_id = $1"
-        " AND program_id = $2 AND superseded_by IS NULL LIMIT $3) AS found",
-        workspace,
-        program,
-        MOST_SUMMED + 1,
-    )
-    return await summed(driver, workspace, program, kept) if many <= MOST_SUMMED else None
 
 
 def _look(
@@ -189,7 +145,7 @@ async def _begin(
         by_program[kept[0]].append(kept)
     totals: dict[TallyKey, int] = {}
     for program, wanted in by_program.items():
-        totals |= await summed(driver, workspace, program, wanted)
+        totals |= await summing.summed_at_once(driver, workspace, program, wanted)
     await write(driver, workspace, totals)
     await bulk.insert(
         driver,
@@ -201,44 +157,3 @@ async def _begin(
         ],
     )
     return totals
-
-
-async def _standing(
-    driver: "asyncpg.Connection[Any]",
-    workspace: UUID,
-    program: UUID,
-    since: datetime | None,
-    until: datetime | None,
-) -> AsyncIterator[Conversion]:
-    """A program's conversions that stand, with their awards. since, until: None for no limit."""
-    after: tuple[datetime, UUID] = (since or _LONG_AGO, UUID(int=0))
-    while True:
-        rows = await driver.fetch(
-            """
-            SELECT * FROM conversions
-            WHERE workspace_id = $1 AND program_id = $2 AND (occurred_at, id) >= ($3, $4)
-              AND occurred_at < $5 AND superseded_by IS NULL
-            ORDER BY occurred_at, id LIMIT $6
-            """,
-            workspace,
-            program,
-            *after,
-            until or _FAR_AHEAD,
-            _CHUNK,
-        )
-        awards: dict[UUID, tuple[Award, ...]] = {}
-        for row in await bulk.fetch(
-            driver,
-            t.Commission,
-            workspace=workspace,
-            key="conversion_id",
-            keys=[row["id"] for row in rows],
-        ):
-            if not row["superseded"]:
-                found = awards.get(row["conversion_id"], ())
-                awards[row["conversion_id"]] = (*found, facts.award_of(row))
-        for row in rows:
-            yield facts.conversion_of(row, awards.get(row["id"], ()))
-        if len(rows) < _CHUNK:
-            return
-        after = (rows[-1]["occurred_at"], UUID(int=rows[-1]["id"].int + 1))

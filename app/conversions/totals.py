@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from app.auth import Caller, ReadDep, Scope, needs
-from app.conversions import surroundings, tallying
+from app.conversions import summing, surroundings
 from app.conversions.surroundings import Wanted
 from app.core.pays import PartnerCap
 from app.core.periods import PERIODS, Period, period_of
@@ -139,7 +139,7 @@ async def _totals(
     if not missing:
         return totals, missing
     kept = [(program, *one) for one in missing]
-    summed = await tallying.summed_if_few(driver, workspace, program, kept)
+    summed = await summing.summed_if_few(driver, workspace, program, kept)
     if summed is None:
         return totals, missing
     return {**totals, **{key[2:]: n for key, n in summed.items() if key[:2] == pair}}, set()

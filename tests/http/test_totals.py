@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from app.conversions import tallying
+from app.conversions import summing
 from app.core.periods import period_of
 from app.db.engine import Database
 from app.ids import encode, uuid7
@@ -139,7 +139,7 @@ async def test_a_cap_of_mid_year_knows_what_was_used_before_its_first_sale(
     await api.post(f"/plans/{draft['id']}/publish", {}, status=200)
     assert await left(selling) == (4_000, 1_000)
     # A long history is summed up with the next sale only.
-    monkeypatch.setattr(tallying, "MOST_SUMMED", 1)
+    monkeypatch.setattr(summing, "MOST_SUMMED", 1)
     assert await left(selling) == (None, None)
     await sell(selling, 3)
     assert await left(selling) == (5_000, 0)

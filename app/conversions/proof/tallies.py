@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions import tallying
+from app.conversions import summing
 from app.conversions.proof.finding import Finding
 from app.conversions.tally_canon import moves_of
 from app.core.tallies import Kept, TallyKey
@@ -50,7 +50,7 @@ async def findings(
     found: list[Finding] = []
     for program, wanted in sorted(kept.items()):
         try:
-            summed |= await tallying.summed(driver, workspace, program, wanted)
+            summed |= await summing.summed(driver, workspace, program, wanted)
         except ValueError as error:
             place = f"tallies of {encode('prog', program)}"
             found.append(Finding(place, f"a period of theirs can't be read: {error}"))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.conversions import qualified, surroundings, tallying, upline
+from app.conversions import qualified, summing, surroundings, upline
 from app.conversions.surroundings import Wanted
 from app.conversions.trials.made_up import LONG_AGO, Place
 from app.core.periods import period_of
@@ -90,7 +90,7 @@ async def _totals(
 async def _summed(
     driver: "asyncpg.Connection[Any]", place: Place, partners: list[UUID], wanted: set[Kept]
 ) -> Mapping[TallyKey, int]:
-    found = await tallying.summed_if_few(driver, place.workspace, place.program_id, wanted)
+    found = await summing.summed_if_few(driver, place.workspace, place.program_id, wanted)
     if found is not None:
         return found
     rows = await driver.fetch(
