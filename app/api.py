@@ -33,6 +33,7 @@ from app.conversions.read import router as conversions_router
 from app.conversions.reassign import router as reassign_router
 from app.conversions.referring import router as referring_router
 from app.conversions.resolve import router as verdicts_router
+from app.conversions.settlements import router as settlements_router
 from app.conversions.sources.http import router as sources_router
 from app.conversions.sources.reconciliations import router as reconciliations_router
 from app.conversions.totals import router as totals_router
@@ -104,6 +105,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     money_router,
     balances_router,
     totals_router,
+    settlements_router,
     customer_privacy_router,
     privacy_router,
 )

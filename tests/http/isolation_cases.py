@@ -158,6 +158,7 @@ CASES: dict[str, Case] = {
     "GET /v1/commissions": Case(status=200, query="?partner_id={partner}"),
     "GET /v1/commissions/{commission_id}": Case(),
     "GET /v1/partners/{partner_id}/balance": Case(),
+    "GET /v1/partners/{partner_id}/settlements": Case(query="?program_id={program}"),
     "GET /v1/partners/{partner_id}/totals": Case(query="?program_id={program}"),
     "GET /v1/customers/{customer_id}/balance": Case(),
     "GET /v1/partners/{partner_id}/export": Case(),

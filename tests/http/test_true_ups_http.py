@@ -9,6 +9,7 @@ import pytest
 from app.conversions.true_ups import settle_due
 from app.core.periods import ends_at, period_of, starts_at
 from app.db.engine import Database
+from app.ids import encode, uuid7
 from app.ledger.mature import mature_due
 from tests.contract import stripe_objects as objects
 from tests.contract.stripe_invoices import invoice
@@ -109,10 +110,41 @@ async def test_a_refund_after_the_settlement_takes_back_what_its_sale_was_paid(
     assert len([one for one in await of_month(selling) if one["settles"]]) == 1
 
 
-async def test_a_month_below_the_next_step_has_nothing_to_settle(selling: Selling) -> None:
+async def test_a_month_below_the_next_step_is_settled_by_nothing_and_says_so(
+    selling: Selling,
+) -> None:
     await sold(selling, "I1", 29_999)
+    assert (await settlements(selling))["data"] == []
     await closed(selling)
     assert [one["settles"] for one in await of_month(selling)] == [None]
+    (settled,) = (await settlements(selling))["data"]
+    assert (settled["within"], settled["rule"], settled["base"]) == (MONTH, "volume", 29_999)
+    assert (settled["amount"], settled["commission_id"]) == (0, None)
+    assert settled["reason"]["text"] == (
+        f"In {MONTH} the partner sold for 299.99 USD, for which the rule `volume` pays 10 % of"
+        " 299.99 USD. 30.00 USD was paid sale by sale; nothing was left."
+    )
+
+
+async def test_settled_months_are_listed_newest_first_with_what_pays_them(
+    selling: Selling,
+) -> None:
+    before = (SOLD_AT.replace(day=1) - timedelta(days=5)).replace(day=10)
+    await sold(selling, "I1", 32_000)
+    await sold(selling, "I2", 40_000, at=before)
+    await closed(selling)
+    first = await settlements(selling, "&limit=1")
+    last = await settlements(selling, f"&starting_after={first['data'][0]['number']}")
+    assert (first["has_more"], last["has_more"]) == (True, False)
+    # Settled at once, the earlier month first.
+    assert [(one["within"], one["amount"]) for one in (*first["data"], *last["data"])] == [
+        (MONTH, 3_200),
+        (period_of(before, "month"), 4_000),
+    ]
+    (paid,) = [one for one in await of_month(selling) if one["settles"]]
+    assert first["data"][0]["commission_id"] == paid["id"]
+    path = f"/partners/{selling.partner['id']}/settlements?program_id={encode('prog', uuid7())}"
+    await selling.api.get(path, status=404)
 
 
 async def test_a_rule_s_id_is_asked_for_as_text(selling: Selling) -> None:
@@ -163,6 +195,12 @@ async def of_month(selling: Selling) -> list[Any]:
         f"/commissions?partner_id={selling.partner['id']}"
         f"&program_id={selling.program['id']}&rule=volume&{span}"
     )
+
+
+async def settlements(selling: Selling, page: str = "") -> Any:
+    program = selling.program["id"]
+    path = f"/partners/{selling.partner['id']}/settlements?program_id={program}{page}"
+    return await selling.api.get(path)
 
 
 async def listed(selling: Selling, *, rule: str) -> list[int]:
