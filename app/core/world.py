@@ -72,8 +72,10 @@ class ProgramFact:
 
     def plan_at(self, at: datetime) -> PlanFact:
         """The terms in force at an instant."""
-        in_force = [p for p in self.plans if p.effective_from is None or p.effective_from <= at]
-        return in_force[-1]
+        for plan in reversed(self.plans):
+            if plan.effective_from is None or plan.effective_from <= at:
+                return plan
+        raise LookupError(f"no terms of program {self.id} are in force at {at}")
 
 
 @record
