@@ -90,6 +90,32 @@ async def test_both_ways_come_to_the_same(
     }
 
 
+async def test_what_is_left_after_refunds_is_rounded_as_the_core_does(shop: Shop) -> None:
+    """Amounts that no sale of this shop has: with tax, tiny and huge, below zero, half a cent."""
+    chance = random.Random(11)
+    rows = await shop.rows(
+        "SELECT id FROM conversions WHERE workspace_id = :workspace AND kind <> 'lead'"
+    )
+    for _ in range(5):
+        async with shop.database.tx() as tx:
+            driver = await tx.driver()
+            await driver.execute("SET session_replication_role = replica")
+            for row in rows:
+                gross = chance.choice((0, 1, 2, 4, 10_000, chance.randrange(1, 10**12)))
+                base = chance.choice((-3, 0, 1, 3, gross, gross * 5 // 6, 10**12))
+                gone = chance.choice((0, gross // 4, gross // 2, gross)) if gross else 0
+                await driver.execute(
+                    "UPDATE conversions SET gross = $2, base = $3, refunded = $4 WHERE id = $1",
+                    row.id,
+                    gross,
+                    base,
+                    gone,
+                )
+            await driver.execute("SET session_replication_role = DEFAULT")
+        by_core, by_postgres = await both(shop)
+        assert by_postgres == by_core
+
+
 async def test_totals_that_are_begun_anew_go_on_where_they_were(shop: Shop) -> None:
     async with shop.database.tx() as tx:
         driver = await tx.driver()
