@@ -47,9 +47,11 @@ def awards_for(
             before_bps += credit.bps
             continue
         earlier = buyer.earlier(program_id, at) if paying.plan.caps_customers else ()
-        touch = brought.get(credit.partner_id)
-        facts = _facts(conversion, sold, buyer, touch, (program, enrollment), earlier)
         tried = buyer.tried_for(conversion.id, credit.partner_id)
+        facts = tried.known(earlier) if tried else None
+        if facts is None:
+            touch = brought.get(credit.partner_id)
+            facts = _facts(conversion, sold, buyer, touch, (program, enrollment), earlier)
         if paying.plan.asks:
             whose, tried = credit.partner_id, None
             own = Slice(program_id, whose, before_bps, credit.bps, whose, buyer.places)

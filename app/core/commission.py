@@ -13,7 +13,7 @@ from app.core.paying import Paid, pay
 from app.core.plans import Plan, Rule
 from app.core.reasons import Reason, because
 from app.core.records import record
-from app.core.sale_facts import SaleFacts, cel_facts
+from app.core.sale_facts import Earlier, SaleFacts, cel_facts
 
 
 @record
@@ -41,12 +41,15 @@ def rule_on(
         rules = plan.groups.own if plan.groups else plan.rules
     steps: list[Paid | Reason] = []
     known = _Known(facts, plan.uses)
-    answers = tried.on(facts) if tried else None
+    answers = None if tried is None else tried.on(facts)
     is_decided = False
     for rule in rules:
         if is_decided and plan.combine == "first_match" and not rule.adds:
             continue
-        answer = _try(rule, known) if answers is None else _again(rule, known, answers)
+        told = answers.get(rule.id) if answers else None
+        answer = told[1] if told and told[0] is rule else _try(rule, known)
+        if answers is not None:
+            answers[rule.id] = rule, answer
         if isinstance(answer, _Stop):
             return Ruling((), _told([*steps, answer.reason], ()))
         steps.append(answer)
@@ -89,24 +92,23 @@ class Tried:
     """What rules came to on some facts, for other plans that have some of the same rules.
 
     It depends on the rule and the facts alone. Equal rules are one object, see `rules.one`.
+    alike: whether the facts can differ in nothing but what was paid before.
     """
 
+    alike: bool = False
     _facts: SaleFacts | None = None
     _answers: dict[str, tuple[Rule, _Answer]] = field(default_factory=dict)
 
     def on(self, facts: SaleFacts) -> dict[str, tuple[Rule, _Answer]]:
         """By the rules' ids. Of other facts than the last ones nothing is known."""
-        if facts != self._facts:
+        if facts is not self._facts and facts != self._facts:
             self._facts, self._answers = facts, {}
         return self._answers
 
-
-def _again(rule: Rule, known: _Known, answers: dict[str, tuple[Rule, _Answer]]) -> _Answer:
-    """What the rule came to before; tried, if it was not."""
-    told = answers.get(rule.id)
-    if told is None or told[0] is not rule:
-        told = answers[rule.id] = rule, _try(rule, known)
-    return told[1]
+    def known(self, earlier: tuple[Earlier, ...]) -> SaleFacts | None:
+        """The facts, if they must be the same again. earlier: what was paid before."""
+        facts = self._facts if self.alike else None
+        return facts if facts is not None and facts.earlier == earlier else None
 
 
 def _try(rule: Rule, known: _Known) -> _Answer:

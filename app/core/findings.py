@@ -14,9 +14,10 @@ from app.core.commission import Tried
 
 @dataclass(slots=True)
 class Findings:
-    """One customer's. attribute_alike: whether both folds' terms do.
+    """One customer's, whom both folds see in one world but for the terms.
 
-    answers: who each conversion goes to, by its id; None: not told, or by other terms.
+    attribute_alike: whether both terms do. answers: who each conversion goes to, by its id; None:
+    not told, or by other terms.
     """
 
     attribute_alike: bool
@@ -28,5 +29,5 @@ class Findings:
         whose = conversion, partner
         tried = self._tried.get(whose)
         if tried is None:
-            tried = self._tried[whose] = Tried()
+            tried = self._tried[whose] = Tried(self.attribute_alike)
         return tried

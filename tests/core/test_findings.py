@@ -14,9 +14,10 @@ from app.core.plans import Plan
 from app.core.sale_facts import SaleFacts
 from app.core.world import ProgramFact, World
 from tests.core.made_sales import SALE, plan_of, rule
-from tests.core.made_worlds import HEARD, worlds
+from tests.core.made_worlds import HEARD, world_of, worlds
 from tests.core.pure_road import WORKSPACE
 from tests.core.stories import Story, stories
+from tests.core.telling import click, sale
 
 LARGE = rule("large", 3_000, when="sale.amount > 5000")
 PLAN = plan_of(LARGE, rule("base"))
@@ -63,6 +64,23 @@ def test_an_equal_rule_is_not_tried_again() -> None:
     first = rule_on(PLAN, SALE, tried=tried)
     again = rule_on(plan_of(LARGE, rule("base", 500)), SALE, tried=tried)
     assert again.paid[0] is first.paid[0]
+
+
+def test_what_was_paid_before_is_each_folds_own() -> None:
+    cap = {"per": "customer", "amount": {"amount": 600, "currency": "eur"}, "period": "life"}
+    present, tried = (world_of(plan_of(rule("base", rate, cap=cap))) for rate in (5_000, 4_000))
+    events = (sale("i1", 1_000, click(-1)), sale("i2", 1_000, days=1))
+    history = History(WORKSPACE, events, (), as_of=HEARD, now=HEARD)
+    told, found = told_by(history), Findings(attribute_alike=True)
+    paid = [
+        [
+            award.amount
+            for one in fold(history, world, told, found).conversions
+            for award in one.awards
+        ]
+        for world in (present, tried)
+    ]
+    assert paid == [[500, 100], [400, 200]]
 
 
 def _paying_by(program: ProgramFact, other: World) -> ProgramFact:
