@@ -30,8 +30,8 @@ from app.db.tx import Tx
 
 PART: Final = 50
 """Customers whose decisions are written while the next ones are folded."""
-_AT_ONCE: Final = 4
-"""Customers folded before others get their turn: about a millisecond."""
+_AT_ONCE: Final = 2
+"""Customers folded before others get their turn, the write under way among them."""
 
 
 async def decide(tx: Tx, workspace: UUID, ids: Sequence[UUID]) -> int:
