@@ -28,7 +28,7 @@ from app.core.steps import next_step
 from app.db.behind import Behind
 from app.db.tx import Tx
 
-PART: Final = 50
+PART: Final = 45
 """Customers whose decisions are written while the next ones are folded."""
 _AT_ONCE: Final = 2
 """Customers folded before others get their turn, the write under way among them."""

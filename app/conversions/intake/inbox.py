@@ -16,7 +16,7 @@ from app.db.engine import Database
 from app.db.tx import Tx
 from app.errors import LaneBusy
 
-BATCH: Final = 100
+BATCH: Final = 90
 """Events of one lane transaction: large enough to be fast, small enough for 50 ms."""
 MAX_ATTEMPTS: Final = 8
 _IDLE_S: Final = 0.2
