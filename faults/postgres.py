@@ -30,11 +30,7 @@ class Turns:
 
 
 def killed(seed: int, *, times: int = 8, phase_s: float = 5.0) -> Figures:
-    """Kill -9 of the embedded server's postmaster, which the parent starts again.
-
-    Twenty backends that die at once, and come back, fill two cores for half a second: so the web
-    process and its visitors have a core to themselves, as with Postgres on another machine.
-    """
+    """Kill -9 of the embedded server's postmaster, which the parent starts again."""
     dice = random.Random(seed)
 
     def kill(service: Service) -> None:
@@ -112,7 +108,11 @@ def cold(seed: int, *, orders: tuple[str, ...] = ("refuse", "hang")) -> Figures:
 
 def _through_a_proxy(here: Stage, seed: int, order: str, turns: Turns) -> Figures:
     """Trouble of the proxy's: the service knows Postgres by its address only."""
-    with proxy_to(here.url, seed) as way, here.service(DATABASE_URL=way.url) as service:
+    with (
+        proxy_to(here.url, seed) as way,
+        here.service(DATABASE_URL=way.url) as service,
+        _web_apart(service, way.process.pid, here.postmaster),
+    ):
 
         def trouble() -> None:
             way.tell(order)
@@ -164,12 +164,19 @@ def _all_answered(told: Told) -> bool:
 
 
 @contextmanager
-def _web_apart(service: Service) -> Iterator[None]:
-    """The web process and we on one core, all else, and what it starts, on the others."""
+def _web_apart(service: Service, *others: int) -> Iterator[None]:
+    """The web process and we on one core; the other cores for the rest, and what it starts.
+
+    Backends that die or are made by the dozen fill two cores for half a second. What is asked is
+    whether visitors wait for Postgres, not whether both fit on one machine. others: processes
+    that belong to it too, with their children.
+    """
     cores = os.sched_getaffinity(0)
     own = {min(cores)}
     web = service.child("app.main").pid
-    for process in service.everything():
+    roots = [psutil.Process(pid) for pid in others]
+    apart = [found for root in roots for found in (root, *root.children(recursive=True))]
+    for process in (*service.everything(), *apart):
         for thread in process.threads():
             os.sched_setaffinity(thread.id, own if process.pid == web else cores - own or own)
     os.sched_setaffinity(0, own)

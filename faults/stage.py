@@ -72,6 +72,11 @@ class Stage:
     def data_dir(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def postmaster(self) -> int:
+        """The process of a server that is not the service's own."""
+        return int((self.folder / "given/postgres/data/postmaster.pid").read_text().split()[0])
+
     @contextmanager
     def service(self, *arguments: str, **environment: str) -> Iterator[Service]:
         """`serve`, ready, on this stage's Postgres; DATABASE_URL leads it there by another way."""
