@@ -9,6 +9,7 @@ from threading import Lock, Thread
 from typing import ClassVar
 
 from app.conversions.http import Receiver
+from app.conversions.intake import inbox
 from app.db.engine import Database
 from app.secret_keys import SecretKeys
 from bench.clicks import SECRET
@@ -90,7 +91,9 @@ async def test_each_webhook_is_another_signed_sale(database: Database) -> None:
 
 def test_the_histogram_counts_every_batch() -> None:
     drawn = histogram([31.0, 33.0, 36.0, 51.0])
-    assert drawn.startswith("4 batches of 100: p50 36.0, p95 51.0, p99 51.0, most 51.0 ms")
+    assert drawn.startswith(
+        f"4 batches of {inbox.BATCH}: p50 36.0, p95 51.0, p99 51.0, most 51.0 ms"
+    )
     bars = [line.partition(" ms ")[2].split()[0] for line in drawn.splitlines() if " to " in line]
     assert bars == ["2", "1", "0", "0", "1"]
 

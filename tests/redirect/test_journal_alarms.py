@@ -60,7 +60,8 @@ async def test_the_age_of_the_oldest_click_that_waits_is_told(tmp_path: Path) ->
     await journal.record(row_made(500))
     await asyncio.sleep(0.3)
     await journal.record(row_made(100) + row_made(90))
-    await until(lambda: gauge("oldest_seconds") > 0)
+    # Another journal of this process may have left some figure there.
+    await until(lambda: gauge("oldest_seconds") > 400)
     before = gauge("oldest_seconds")
     assert before == pytest.approx(500, abs=5)
     await until(lambda: gauge("oldest_seconds") > before, timeout_s=5)
