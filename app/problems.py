@@ -154,11 +154,14 @@ def _is_unreachable(error: BaseException) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it wraps, and what that was raised from."""
+    """The error, what it wraps, and what that was raised from, or while handling what.
+
+    A rollback that fails since the connection broke tells of itself, not of that.
+    """
     one: BaseException | None = error
     while one is not None:
         yield one
-        one = getattr(one, "orig", None) or one.__cause__
+        one = getattr(one, "orig", None) or one.__cause__ or one.__context__
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
