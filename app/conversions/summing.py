@@ -98,12 +98,9 @@ async def summed(
 
     kept: those names and periods of the program that are wanted. Without the lane: a proof.
     """
-    names: dict[str, list[str]] = defaultdict(list)
-    for _, name, period in kept:
-        names[period].append(name)
+    names = _by_period(kept)
     totals: dict[TallyKey, int] = {}
-    begins = [starts_at(period) or _FIRST[0] for period in names]
-    within = _Range((min(begins), _FIRST[1]), max(map(_end_of, names)))
+    within = _Range(min(map(_begin_of, names)), max(map(_end_of, names)))
     async for conversion in _standing(driver, workspace, program, within):
         periods = [period_of(conversion.occurred_at, kind) for kind in PERIODS]
         named = [(name, period) for period in periods for name in names.get(period, ())]
@@ -116,12 +113,10 @@ async def summed_at_once(
     driver: "asyncpg.Connection[Any]", workspace: UUID, program: UUID, kept: Iterable[Kept]
 ) -> dict[TallyKey, int]:
     """As `summed`, twenty times as fast where most sales are one partner's."""
-    names: dict[str, list[str]] = defaultdict(list)
-    for _, name, period in kept:
-        names[period].append(name)
+    names = _by_period(kept)
     totals: dict[TallyKey, int] = {}
     for period, named in names.items():
-        within = _Range((starts_at(period) or _FIRST[0], _FIRST[1]), _end_of(period))
+        within = _Range(_begin_of(period), _end_of(period))
         async for part in _parts(driver, workspace, program, within):
             for name, partner, currency, amount, moved, times in await _added_up(
                 driver, workspace, program, part, named
@@ -150,6 +145,18 @@ async def summed_if_few(
         MOST_SUMMED + 1,
     )
     return await summed(driver, workspace, program, kept) if many <= MOST_SUMMED else None
+
+
+def _by_period(kept: Iterable[Kept]) -> dict[str, list[str]]:
+    """The wanted names of each period."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for _, name, period in kept:
+        names[period].append(name)
+    return names
+
+
+def _begin_of(period: str) -> Place:
+    return (starts_at(period) or _FIRST[0], _FIRST[1])
 
 
 def _end_of(period: str) -> Place:
