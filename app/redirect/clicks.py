@@ -1,6 +1,5 @@
 """Journal rows into Postgres, as often as they come: a click id is stored and counted once."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from time import time
@@ -16,12 +15,11 @@ from app.redirect.copying import COLUMNS, END, HEADER, encode
 from app.redirect.journal_rows import JournalRow
 from app.redirect.metrics import DRAINED, QUARANTINED
 from app.redirect.texts import Dictionary
+from app.redirect.turns import ROWS_A_TURN, give_way
 
 if TYPE_CHECKING:
     from app.redirect.postgres import Connection
 
-_AT_ONCE: Final = 250
-"""Rows looked at before the requests get their turn: half a millisecond at most."""
 _A_DAY: Final = 337_500
 """Units of 256 ms, which are the first 40 bits of a UUIDv7."""
 _LATE: Final = 2
@@ -112,9 +110,9 @@ class ClickStore:
         agents = await self._agents.fields(self._connection, {row.agent for row in rows})
         pages = await self._pages.fields(self._connection, {row.referrer for row in rows})
         pieces = [HEADER]
-        for first in range(0, len(rows), _AT_ONCE):
-            pieces.append(encode(rows[first : first + _AT_ONCE], agents, pages))
-            await asyncio.sleep(0)
+        for first in range(0, len(rows), ROWS_A_TURN):
+            pieces.append(encode(rows[first : first + ROWS_A_TURN], agents, pages))
+            await give_way()
         clicks = b"".join((*pieces, END))
         if not self._some_come_again:
             try:
@@ -152,10 +150,10 @@ class ClickStore:
     async def _count(self, rows: Sequence[JournalRow]) -> None:
         """Raise the links' counters in the transaction that stores the rows, or not at all."""
         at_once: Counter[tuple[bytes, bytes, int]] = Counter()
-        for first in range(0, len(rows), _AT_ONCE):
-            some = rows[first : first + _AT_ONCE]
+        for first in range(0, len(rows), ROWS_A_TURN):
+            some = rows[first : first + ROWS_A_TURN]
             at_once.update([(row.link, row.click[:5], row.traffic_class) for row in some])
-            await asyncio.sleep(0)
+            await give_way()
         found: dict[tuple[bytes, int, int], int] = {}
         for (link, at, traffic_class), clicks in at_once.items():
             key = link, int.from_bytes(at) // _A_DAY, traffic_class

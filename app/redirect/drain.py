@@ -19,6 +19,7 @@ from app.redirect.journal_rows import JournalRow, unpack
 from app.redirect.journal_sqlite import SqliteReader
 from app.redirect.metrics import FAILURES as FAILED
 from app.redirect.postgres import connect
+from app.redirect.turns import ROWS_A_TURN, give_way
 
 BATCH_CLICKS: Final = 5_000
 """The more at once, the fewer counters Postgres writes per click."""
@@ -71,14 +72,11 @@ class _Drain:
         self._folder = folder
         self._journal = journal
         self._store = store
-        self._stored: tuple[Path | None, int] = (None, 0)
-        """The journal that was followed last, and up to where Postgres has it."""
 
     async def run(self) -> None:
         while True:
             for path in self._left():
-                followed, stored_to = self._stored
-                await _empty(path, self._store, stored_to if path == followed else 0)
+                await _empty(path, self._store, self._journal.stored_to(path))
             path_now = self._journal.path
             if path_now is None:
                 await asyncio.sleep(_IDLE_S)
@@ -95,14 +93,13 @@ class _Drain:
         """Drain the current journal until it is left for another, or it is time to look."""
         until = asyncio.get_running_loop().time() + _LEFT_S
         reader = await asyncio.to_thread(JournalReader, path)
-        stored_to = self._stored[1] if self._stored[0] == path else 0
+        stored_to = self._journal.stored_to(path)
         try:
             while self._journal.path == path and asyncio.get_running_loop().time() < until:
                 commits = await asyncio.to_thread(reader.after, stored_to, max_clicks=BATCH_CLICKS)
                 if commits:
                     await _store(commits, self._store)
                     stored_to = commits[-1].end
-                    self._stored = (path, stored_to)
                     self._journal.forget(path, stored_to)
                 if sum(commit.clicks for commit in commits) < BATCH_CLICKS // 2:
                     # Few at a time cost as much as many: let some gather.
@@ -150,11 +147,14 @@ def _open_left(path: Path) -> JournalReader | SqliteReader:
 
 async def _store(commits: list[Commit], store: ClickStore) -> None:
     rows: list[JournalRow] = []
+    looked_at = 0
     for commit in commits:
         try:
             rows += unpack(commit.rows)
         except ValueError as error:
             await store.put_aside(commit.rows, error)
-        # The requests get their turn.
-        await asyncio.sleep(0)
+        looked_at += commit.clicks
+        if looked_at >= ROWS_A_TURN:
+            looked_at = 0
+            await give_way()
     await store.store(rows)

@@ -97,6 +97,11 @@ class Journal:
         if self._forgettable():
             self._schedule()
 
+    def stored_to(self, path: Path) -> int:
+        """The end of the last commit that Postgres has of the journal forgotten last; else 0."""
+        last, end = self._forget
+        return end if path == last else 0
+
     async def recover(self) -> None:
         """Try the disk each second while it fails: nobody sends visitors to one who isn't ready.
 

@@ -3,11 +3,13 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from app.db.engine import Database
 from app.ids import uuid7
@@ -258,6 +260,30 @@ async def test_drained_rows_leave_the_journal(url: str, tmp_path: Path) -> None:
         await drained(url, 5)
         journal = road.road.journal
         await until(lambda: journal._forget[1] > 0 and journal._forgettable() == 0)
+
+
+async def test_a_new_connection_goes_on_where_the_last_one_was(url: str, tmp_path: Path) -> None:
+    await make_link(url, "spring")
+    before = drained_ever()
+    async with running_road(tmp_path, url) as road, connected(url) as connection:
+        await road.ready()
+        for clicks in (5, 10, 15):
+            for _ in range(5):
+                await road.get("/r/spring")
+            await until(partial(drained_is, before + clicks))
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'finderfee redirect'"
+            )
+    assert await counted_in(url) == 15
+
+
+def drained_ever() -> float:
+    return REGISTRY.get_sample_value("finderfee_clicks_drained_total") or 0.0
+
+
+def drained_is(clicks: float) -> bool:
+    return drained_ever() == clicks
 
 
 @asynccontextmanager
