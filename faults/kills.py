@@ -2,7 +2,7 @@
 
 import random
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from struct import error as StructError  # noqa: N812 (it is an exception's name)
 
 import psutil
@@ -17,6 +17,8 @@ WORKERS = 4
 with four of them there is mostly one to kill."""
 LONGEST_S = 0.3
 LIFE_S = 90.0
+JOURNAL_BYTES = 400_000
+"""A file holds an eighth, so that each process begins some new ones before it dies."""
 
 
 def kills(seed: int, *, times: int = 200) -> Figures:
@@ -25,7 +27,7 @@ def kills(seed: int, *, times: int = 200) -> Figures:
     Promised: no answered click is lost, none is there or counted twice.
     """
     began = time.monotonic()
-    with stage() as here, here.service("--workers", str(WORKERS)) as service:
+    with stage() as here, _small_files(here) as service:
         with here.crowd(service, seed, visitors=32).visiting() as told:
             _kill(here, service, random.Random(seed), times)
             service.until(lambda: _web(service) != [], LIFE_S)
@@ -73,6 +75,12 @@ def orphans(seed: int, *, load_s: float = 3.0) -> Figures:
             "taken_up_s": round(orphan_s, 1),
             **account.figures,
         }
+
+
+def _small_files(here: Stage) -> AbstractContextManager[Service]:
+    return here.service(
+        *("--workers", str(WORKERS)), FINDERFEE_JOURNAL_MAX_BYTES=str(JOURNAL_BYTES)
+    )
 
 
 def _kill(here: Stage, service: Service, dice: random.Random, times: int) -> None:

@@ -27,13 +27,12 @@ log = structlog.get_logger()
 class _Batch:
     """Rows of one coming commit and the requests that wait for it."""
 
-    __slots__ = ("forget_to", "overdue", "rows", "timer", "waiters")
+    __slots__ = ("overdue", "rows", "timer", "waiters")
 
     def __init__(self) -> None:
         self.rows: list[bytes] = []
         self.waiters: list[Callable[[bool], None]] = []
         self.timer: asyncio.TimerHandle | None = None
-        self.forget_to = 0
         self.overdue = False
 
 
@@ -48,6 +47,7 @@ class Journal:
         self._closed = False
         self._writing: _Batch | None = None
         self._forget: tuple[Path | None, int] = (None, 0)
+        """Always whole, as the thread reads it too."""
         self._writer = JournalWriter(folder, max_bytes)
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
         self._thread = Thread(target=self._write, name="journal", daemon=True)
@@ -94,7 +94,7 @@ class Journal:
     def forget(self, path: Path, end: int) -> None:
         """Commits up to this one's end need not be kept: Postgres has them."""
         self._forget = (path, end)
-        if self._forgettable():
+        if self._is_behind():
             self._schedule()
 
     def stored_to(self, path: Path) -> int:
@@ -132,21 +132,19 @@ class Journal:
         if self._closed:
             return
         batch, self._open = self._open, _Batch()
-        batch.forget_to = self._forgettable()
         self._writing = batch
         self._queue.put(batch)
 
-    def _forgettable(self) -> int:
-        """The end of the commits that are still to be forgotten; 0: none are."""
+    def _is_behind(self) -> bool:
+        """Whether the current file still keeps what it need not."""
         path, end = self._forget
-        writer = self._writer
-        return end if path == writer.path and end > writer.forgotten_to else 0
+        return path == self._writer.path and end > self._writer.forgotten_to
 
     def _write(self) -> None:
         """The thread: one batch after the other, until None."""
         while (batch := self._queue.get()) is not None:
             try:
-                written = self._writer.write(batch.rows, batch.forget_to)
+                written = self._writer.write(batch.rows, self._forget)
             except Exception:  # noqa: BLE001 (the thread must outlive a log that can't be written)
                 written = False
             # The loop is closed if the disk hung for longer than `close` waits.
@@ -158,7 +156,7 @@ class Journal:
         self._writing = None
         if batch.timer is not None:
             batch.timer.cancel()
-        if self._open.rows or (written and self._forgettable()):
+        if self._open.rows or (written and self._is_behind()):
             self._schedule()
         for waiter in batch.waiters:
             waiter(written)

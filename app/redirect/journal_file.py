@@ -144,8 +144,15 @@ class JournalReader:
         return found
 
     def forgotten_to(self) -> int:
-        """Up to where the journal itself says that Postgres has it."""
-        return max((forgotten for _, forgotten in self._records(0)), default=0)
+        """Up to where the journal itself says that Postgres has it.
+
+        0 if any of it says so of what comes behind: an earlier release told a new file how far
+        the one before had been stored, and what Postgres has may come again.
+        """
+        told = [(commit.end, forgotten) for commit, forgotten in self._records(0)]
+        if any(forgotten > end for end, forgotten in told):
+            return 0
+        return max((forgotten for _, forgotten in told), default=0)
 
     def close(self) -> None:
         os.close(self._descriptor)

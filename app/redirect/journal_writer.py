@@ -66,8 +66,12 @@ class JournalWriter:
         oldest_ms = self._oldest_ms
         return max(0.0, time.time() - oldest_ms / 1000) if oldest_ms is not None else 0.0
 
-    def write(self, rows: list[bytes], forget_to: int) -> bool:
-        """Whether the rows are on disk."""
+    def write(self, rows: list[bytes], forget: tuple[Path | None, int]) -> bool:
+        """Whether the rows are on disk.
+
+        forget: a journal, and the end of its last commit that Postgres has. It may be one before
+        ours, and our file is another once it is full: an end means nothing in any other file.
+        """
         started = time.monotonic()
         try:
             if self._file is None:
@@ -78,6 +82,7 @@ class JournalWriter:
                 self._file = self._turn(self._file)
             if self._is_full(started, self._file):
                 rows = []
+            forget_to = forget[1] if forget[0] == self._file.path else 0
             if rows or forget_to > self._file.forgotten_to:
                 self._file.append(b"".join(rows), len(rows), forget_to=forget_to)
                 if not rows:

@@ -67,7 +67,7 @@ async def test_forgotten_commits_are_told_to_whoever_reads_it_later(tmp_path: Pa
         commits = reader.after(0, max_clicks=9)
         assert reader.forgotten_to() < commits[0].end
         journal.forget(path, commits[1].end)
-        await until(lambda: journal._forgettable() == 0 and journal._writing is None)
+        await until(lambda: not journal._is_behind() and journal._writing is None)
         assert reader.forgotten_to() == commits[1].end
         assert reader.after(reader.forgotten_to(), max_clicks=9) == commits[2:]
     await journal.close()
@@ -90,6 +90,27 @@ async def test_a_full_file_is_left_for_the_next(tmp_path: Path) -> None:
     await journal.close()
     found = [commit for path in (first, second) for commit in all_of(path)]
     assert [commit.rows for commit in found] == [ROW * 100] * recorded + [ROW] * 5
+
+
+async def test_what_is_forgotten_of_a_full_file_is_not_said_of_the_next(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=8_000_000)
+    first, file = journal.path, journal._writer._file
+    assert first is not None
+    assert file is not None
+    while file.end < 1_000_000:
+        assert await journal.record(ROW * 100)
+    journal.forget(first, file.end)
+    assert await journal.record(ROW), (
+        "in the commit that also forgets, and is the next file's first"
+    )
+    second = journal.path
+    await journal.close()
+    assert second not in (None, first)
+    assert second is not None
+    with reading(second, left=True) as reader:
+        assert [commit.rows for commit in reader.after(reader.forgotten_to(), max_clicks=9)] == [
+            ROW
+        ]
 
 
 async def test_a_file_whose_clicks_are_all_stored_does_not_stay(

@@ -68,6 +68,19 @@ def test_a_write_that_was_cut_off_is_no_commit_and_no_damage(tmp_path: Path) -> 
             assert reader.damaged == 0
 
 
+def test_a_file_that_was_told_how_far_another_is_stored_keeps_all_of_its_clicks(
+    tmp_path: Path,
+) -> None:
+    file = JournalFile(next_path(tmp_path))
+    file.append(ROW, 1, forget_to=1_000)
+    for _ in range(20):
+        file.append(ROW, 1)
+    file.close()
+    assert file.end > 1_000
+    with reading(file.path, left=True) as reader:
+        assert len(reader.after(reader.forgotten_to(), max_clicks=99)) == 21
+
+
 def test_what_a_bad_block_spoiled_is_told_and_costs_no_other_commit(tmp_path: Path) -> None:
     whole, content = written(tmp_path, [ROW, ROW * 100, ROW * 2, ROW * 3])
     spoiled = bytearray(content)
