@@ -6,6 +6,7 @@ import shutil
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -84,7 +85,7 @@ def recorded(here: Stage, seed: int, requests: int) -> Recording:
     with proxy_to(here.url, seed) as way, here.service(DATABASE_URL=way.url) as service:
         way.tell("refuse")
         web = service.child("app.main")
-        opened = {int(link.name): link.readlink() for link in Path(f"/proc/{web.pid}/fd").iterdir()}
+        opened = _opened_by(web.pid)
         names = {n: path.name for n, path in opened.items() if _JOURNAL.fullmatch(path.name)}
         files = {path.name: path.read_bytes() for n, path in opened.items() if n in names}
         with (
@@ -94,6 +95,15 @@ def recorded(here: Stage, seed: int, requests: int) -> Recording:
             service.until(lambda: len(told.answers) >= requests)
     promise(len(files) == 1, f"not one journal: {list(files)}")
     return Recording(read(here.folder / "trace"), files, names)
+
+
+def _opened_by(pid: int) -> dict[int, Path]:
+    """By descriptor. Connections that fail come and go meanwhile."""
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found[int(link.name)] = link.readlink()
+    return found
 
 
 def synced_first(recording: Recording) -> Figures:
