@@ -28,7 +28,8 @@ A bare tuple, as all that each redirect makes: a named one takes a quarter of a 
 
 PREFIX: Final = "/r/"
 _MAX_CODE: Final = 128
-_PREFETCH: Final = CLASSES[PREFETCHED]
+FETCHED_AHEAD: Final = CLASSES[PREFETCHED]
+"""The one class that is recorded and not redirected."""
 _HEAD: Final = CLASSES[HEAD]
 _FELL_BACK: Final = REDIRECTS.labels("fallback")
 _UNKNOWN_FELL_BACK: Final = REDIRECTS.labels("unknown_fallback")
@@ -128,7 +129,7 @@ def counted(number: int, *, safe: bool) -> bool:
     """Count the answer of a click of this class, which may leave now; False: no redirect."""
     if not safe:
         UNRECORDED.inc()
-    if number == _PREFETCH:
+    if number == FETCHED_AHEAD:
         return False
     (HEADED if number == _HEAD else REDIRECTED).inc()
     return True

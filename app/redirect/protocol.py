@@ -9,18 +9,12 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.redirect.asgi import ANSWER_HEADERS, PREFIX, Redirect, counted
+from app.redirect.asgi import ANSWER_HEADERS, FETCHED_AHEAD, PREFIX, Redirect, counted
 from app.redirect.metrics import FAILURES
 
 _PREFIX: Final = PREFIX.encode()
 _METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD"}
-_ODD: Final = frozenset(
-    (
-        *(b"content-length", b"transfer-encoding", b"expect", b"upgrade"),
-        # A page is what these may be answered with.
-        *(b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"),
-    )
-)
+_ODD: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 _BUSY: Final = float("inf")
 _STATUS: Final = b"HTTP/1.1 302 Found\r\n"
 _REST: Final = b"".join(b"\r\n%b: %b" % header for header in ANSWER_HEADERS) + b"\r\n"
@@ -152,7 +146,9 @@ class RedirectProtocol(HttpToolsProtocol):
         except Exception:  # noqa: BLE001 (counted; uvicorn's way meets it too, and answers a 500)
             FAILURES.labels("protocol").inc()
             return False
-        if opening is None:
+        # What was fetched ahead gets a page. Judged again there, it is the same: no visit of that
+        # class is remembered, and its class was made of this request alone.
+        if opening is None or opening[1] == FETCHED_AHEAD:
             return False
         row, number, location = opening
         self.cycle = self._pending
