@@ -1,6 +1,7 @@
 """A link's QR images and share kit, read back as their readers would."""
 
 import struct
+import zlib
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree as ET
@@ -35,12 +36,48 @@ async def test_the_svg_draws_the_short_url(api: Api, link: Any) -> None:
     assert dark.attrib["d"] in expected
 
 
-async def test_the_png_has_the_size_that_was_asked_for(api: Api, link: Any) -> None:
-    answer = await api.send("GET", f"/links/{link['id']}/qr?format=png&scale=3")
+@pytest.mark.parametrize(("query", "scale"), [("&scale=1", 1), ("&scale=3", 3), ("", 10)])
+async def test_the_png_shows_the_short_url(api: Api, link: Any, query: str, scale: int) -> None:
+    answer = await api.send("GET", f"/links/{link['id']}/qr?format=png{query}")
     assert answer.headers["content-type"] == "image/png"
-    assert answer.content.startswith(b"\x89PNG\r\n\x1a\n")
-    side = modules(link["short_url"]) * 3
-    assert struct.unpack(">II", answer.content[16:24]) == (side, side)
+    url = link["short_url"]
+    assert pixels(answer.content) == drawn(url, scale)
+    # Another link's image is as large, and is told from this one.
+    assert pixels(answer.content) != drawn(f"{url[:-1]}{'a' if url[-1] != 'a' else 'b'}", scale)
+
+
+def drawn(url: str, scale: int) -> list[str]:
+    """Rows of dark (0) and light (1) pixels: the code of a URL amid four light modules."""
+    rows = segno.make_qr(url, error="m").matrix_iter(scale=scale, border=4)
+    return ["".join("0" if dark else "1" for dark in row) for row in rows]
+
+
+def pixels(png: bytes) -> list[str]:
+    """Rows of black (0) and white (1) pixels of a PNG that has one bit a pixel.
+
+    Of the filters of PNG's lines, as they are (0) and added to the line above (2).
+    """
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    chunks, at = dict[bytes, bytes](), 8
+    while at < len(png):
+        length, kind = struct.unpack_from(">I4s", png, at)
+        body = png[at + 8 : at + 8 + length]
+        assert zlib.crc32(kind + body) == struct.unpack_from(">I", png, at + 8 + length)[0]
+        chunks[kind] = chunks.get(kind, b"") + body
+        at += length + 12
+    width, height, *form = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+    assert form == [1, 0, 0, 0, 0]
+    lines, row = zlib.decompress(chunks[b"IDAT"]), 1 + (width + 7) // 8
+    assert len(lines) == height * row
+    above, found = bytes(row - 1), []
+    for start in range(0, len(lines), row):
+        method, line = lines[start], lines[start + 1 : start + row]
+        assert method in (0, 2)
+        if method == 2:
+            line = bytes((one + up) % 256 for one, up in zip(line, above, strict=True))
+        found.append("".join(f"{byte:08b}" for byte in line)[:width])
+        above = line
+    return found
 
 
 @pytest.mark.parametrize(
