@@ -103,6 +103,10 @@ class CodeTaken(Problem):
     status, code, title = 409, "code_taken", "The code is taken"
 
 
+class CodeAmbiguous(Problem):
+    status, code, title = 422, "code_ambiguous", "More than one link has the code"
+
+
 class DealConflict(Problem):
     status, code, title = 409, "deal_conflict", "Somebody came first"
 
