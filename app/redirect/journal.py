@@ -15,11 +15,12 @@ from typing import Final
 import structlog
 
 from app.redirect.journal_writer import JournalWriter
-from app.redirect.metrics import JOURNAL_OLDEST_SECONDS
+from app.redirect.metrics import FAILURES, JOURNAL_OLDEST_SECONDS
 
 WAIT_S: Final = 1.0
 _MAX_WAITING_ROWS: Final = 20_000
 _RECOVER_S: Final = 1.0
+Waiter = Callable[[bool], None]
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.rows: list[bytes] = []
-        self.waiters: list[Callable[[bool], None]] = []
+        self.waiters: list[Waiter] = []
         self.timer: asyncio.TimerHandle | None = None
         self.overdue = False
 
@@ -75,8 +76,8 @@ class Journal:
         self.tell(row, tell)
         return safe
 
-    def tell(self, row: bytes, waiter: Callable[[bool], None]) -> None:
-        """As `record`; the waiter is called, maybe at once, and must not raise."""
+    def tell(self, row: bytes, waiter: Waiter) -> None:
+        """As `record`; the waiter is called, maybe at once, and should not raise."""
         batch = self._open
         if self._closed or len(batch.rows) >= _MAX_WAITING_ROWS:
             waiter(False)
@@ -158,12 +159,27 @@ class Journal:
             batch.timer.cancel()
         if self._open.rows or (written and self._is_behind()):
             self._schedule()
-        for waiter in batch.waiters:
-            waiter(written)
+        _tell(batch.waiters, written)
 
     def _give_up(self, batch: _Batch) -> None:
         batch.overdue = True
         waiters, batch.waiters = batch.waiters, []
-        for waiter in waiters:
-            waiter(False)
+        _tell(waiters, False)
         log.error("journal.overdue", clicks=len(waiters), waited_s=self._wait_s)
+
+
+def _tell(waiters: list[Waiter], written: bool) -> None:  # noqa: FBT001 (a waiter is told one thing)
+    """Tell all of them, also those behind one that raises: it costs no other its answer."""
+    untold = iter(waiters)
+    while True:
+        try:
+            for waiter in untold:
+                waiter(written)
+        except Exception as error:
+            # Its own visitor alone may be left without an answer.
+            FAILURES.labels("answer").inc()
+            # A full disk can refuse the log line.
+            with suppress(OSError):
+                log.exception("journal.answer_failed", error=repr(error))
+        else:
+            return
