@@ -57,8 +57,12 @@ async def empty_orphans(data_dir: Path, database_url: str) -> int:
     # find its folder free, since the replica in it is all it has.
     async with connect(database_url, timeout_s=_STATEMENT_S) as connection:
         store = ClickStore(connection)
-        with orphaned_folders(data_dir) as folders:
+        with orphaned_folders(data_dir, _has_journals) as folders:
             return sum([await _empty(path, store) for path in _journals(folders)])
+
+
+def _has_journals(folder: Path) -> bool:
+    return bool(journals(folder))
 
 
 def _journals(folders: list[Path]) -> list[Path]:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,7 @@ def claim_folder(data_dir: Path) -> Path:
         descriptor = _lock(folder)
         if descriptor is not None:
             _held[folder] = descriptor
+            note_life(folder)
             return folder
     raise RuntimeError(f"{_MAX_FOLDERS} processes share {data_dir}")
 
@@ -51,13 +52,29 @@ def has_journals(data_dir: Path) -> bool:
     return any(journals(folder) for folder in data_dir.glob("web-*"))
 
 
+def note_life(folder: Path) -> None:
+    """That a claimed folder's process lives, for `last_lived_in`."""
+    os.utime(folder / _LOCK)
+
+
+def last_lived_in(folder: Path) -> float:
+    """When a process last said so, in seconds since 1970."""
+    lock = folder / _LOCK
+    return lock.stat().st_mtime if lock.exists() else folder.stat().st_mtime
+
+
 @contextmanager
-def orphaned_folders(data_dir: Path) -> Iterator[list[Path]]:
-    """The `web-N` that no living process owns, locked while the block runs."""
+def orphaned_folders(
+    data_dir: Path, wanted: Callable[[Path], bool] = Path.is_dir
+) -> Iterator[list[Path]]:
+    """The `web-N` that no living process owns, locked while the block runs.
+
+    wanted: none but these, so that a process which starts finds its folder free.
+    """
     locked: dict[Path, int] = {}
     try:
         for folder in sorted(data_dir.glob("web-*")):
-            if folder.is_dir() and (descriptor := _lock(folder)) is not None:
+            if folder.is_dir() and wanted(folder) and (descriptor := _lock(folder)) is not None:
                 locked[folder] = descriptor
         yield list(locked)
     finally:

@@ -6,7 +6,7 @@ It is only ever a copy: a file that is not one of ours is dropped and filled ane
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
@@ -14,29 +14,11 @@ from urllib.parse import quote
 
 import structlog
 
+from app.redirect import standing
 from app.redirect.link_row import LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES as FAILED
+from app.redirect.replica_file import VERSION, address_of, connect, is_new, open_file
 
-_VERSION: Final = 5
-_SCHEMA: Final = f"""
-    PRAGMA journal_mode = WAL;
-    CREATE TABLE IF NOT EXISTS links (
-        id BLOB NOT NULL UNIQUE, host TEXT NOT NULL, code TEXT NOT NULL, destination TEXT NOT NULL,
-        fallback TEXT, subs TEXT NOT NULL, expires_at REAL, archived INTEGER NOT NULL,
-        utm TEXT NOT NULL, partner BLOB NOT NULL, asset TEXT NOT NULL, program BLOB NOT NULL,
-        copy INTEGER NOT NULL
-    );
-    CREATE TABLE IF NOT EXISTS programs (
-        id BLOB PRIMARY KEY, workspace BLOB NOT NULL, click_parameter TEXT NOT NULL,
-        utm TEXT NOT NULL, keeps_network INTEGER NOT NULL, archived INTEGER NOT NULL,
-        copy INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS fallbacks (host TEXT PRIMARY KEY, url TEXT) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS position (
-        source TEXT NOT NULL, number INTEGER NOT NULL, copy INTEGER NOT NULL, gaps TEXT NOT NULL
-    );
-    PRAGMA user_version = {_VERSION};
-"""
 # Made when the first copy has ended: codes come in no order, and writing each to its place of the
 # index took most of the copy's time and ten times its disk writes.
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS links_by_code ON links (host, code)"
@@ -91,22 +73,26 @@ class Replica:
 
     def __init__(self, path: Path) -> None:
         self._lock = Lock()
-        address = _address(path)
+        self._path: Path | None = path
+        """None while it is in memory."""
+        address = address_of(path)
         try:
-            self._writer = _open(address)
+            self._writer = open_file(address)
         except sqlite3.OperationalError:
             # The disk fails, not what is on it: that stays for the next start.
             FAILED.labels("replica").inc()
             log.exception("replica.unusable")
+            self._path = None
             address = f"file:{quote(str(path))}?mode=memory&cache=shared"
-            self._writer = _open(address)
+            self._writer = open_file(address)
         except sqlite3.DatabaseError as error:
             log.warning("replica.dropped", error=str(error))
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self._writer = _open(address)
-        self._reader = _connect(address)
+            self._writer = open_file(address)
+        self._reader = connect(address)
         self._reader.execute("PRAGMA query_only = 1")
+        self._note(self.position())
 
     def find(self, host: str, code: str) -> LinkRow | None:
         """Only once there is a position: before, it would read the whole table."""
@@ -129,11 +115,7 @@ class Replica:
 
     def position(self) -> Position | None:
         """None until a full copy has ended once."""
-        row = self._reader.execute("SELECT source, number, copy, gaps FROM position").fetchone()
-        if row is None:
-            return None
-        source, number, copy, gaps = row
-        return Position(source, number, copy, tuple(json.loads(gaps)))
+        return _position(self._reader)
 
     def apply(
         self,
@@ -157,6 +139,7 @@ class Replica:
             if fallbacks is not None:
                 self._replace(fallbacks)
             self._move(at)
+        self._note(at)
         return touched
 
     def copy_page(
@@ -175,6 +158,13 @@ class Replica:
             writer.execute(_INDEX)
             self._replace(fallbacks)
             self._move(at)
+        self._note(at)
+
+    def settle(self) -> None:
+        """Empty the log, which keeps what rows said before they changed."""
+        with self._lock:
+            if self._path is not None and _size(self._path.with_name(f"{self._path.name}-wal")):
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def close(self) -> None:
         """Waits for a write that a canceled task has left running in its thread."""
@@ -223,6 +213,10 @@ class Replica:
         self._writer.execute("DELETE FROM fallbacks")
         self._writer.executemany("INSERT INTO fallbacks VALUES (?, ?)", fallbacks.items())
 
+    def _note(self, at: Position | None) -> None:
+        if at is not None and self._path is not None:
+            standing.note(self._path, VERSION, at.source, at.number)
+
     def _move(self, at: Position) -> None:
         self._writer.execute("DELETE FROM position")
         self._writer.execute(
@@ -230,36 +224,29 @@ class Replica:
         )
 
 
-def _address(path: Path) -> str:
-    """Kept to this process, which its folder's lock says already. So SQLite has the index of its
-    log in memory: as a file it would have to be made anew after a crash, for which a full disk has
-    no room.
+def position_of(path: Path) -> Position | None:
+    """Of a replica that no process has open; None unless it is a whole one of this release's.
+
+    sqlite3.OperationalError if the disk fails.
     """
-    return f"file:{quote(str(path))}?vfs=unix-excl"
-
-
-def _connect(address: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        address, timeout=5, isolation_level=None, check_same_thread=False, uri=True
-    )
-
-
-def _open(address: str) -> sqlite3.Connection:
-    connection = _connect(address)
+    if not path.exists():
+        return None
     try:
-        is_new = _is_new(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
-        if is_new:
-            # Only then: it writes, and a start on a full disk can't.
-            connection.executescript(_SCHEMA)
-    except sqlite3.DatabaseError:
-        connection.close()
+        with closing(connect(address_of(path))) as connection:
+            return None if is_new(connection) else _position(connection)
+    except sqlite3.OperationalError:
         raise
-    return connection
+    except sqlite3.DatabaseError:
+        return None
 
 
-def _is_new(connection: sqlite3.Connection) -> bool:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, _VERSION):
-        raise sqlite3.DatabaseError("made by another release")
-    return bool(version == 0)
+def _position(connection: sqlite3.Connection) -> Position | None:
+    row = connection.execute("SELECT source, number, copy, gaps FROM position").fetchone()
+    if row is None:
+        return None
+    source, number, copy, gaps = row
+    return Position(source, number, copy, tuple(json.loads(gaps)))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from app.redirect.asgi import ASGIApp, Redirect
 from app.redirect.directory import Directory
@@ -18,12 +17,11 @@ from app.redirect.impressions import Pixel, Tally
 from app.redirect.journal import Journal
 from app.redirect.metrics import keep_handing_on
 from app.redirect.record import Recorder
+from app.redirect.siblings import REPLICA, catch_up, keep_tidy
 from app.redirect.visits import Visits
 from app.redirect.watch import keep_running
 from app.secret_keys import SecretKeys
 from app.settings import Settings
-
-REPLICA: Final = "links.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ async def road(
     folder: from `folders.claim_folder`. NetworkFolderError if it is on a network file system.
     """
     refuse_network(folder)
+    await asyncio.to_thread(catch_up, folder)
     directory = Directory(folder / REPLICA, size=settings.lru_links)
     journal = Journal(folder, max_bytes=settings.journal_max_bytes)
     tally = Tally()
@@ -73,6 +72,7 @@ async def road(
             work: dict[str, Callable[[], Awaitable[None]]] = {
                 "feed": partial(follow, directory, database_url),
                 "directory": partial(directory.answer, database_url),
+                "replica": partial(keep_tidy, directory, folder),
                 "salts": partial(visits.salts.keep, database_url),
                 "countries": visits.countries.keep,
                 "metrics": keep_handing_on,
