@@ -90,12 +90,12 @@ class Visits:
         """Only the agent tells; where none was told, none is judged."""
         agent = opener.agent
         verdict = HUMAN_VERDICT if agent is None else judge_told(self.agents.kind(agent))
-        if opener.address is None:
+        if opener.address is None and not opener.private:
             # A server that tells no address has nothing to tell visitors by, and nothing to hide.
             return *verdict, b"", opener.country, b""
-        return self._judged(
-            verdict, link, opener.address, opener.country, agent or b"", opener.private
-        )
+        # Any visitor can ask for privacy, and a server may well keep the address back then.
+        address = opener.address or b""
+        return self._judged(verdict, link, address, opener.country, agent or b"", opener.private)
 
     def opener(self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes]) -> Opener:
         """Who sent a request; what trusted proxies say of them counts."""

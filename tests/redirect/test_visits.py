@@ -160,6 +160,43 @@ def test_what_was_not_told_is_not_held_against_a_click(visits: Visits) -> None:
     assert found[0] == Visit(CLASSES["human"], 0, b"", b"DE", b"")
 
 
+def test_a_told_wish_for_privacy_is_capped_with_an_address_and_without(visits: Visits) -> None:
+    """Or any visitor of a server that then keeps the address back could go past the cap."""
+    found = [told(visits, private=True, address=None) for _ in range(CAP)]
+    assert {judged(visit) for visit in found} == {("human", "none")}
+    for address in (None, b"", bytes((203, 0, 113, 7))):
+        over = told(visits, private=True, address=address)
+        assert judged(over) == ("duplicate", "no_hash_cap")
+        assert (over.visitor, over.network) == (b"", b"")
+    assert judged(told(visits, private=True, address=None, agent=b"curl/8.5"))[0] == "bot"
+
+
+def test_a_page_s_own_wish_for_privacy_is_capped(visits: Visits) -> None:
+    """With a publishable key the browser's request itself tells, whatever its body says."""
+    headers = {b"user-agent": BROWSER, b"sec-gpc": b"1"}
+    scope: dict[str, Any] = {"client": None, "headers": list(headers.items())}
+    found = [Visit(*visits.told(visits.opener(scope, headers), Opened())) for _ in range(CAP + 1)]
+    assert [judged(visit)[0] for visit in found] == [*["human"] * CAP, "duplicate"]
+
+
+def test_two_hundred_clicks_without_a_hash_are_a_link_s_cap_by_default(tmp_path: Path) -> None:
+    visits = Visits(Settings(), tmp_path, KEYS)
+    found = [judged(told(visits, private=True)) for _ in range(202)]
+    assert found == [("human", "none")] * 200 + [("duplicate", "no_hash_cap")] * 2
+
+
+def test_each_node_has_a_cap_of_its_own(tmp_path: Path) -> None:
+    """Two nodes let twice as many count as humans; processes of one node share a cap."""
+    settings = Settings(unhashed_clicks=CAP)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        node = Visits(settings, tmp_path / name, KEYS)
+        found = [judged(told(node, private=True))[0] for _ in range(CAP + 1)]
+        assert found == [*["human"] * CAP, "duplicate"]
+    beside = Visits(settings, tmp_path / "a", KEYS)
+    assert judged(told(beside, private=True))[0] == "duplicate"
+
+
 def test_without_a_salt_nobody_is_hashed(tmp_path: Path) -> None:
     visits = Visits(Settings(unhashed_clicks=CAP), tmp_path, KEYS)
     found = [told(visits) for _ in range(CAP + 1)]
