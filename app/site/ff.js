@@ -3,9 +3,10 @@
 ((window, document) => {
   if (window.finderfee?.clickIds) return;
   const script = document.currentScript || { dataset: {} };
-  const { param = "click_id", code, key, domain, consent, keep = 10, days = 90 } = script.dataset;
+  const { param = "click_id", code, host, key, domain, consent, keep, days = 90 } = script.dataset;
   const query = new URLSearchParams(location.search);
   const STORE = "finderfee";
+  const most = /^0*[1-9]\d*$/.test(keep) ? Math.min(keep, 20) : 10;
   const isId = (text) => /^[\w-]{60}$/.test(text);
 
   // Of this page view, and with what is stored beside it: [id, seconds since 1970], oldest first.
@@ -49,7 +50,7 @@
     });
     const known = stored.filter(([id, since]) => isId(id) && since > oldest);
     const added = seen.filter(([id]) => !known.some(([other]) => other == id));
-    return [...known, ...added].slice(-Math.min(keep, 20));
+    return [...known, ...added].slice(-most);
   };
   const refresh = () => {
     const stores = granted && !isPrivate();
@@ -104,6 +105,7 @@
       headers: { Authorization: "Bearer " + key, "Content-Type": "application/json" },
       body: JSON.stringify({
         code: query.get(code),
+        host,
         url: location.href.slice(0, 2000),
         referrer: document.referrer.slice(0, 2000),
       }),

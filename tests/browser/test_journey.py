@@ -69,6 +69,13 @@ def test_all_links_that_a_visitor_opened_are_on_the_customer_who_signs_up(
     (conversion,) = shop.conversions("lead")
     assert conversion["id"] == lead["outcome"]["conversion_id"]
     assert conversion["credits"] == [{"partner_id": links[1]["partner_id"], "bps": 10_000}]
+    whole = shop.get(f"/conversions/{conversion['id']}")
+    earlier, later = [
+        (touch["link_id"], touch["partner_id"], touch["counted"], touch["reason"]["code"])
+        for touch in whole["touches"]
+    ]
+    assert earlier == (links[0]["id"], links[0]["partner_id"], False, "touch_not_chosen")
+    assert later == (links[1]["id"], links[1]["partner_id"], True, "touch_counted")
     sale = {
         "customer_external_id": "cleo", "amount": 10_000, "currency": "usd", "invoice_id": "INV-1",
     }  # fmt: skip
@@ -76,12 +83,32 @@ def test_all_links_that_a_visitor_opened_are_on_the_customer_who_signs_up(
     assert (paid["partner_id"], paid["amount"]) == (links[1]["partner_id"], 2_000)
 
 
+ASKED = """
+<script>
+  window.asked = [];
+  const send = window.fetch;
+  window.fetch = (url, sent) => { asked.push(JSON.parse(sent.body)); return send(url, sent); };
+</script>
+"""
+"""A page that notes what its scripts ask of servers, and lets them."""
+
+
+def asked(browser: Chrome) -> list[Any]:
+    found: list[Any] = browser.execute_script("return asked")
+    return found
+
+
+def embedded(shop: Shop, site: Site) -> str:
+    """The attributes of a script that tells clicks of the site."""
+    wanted = {"name": "Site", "kind": "publishable", "origins": [site.origin]}
+    key = shop.post("/keys", wanted, 201)["key"]
+    return f'data-key="{key}" data-code="ref"'
+
+
 def test_a_code_in_the_site_s_own_address_becomes_a_click(
     browser: Chrome, site: Site, shop: Shop, links: list[Any]
 ) -> None:
-    wanted = {"name": "Site", "kind": "publishable", "origins": [site.origin]}
-    key = shop.post("/keys", wanted, 201)["key"]
-    site.attributes = f'data-key="{key}" data-code="ref"'
+    site.attributes = embedded(shop, site)
     browser.get(f"{site.origin}/?ref={links[0]['code']}")
     (token,) = WebDriverWait(browser, 10).until(click_ids)
     filled = browser.find_element(By.NAME, "click_ids").get_attribute("value")
@@ -93,6 +120,44 @@ def test_a_code_in_the_site_s_own_address_becomes_a_click(
     (listed,) = shop.get("/customers")["data"]
     (touch,) = shop.get(f"/customers/{listed['id']}")["touches"]
     assert decode("link", touch["link_id"]) == decode("link", links[0]["id"])
+
+
+def test_the_script_says_on_which_host_its_codes_stand(
+    browser: Chrome, site: Site, shop: Shop, links: list[Any]
+) -> None:
+    site.head = ASKED
+    plain = embedded(shop, site)
+    own = links[0]["short_url"].split("/")[2]
+    page = f"{site.origin}/?ref={links[0]['code']}"
+    site.attributes = f'{plain} data-host="elsewhere.example"'
+    browser.get(page)
+    WebDriverWait(browser, 10).until(lambda page: "404" in "".join(messages(page)))
+    assert [body["host"] for body in asked(browser)] == ["elsewhere.example"]
+    assert click_ids(browser) == []
+    site.attributes = f'{plain} data-host="{own}"'
+    browser.get(page)
+    assert len(WebDriverWait(browser, 10).until(click_ids)) == 1
+    assert [body["host"] for body in asked(browser)] == [own]
+
+
+def test_a_frame_on_another_site_asks_for_no_click(
+    browser: Chrome, site: Site, shop: Shop, links: list[Any]
+) -> None:
+    site.head = ASKED
+    site.attributes = embedded(shop, site)
+    framed = f"/frame?{site.origin}/?ref={links[0]['code']}"
+    for framing in (f"http://127.0.0.1:{site.port}", f"http://other.{site.host}:{site.port}"):
+        browser.get(f"{framing}{framed}")
+        browser.switch_to.frame(0)
+        browser.execute_script("finderfee.consent(true)")
+        assert asked(browser) == []
+        browser.switch_to.default_content()
+    # In a frame of its own pages it does.
+    browser.get(f"{site.origin}{framed}")
+    browser.switch_to.frame(0)
+    assert [body["code"] for body in asked(browser)] == [links[0]["code"]]
+    assert len(WebDriverWait(browser, 10).until(click_ids)) == 1
+    browser.switch_to.default_content()
 
 
 def test_a_key_of_another_site_tells_no_click(

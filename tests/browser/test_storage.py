@@ -58,6 +58,24 @@ def test_more_than_the_api_takes_are_never_kept(browser: Chrome, site: Site) -> 
     assert visit(browser, site) == [token(number) for number in range(2, 22)]
 
 
+@pytest.mark.parametrize("keep", ["0", "-1", "-3", "3.5", "2e0", "many", ""])
+def test_how_many_is_a_number_from_one_on_or_ten(browser: Chrome, site: Site, keep: str) -> None:
+    site.attributes = f'data-keep="{keep}"'
+    visit(browser, site)
+    now = int(time.time())
+    many = ((token(number), now - 100 + number) for number in range(30))
+    browser.execute_script("localStorage.finderfee = arguments[0]", stored(*many))
+    last = [token(number) for number in range(20, 30)]
+    assert visit(browser, site) == last
+    assert land(browser, site, 30) == [*last[1:], token(30)]
+
+
+def test_one_may_be_all_that_is_kept(browser: Chrome, site: Site) -> None:
+    site.attributes = 'data-keep="1"'
+    land(browser, site, 1)
+    assert land(browser, site, 2) == [token(2)]
+
+
 def test_an_id_ends_after_ninety_days_or_what_the_site_says(browser: Chrome, site: Site) -> None:
     visit(browser, site)
     now, day = time.time(), 86_400
@@ -153,6 +171,29 @@ def test_a_frame_on_another_site_stores_nothing(browser: Chrome, site: Site) -> 
     assert kept(browser) != NOTHING
     browser.switch_to.default_content()
     assert visit(browser, site) == [token(1)]
+
+
+@pytest.mark.parametrize("framing", ["http://127.0.0.1", "http://other.{domain}"])
+def test_a_cookie_is_out_of_a_foreign_frame_s_reach_too(
+    browser: Chrome, site: Site, framing: str
+) -> None:
+    """Also of a sibling subdomain's frame, where the browser itself would let it be set."""
+    domain = site.host
+    site.attributes = f'data-domain="{domain}"'
+    site.host = f"www.{domain}"
+    framing = f"{framing.format(domain=domain)}:{site.port}"
+    browser.get(f"{framing}/frame?{site.origin}/?click_id={token(1)}")
+    browser.switch_to.frame(0)
+    browser.execute_script("finderfee.consent(true)")
+    assert (click_ids(browser), kept(browser)) == ([token(1)], NOTHING)
+    browser.switch_to.default_content()
+    assert land(browser, site, 2) == [token(2)]
+    browser.get(f"{framing}/frame?{site.origin}/about")
+    browser.switch_to.frame(0)
+    browser.execute_script("finderfee.consent(false)")
+    assert click_ids(browser) == []
+    browser.switch_to.default_content()
+    assert visit(browser, site) == [token(2)]
 
 
 def test_a_foreign_frame_reads_and_deletes_nothing_either(browser: Chrome, site: Site) -> None:
