@@ -1,11 +1,19 @@
 """A partner is erased: its names are found nowhere, its money stays, its codes are nobody's."""
 
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+
 import pytest
 
 from app.db.engine import Database
+from app.redirect import siblings
 from tests.canary import canaries, found, gather_statistics
 from tests.http.client import Api, make_link, make_partner, read
 from tests.http.selling import Selling, open_selling, verified
+from tests.http.visiting import open_site
 
 
 @pytest.fixture
@@ -58,6 +66,33 @@ async def test_every_text_of_a_partner_is_found_nowhere_afterwards(
     taken = {"program_id": selling.program["id"], "partner_id": selling.partner["id"]}
     answer = await api.post("/links", {**taken, "code": link["code"]}, status=409)
     assert answer["code"] == "code_taken"
+
+
+async def test_nothing_of_its_links_stays_in_a_nodes_files(
+    api: Api, selling: Selling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(siblings, "TIDY_S", 0.1)
+    texts = canaries("destination", "sub", "asset", "utm")
+    partner = await make_partner(api, selling.program)
+    await make_link(
+        api,
+        partner,
+        destination=f"https://shop.example.com/{texts['destination']}",
+        subs={"sub1": texts["sub"]},
+        asset_id=texts["asset"],
+        utm={"campaign": texts["utm"]},
+    )
+    everywhere = {f"web-{number} {name}" for number in (1, 2) for name in texts}
+    async with open_site(api, selling.database.url, tmp_path):
+        async with open_site(api, selling.database.url, tmp_path):
+            await until_left(tmp_path, texts, everywhere)
+        died = time.time() - siblings.LEFT_S - 1
+        os.utime(tmp_path / "web-2" / "lock", (died, died))
+
+        await api.post(f"/partners/{partner['id']}/erase", status=200)
+
+        await until_left(tmp_path, texts, set())
+        assert list((tmp_path / "web-2").glob("links*")) == []
 
 
 async def test_what_a_partner_earned_stays_and_no_more_is_earned(selling: Selling) -> None:
@@ -121,3 +156,24 @@ async def test_the_export_tells_where_a_partner_stands(api: Api, selling: Sellin
     assert (agreed["id"], agreed["plan"]["rules"][0]["id"]) == (own["id"], "own")
     empty = await api.get(f"/partners/{company['id']}/export")
     assert (empty["qualifications"], empty["own_terms"]) == ([], [])
+
+
+async def until_left(data_dir: Path, texts: dict[str, str], places: set[str]) -> None:
+    """Until the texts are in these folders' files, told as `web-1 name`, and in no others."""
+    deadline = asyncio.get_running_loop().time() + 15
+    while (found := left(data_dir, texts)) != places:
+        assert asyncio.get_running_loop().time() < deadline, found
+        await asyncio.sleep(0.05)
+
+
+def left(data_dir: Path, texts: dict[str, str]) -> set[str]:
+    found = set()
+    for path in data_dir.rglob("*"):
+        with contextlib.suppress(OSError):  # a folder, or gone by now
+            content = path.read_bytes()
+            found |= {
+                f"{path.relative_to(data_dir).parts[0]} {name}"
+                for name, text in texts.items()
+                if text.encode() in content
+            }
+    return found
