@@ -61,8 +61,9 @@ class Journal:
 
     @property
     def usable(self) -> bool:
-        """Whether the latest commit came through in time."""
-        return self._writer.usable and not (self._writing and self._writing.overdue)
+        """Whether the latest commit came through in time, and none waits too long for its turn."""
+        overdue = self._open.overdue or (self._writing is not None and self._writing.overdue)
+        return self._writer.usable and not overdue
 
     def record(self, row: bytes) -> asyncio.Future[bool]:
         """Put a row into the next commit. Never raises; False at once when too many wait."""
@@ -106,13 +107,12 @@ class Journal:
     async def recover(self) -> None:
         """Try the disk each second while it fails: nobody sends visitors to one who isn't ready.
 
-        And tell how long clicks wait here: with no visitors, nothing else would.
+        And tell what waits here, and how long: with no visitors, nothing else would.
         """
         while True:
             await asyncio.sleep(_RECOVER_S)
             JOURNAL_OLDEST_SECONDS.set(self._writer.oldest_s())
-            if not self.usable or self._writer.stale:
-                self._schedule()
+            self._schedule()
 
     async def close(self) -> None:
         """Write what waits, then end the thread; a hanging disk is left behind after 2 s."""

@@ -55,6 +55,8 @@ class JournalFile:
             _sync_folder(path.parent)
         except OSError:
             os.close(self._descriptor)
+            # While the disk is full, it is tried again each second.
+            path.unlink(missing_ok=True)
             raise
 
     def append(self, rows: bytes, clicks: int, *, forget_to: int = 0) -> None:
@@ -146,13 +148,16 @@ class JournalReader:
     def forgotten_to(self) -> int:
         """Up to where the journal itself says that Postgres has it.
 
-        0 if any of it says so of what comes behind: an earlier release told a new file how far
-        the one before had been stored, and what Postgres has may come again.
+        0 if any of it says so of where no commit before it ends: an earlier release told a new
+        file how far the one before had been stored, and what Postgres has may come again.
         """
-        told = [(commit.end, forgotten) for commit, forgotten in self._records(0)]
-        if any(forgotten > end for end, forgotten in told):
-            return 0
-        return max((forgotten for _, forgotten in told), default=0)
+        ends, to = {FIRST}, 0
+        for commit, forgotten in self._records(0):
+            if forgotten not in ends:
+                return 0
+            ends.add(commit.end)
+            to = max(to, forgotten)
+        return to
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -255,8 +260,9 @@ def next_path(folder: Path, last: Path | None = None) -> Path:
     """The name after the newest journal's, and after `last` even if that is gone by now.
 
     A name is never used twice in a process' life: what is said of one journal, such as how far
-    it may be forgotten, must not be taken as said of another.
+    it may be forgotten, must not be taken as said of another. Nor is one of a damaged journal
+    that was put aside: another of its name would take its place.
     """
-    known = [*journals(folder), *([last] if last else [])]
+    known = [*journals(folder), *folder.glob("journal-*.damaged"), *([last] if last else [])]
     numbers = [int(path.stem.removeprefix("journal-")) for path in known]
     return folder / f"journal-{max(numbers, default=0) + 1:06}.log"

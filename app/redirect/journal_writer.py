@@ -33,7 +33,8 @@ class JournalWriter:
         self._last_path = self.path
         self._file_bytes = min(_FILE_BYTES, max_bytes // _FILES)
         self._file: JournalFile | None = None
-        self._left_bytes = self._measure_left()
+        self._left_since: dict[Path, int | None] = {}
+        """When the first click was made that waited as the journal was left; None: none did."""
         self._checked_at = 0.0
         self._failed_at = 0.0
         self._opened_at = time.monotonic()
@@ -72,40 +73,47 @@ class JournalWriter:
         forget: a journal, and the end of its last commit that Postgres has. It may be one before
         ours, and our file is another once it is full: an end means nothing in any other file.
         """
-        started = time.monotonic()
+        started, silent = time.monotonic(), not rows
         try:
             if self._file is None:
                 self._file = self._reopen(started)
             if self._file is None:
+                self._is_full(started)
                 return False
             if self._file.end >= self._file_bytes or self.stale:
                 self._file = self._turn(self._file)
-            if self._is_full(started, self._file):
+            if self._is_full(started):
                 rows = []
             forget_to = forget[1] if forget[0] == self._file.path else 0
             if rows or forget_to > self._file.forgotten_to:
                 self._file.append(b"".join(rows), len(rows), forget_to=forget_to)
-                if not rows:
-                    # The last that is written for a while, when no visitors come.
-                    self._oldest_ms = self._oldest(self._file)
+                COMMIT_SECONDS.observe(time.monotonic() - started)
+            if silent:
+                # Maybe the last for a while: when no visitors come, nothing else looks.
+                self._look()
         except OSError as error:
             self._abandon(error, len(rows))
             return False
-        COMMIT_SECONDS.observe(time.monotonic() - started)
         return not self._full
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
 
-    def _is_full(self, now: float, file: JournalFile) -> bool:
+    def _is_full(self, now: float) -> bool:
         if now - self._checked_at > _BUDGET_CHECK_S:
             self._checked_at = now
-            if self._left_bytes:
-                self._left_bytes = self._measure_left()
-            self._oldest_ms = self._oldest(file)
-            self._judge(file.waiting_bytes() + self._left_bytes)
+            self._look()
         return self._full
+
+    def _look(self) -> None:
+        """What waits here, in our file and in the journals beside it, and since when."""
+        left, file = self._left(), self._file
+        self._left_since = {path: self._left_since.get(path, _changed_ms(path)) for path in left}
+        times = [*self._left_since.values(), file.oldest_ms() if file is not None else None]
+        self._oldest_ms = min((at for at in times if at is not None), default=None)
+        used = file.waiting_bytes() if file is not None else 0
+        self._judge(used + sum(_size_of(path) for path in left))
 
     def _judge(self, used: int) -> None:
         """Tell of a budget that is nearly used up, and that is used up, once each."""
@@ -125,18 +133,13 @@ class JournalWriter:
         with suppress(OSError):
             log.error(event, used_bytes=used, max_bytes=self._max_bytes)
 
-    def _oldest(self, file: JournalFile) -> int | None:
-        """A left journal's clicks are at least as old as its last write."""
-        left = [_changed_ms(path) for path in self._left()] if self._left_bytes else []
-        return min((at for at in [*left, file.oldest_ms()] if at is not None), default=None)
-
     def _abandon(self, error: Exception, clicks: int) -> None:
         """After a failed fsync nobody knows what the file holds: the drain finds out."""
         file, self._file, self.path = self._file, None, None
         self._failed_at = time.monotonic()
         if file is not None:
             with suppress(OSError):
-                file.close()
+                self._leave(file)
         # A full disk can refuse the log line as well.
         with suppress(OSError):
             log.error("journal.failed", error=str(error), clicks=clicks)
@@ -151,20 +154,22 @@ class JournalWriter:
     def _turn(self, old: JournalFile) -> JournalFile:
         """Leave the file to the drain, which removes it, and begin the next."""
         self._file = None
-        old.close()
+        self._leave(old)
         return self._next()
+
+    def _leave(self, file: JournalFile) -> None:
+        try:
+            self._left_since[file.path] = file.oldest_ms()
+        finally:
+            file.close()
 
     def _next(self) -> JournalFile:
         self.path = self._last_path = next_path(self._folder, self._last_path)
-        self._left_bytes = self._measure_left()
         self._checked_at, self._opened_at = 0.0, time.monotonic()
         return JournalFile(self.path)
 
-    def _measure_left(self) -> int:
-        """Bytes of the journals beside ours, which count in the budget until they are drained."""
-        return sum(_size_of(path) for path in self._left())
-
     def _left(self) -> list[Path]:
+        """The journals beside ours, which count in the budget until they are drained."""
         return [path for path in journals(self._folder) if path != self.path]
 
 

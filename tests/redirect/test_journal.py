@@ -197,6 +197,30 @@ async def test_a_hanging_disk_keeps_nobody_longer_than_the_bound(
     await journal.close()
 
 
+async def test_a_disk_that_hangs_while_it_forgets_is_not_usable_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, write = threading.Event(), JournalFile.append
+
+    def slow(self: JournalFile, *given: object, **named: object) -> None:
+        hangs.wait(10)
+        write(self, *given, **named)  # type: ignore[arg-type]
+
+    journal = Journal(tmp_path, max_bytes=10**9, wait_s=0.1)
+    path = journal.path
+    assert path is not None
+    assert await journal.record(ROW)
+    monkeypatch.setattr(JournalFile, "append", slow)
+    journal.forget(path, all_of(path)[0].end)
+    await asyncio.sleep(0.05)
+    assert journal.usable
+    assert await journal.record(ROW) is False
+    assert not journal.usable
+    hangs.set()
+    await until(lambda: journal.usable)
+    await journal.close()
+
+
 async def test_after_a_failed_commit_a_new_file_is_opened(
     tmp_path: Path, fresh_database_url: str
 ) -> None:
@@ -229,6 +253,8 @@ async def test_a_start_on_a_broken_disk_says_no_until_it_works(tmp_path: Path) -
         journal = Journal(tmp_path, max_bytes=10**9)
         assert await journal.record(ROW) is False
         assert not journal.usable
+        # Tried again and again: each time would leave a file behind.
+        assert list(tmp_path.iterdir()) == []
     recovering = asyncio.create_task(journal.recover())
     await until(lambda: journal.usable)
     recovering.cancel()

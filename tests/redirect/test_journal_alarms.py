@@ -1,4 +1,5 @@
 import asyncio
+import os
 import time
 from pathlib import Path
 from uuid import UUID
@@ -9,9 +10,11 @@ from structlog.testing import capture_logs
 
 from app.db.engine import Database
 from app.redirect.journal import Journal
-from app.redirect.journal_file import JournalFile, JournalReader
+from app.redirect.journal_file import FIRST, JournalFile, JournalReader, remove
 from app.redirect.journal_rows import JournalRow, pack
+from app.redirect.journal_writer import JournalWriter
 from tests.redirect.making import drained, make_link, running_road, until
+from tests.redirect.test_journal import file_size_limit
 
 
 def row_made(ago_s: float) -> bytes:
@@ -73,6 +76,68 @@ async def test_the_age_of_the_oldest_click_that_waits_is_told(tmp_path: Path) ->
     await until(lambda: gauge("oldest_seconds") == 0, timeout_s=5)
     telling.cancel()
     await journal.close()
+
+
+async def test_a_click_that_no_other_follows_waits_too(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=10**9)
+    path = journal.path
+    assert path is not None
+    telling = asyncio.create_task(journal.recover())
+    await journal.record(row_made(500))
+    await until(lambda: gauge("oldest_seconds") == pytest.approx(500, abs=9), timeout_s=5)
+    (end,) = ends_in(path)
+    assert gauge("used_bytes") == end - FIRST
+    await asyncio.sleep(0.3)
+    journal.forget(path, end)
+    await until(lambda: gauge("used_bytes") == gauge("oldest_seconds") == 0, timeout_s=5)
+    telling.cancel()
+    await journal.close()
+
+
+async def test_a_file_that_is_left_tells_how_old_its_clicks_are(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, 8_000_000)
+    first = writer.path
+    assert first is not None
+    assert writer.write([row_made(500)], (None, 0))
+    (stored,) = ends_in(first)
+    assert writer.write([row_made(400)] * 3_500, (first, stored))
+    writer.write([], (first, stored))
+    assert writer.oldest_s() == pytest.approx(400, abs=5)
+    assert writer.write([row_made(0)], (first, stored)), "in the next file"
+    writer.write([], (first, stored))
+    assert writer.path not in (None, first)
+    assert writer.oldest_s() == pytest.approx(400, abs=5)
+    remove(first)
+    writer.write([], (first, stored))
+    assert writer.oldest_s() < 5
+    writer.close()
+
+
+async def test_nothing_waits_in_a_file_that_was_left_because_it_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = JournalWriter(tmp_path, 10**9)
+    first = writer.path
+    assert first is not None
+    assert writer.write([row_made(500)], (None, 0))
+    writer.write([], (first, ends_in(first)[0]))
+    os.utime(first, (1, 1))
+    monkeypatch.setattr("app.redirect.journal_writer._STALE_S", -1.0)
+    writer.write([], (None, 0))
+    assert writer.path != first
+    assert writer.oldest_s() == 0
+    writer.close()
+
+
+async def test_what_a_failed_write_leaves_behind_waits(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, 10**9)
+    assert writer.write([row_made(500)], (None, 0))
+    with file_size_limit(1):
+        assert not writer.write([row_made(0) * 900], (None, 0))
+        writer._checked_at = 0.0
+        writer.write([], (None, 0))
+        assert writer.oldest_s() == pytest.approx(500, abs=5)
+        assert gauge("used_bytes") > 300
 
 
 async def test_clicks_of_a_left_journal_wait_too(tmp_path: Path) -> None:

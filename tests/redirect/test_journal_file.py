@@ -81,6 +81,23 @@ def test_a_file_that_was_told_how_far_another_is_stored_keeps_all_of_its_clicks(
         assert len(reader.after(reader.forgotten_to(), max_clicks=99)) == 21
 
 
+def test_a_file_that_was_told_of_a_place_inside_its_first_commit_keeps_that_too(
+    tmp_path: Path,
+) -> None:
+    file = JournalFile(next_path(tmp_path))
+    file.append(ROW * 100, 100, forget_to=1_000)
+    file.close()
+    assert file.end > 1_000
+    with reading(file.path, left=True) as reader:
+        assert len(reader.after(reader.forgotten_to(), max_clicks=99)) == 1
+        assert reader.damaged == 0
+
+
+def test_a_damaged_journal_that_was_put_aside_keeps_its_name(tmp_path: Path) -> None:
+    (tmp_path / "journal-000001.damaged").touch()
+    assert next_path(tmp_path).name == "journal-000002.log"
+
+
 def test_what_a_bad_block_spoiled_is_told_and_costs_no_other_commit(tmp_path: Path) -> None:
     whole, content = written(tmp_path, [ROW, ROW * 100, ROW * 2, ROW * 3])
     spoiled = bytearray(content)
