@@ -9,6 +9,7 @@ No packaged tool does this with a list of 20,000 visitors (wrk, hey and h2load w
 import gc
 import json
 import random
+import re
 import select
 import socket
 import sys
@@ -18,25 +19,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.core.click_token import LENGTH
-from bench.requests import make_requests
+from bench.requests import is_ahead, make_requests
 
 WARM_S = 3
 """At the beginning: loaded like the rest and not reported."""
 _WAIT_S = 10
 _PARAMETER = b"click_id="
+_AHEAD = b"Not fetched ahead"
 
 
 def token_of(connection: socket.socket) -> str:
-    """The click token in the next answer, which has no body; SystemExit if it is no redirect."""
+    """The click token in the next answer, or "" of the page for what was fetched ahead.
+
+    SystemExit if it is anything else.
+    """
     head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        more = connection.recv(4_096)
-        if not more:
-            raise SystemExit(f"the connection was closed after {head!r}")
-        head += more
-    if not head.startswith(b"HTTP/1.1 302"):
+    while b"\r\n\r\n" not in head:
+        head += _more(connection)
+    if head.startswith(b"HTTP/1.1 302"):
+        return head.partition(_PARAMETER)[2][:LENGTH].decode()
+    head, _, body = head.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    while length and len(body) < int(length[1]):
+        body += _more(connection)
+    if not head.startswith(b"HTTP/1.1 503") or _AHEAD not in body:
         raise SystemExit(f"not a redirect: {head!r}")
-    return head.partition(_PARAMETER)[2][:LENGTH].decode()
+    return ""
+
+
+def _more(connection: socket.socket) -> bytes:
+    more = connection.recv(4_096)
+    if not more:
+        raise SystemExit("a connection was closed before its answer")
+    return more
 
 
 @dataclass(slots=True)
@@ -46,7 +61,7 @@ class Load:
     port: int
     most_connections: int = 500
     read: Callable[[socket.socket], str] = token_of
-    """Reads an answer and gives what is kept of it as its token."""
+    """Reads an answer and gives what is kept of it as its token; "" of one without."""
     idle: list[socket.socket] = field(default_factory=list)
     due_at: dict[socket.socket, float] = field(default_factory=dict)
     latencies_ms: list[tuple[float, float]] = field(default_factory=list)
@@ -72,7 +87,7 @@ class Load:
     def _send(self, request: bytes, due: float) -> None:
         while not self.idle and len(self.due_at) >= self.most_connections:
             self._receive_until(time.monotonic() + 0.001)
-        connection = self.idle.pop() if self.idle else _connect(self.port)
+        connection = self.idle.pop() if self.idle else connect(self.port)
         connection.sendall(request)
         self.most_late_ms = max(self.most_late_ms, (time.monotonic() - due) * 1_000)
         self.due_at[connection] = due
@@ -87,7 +102,7 @@ class Load:
                 self.idle.append(connection)
 
 
-def _connect(port: int) -> socket.socket:
+def connect(port: int) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port), timeout=_WAIT_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
@@ -99,10 +114,14 @@ def main(port: int, rate: int, seconds: int, result: Path) -> None:
     gc.disable()  # a pause of ours would be taken for one of the server's
     load = Load(port)
     load.run(requests, rate)
+    ahead = sum(is_ahead(request.decode()) for request in requests)
+    if load.tokens.count("") != ahead:
+        raise SystemExit(f"{ahead} were fetched ahead, {load.tokens.count('')} got the page for it")
     found = {
         "latencies_ms": [took for _, took in load.latencies_ms],
         "most_late_ms": load.most_late_ms,
-        "tokens": load.tokens,
+        "tokens": [token for token in load.tokens if token],
+        "ahead": ahead,
     }
     result.write_text(json.dumps(found))
 

@@ -15,7 +15,7 @@ end
 function init(args)
   local random = math.random
   math.randomseed(tonumber(args[2]))
-  local targets = read(args[1] .. "/targets", " HTTP/1.1\r\nHost: go.example\r\n")
+  local targets = read(args[1] .. "/targets", "\r\n")
   local visitors = read(args[1] .. "/visitors", "\r\n\r\n")
   for number = 1, COUNT do
     requests[number] = "GET " .. targets[random(#targets)] .. visitors[random(#visitors)]

@@ -1,8 +1,9 @@
 """Redirects a second at 64 connections: ours beside nginx, a bare 302 and an insert per click.
 
 All contenders run at once, one web process each, and are loaded in turns with the same requests,
-several rounds. Ours is the real `serve`; it has drained before the next one's turn. Then every
-click that was answered is looked for in Postgres.
+several rounds. Ours is the real `serve`; it has drained before the next one's turn. Its clicks in
+Postgres are counted against its own count of answers and wrk's; then in another burst, by a client
+that reads the answers, each click is looked for by its id.
 """
 
 import asyncio
@@ -17,12 +18,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
+
+import httpx
 
 from app.db.engine import Database
 from bench import clicks, wrk
+from bench.burst import burst
 from bench.links import make_links
-from bench.open_loop import token_of
 from bench.requests import ENVIRONMENT, Requests, make_requests
 from bench.rivals import nginx
 from bench.rounds import compared
@@ -31,11 +35,13 @@ from tests.service import free_port, serve
 
 ROUNDS = 4
 SECONDS = 5
-CHECKED = 10_000
+BURST_S = 10
+_DRAWN = 50_000
 NGINX = "nginx, 302 and its access log"
 BARE = "bare ASGI 302, records nothing"
 INSERT = "FastAPI + SQLAlchemy, an INSERT per click"
 OURS = "Finderfee"
+_OUTCOMES = ("redirected", "head", "prefetch")
 _RIVAL_TABLE = """
     CREATE TABLE rival_clicks (id uuid PRIMARY KEY, link_id uuid NOT NULL, agent text NOT NULL,
                                referrer text NOT NULL, at timestamp NOT NULL)
@@ -49,6 +55,8 @@ class Contenders:
     ports: dict[str, int]
     folder: Path
     database_url: str
+    metrics: int
+    """The port of ours."""
 
 
 async def main(database_url: str) -> None:
@@ -58,13 +66,14 @@ async def main(database_url: str) -> None:
         folder = Path(name)
         requests.write(folder)
         await _prepare(database_url)
-        ports = _start(running, folder, database_url)
-        contenders = Contenders(ports, folder, database_url)
-        warm = [wrk.load(port, folder, seconds=2, seed=0) for port in ports.values()]
+        metrics = free_port()
+        ports = _start(running, folder, database_url, metrics)
+        contenders = Contenders(ports, folder, database_url, metrics)
+        warm = [_turn(contenders, name, seconds=2, seed=0) for name in ports]
         rounds, found = await _measure(contenders, warm[-1].requests)
         print(compared("redirects", OURS, rounds))
         print(f"\n{found}")
-        await _check_each(ports[OURS], database_url, requests)
+        await _check_each(contenders, requests)
 
 
 async def _prepare(database_url: str) -> None:
@@ -75,7 +84,7 @@ async def _prepare(database_url: str) -> None:
         await connection.execute(_RIVAL_TABLE)
 
 
-def _start(running: ExitStack, folder: Path, database_url: str) -> dict[str, int]:
+def _start(running: ExitStack, folder: Path, database_url: str, metrics: int) -> dict[str, int]:
     ports = {name: free_port() for name in (NGINX, BARE, INSERT)}
     if nginx.installed():
         home = folder / "nginx"
@@ -89,6 +98,7 @@ def _start(running: ExitStack, folder: Path, database_url: str) -> dict[str, int
     environment = ENVIRONMENT | {
         "DATABASE_URL": database_url,
         "FINDERFEE_SECRET_KEYS": clicks.SECRET,
+        "FINDERFEE_METRICS_PORT": str(metrics),
     }
     ours = serve(folder / "ours" / "data", "--role", "redirect", environment=environment)
     ports[OURS] = running.enter_context(ours).port
@@ -124,14 +134,21 @@ def _wait_for(port: int) -> None:
     raise SystemExit(f"nothing redirects on port {port}")
 
 
+def _turn(contenders: Contenders, name: str, *, seconds: int, seed: int) -> Round:
+    """Only ours refuses: what is fetched ahead gets a page, and counts as no redirect."""
+    port, ours = contenders.ports[name], name == OURS
+    return wrk.load(port, contenders.folder, seconds=seconds, seed=seed, refuses=ours)
+
+
 async def _measure(contenders: Contenders, warm: int) -> tuple[dict[str, list[Round]], str]:
     """All rounds, each begun by another contender, and what became of our clicks.
 
-    warm: how many redirects of ours were answered before.
+    warm: how many requests to ours were answered before.
     """
     url = contenders.database_url
     rounds: dict[str, list[Round]] = {name: [] for name in contenders.ports}
     before = await clicks.drained(url, least=warm)
+    told_before = await _told(contenders)
     async with clicks.connected(url) as connection:
         await connection.execute("CHECKPOINT")
     answered = 0
@@ -140,33 +157,54 @@ async def _measure(contenders: Contenders, warm: int) -> tuple[dict[str, list[Ro
         for name in names[number % len(names) :] + names[: number % len(names)]:
             # What one has left to the disk must not slow the next one's syncs.
             os.sync()
-            port = contenders.ports[name]
-            one = wrk.load(port, contenders.folder, seconds=SECONDS, seed=number + 1)
+            one = _turn(contenders, name, seconds=SECONDS, seed=number + 1)
             rounds[name].append(one)
             if name == OURS:
                 answered += one.requests
                 await clicks.drained(url, least=before + answered)
     stored = await clicks.drained(url) - before
-    # Requests that a round's end cut off are clicks, and wrk doesn't count them.
-    if not answered <= stored <= answered + ROUNDS * wrk.CONNECTIONS:
-        raise SystemExit(f"{answered} answered, {stored} stored")
+    told = await _told(contenders) - told_before
+    if stored != told:
+        raise SystemExit(f"{told} answered by its own count, {stored} stored")
+    # What a round's end cut off was answered, and wrk doesn't count it.
+    if not answered <= told <= answered + ROUNDS * wrk.CONNECTIONS:
+        raise SystemExit(f"{answered} answered by wrk's count, {told} by its own")
     if (total := await clicks.counted(url)) != before + stored:
         raise SystemExit(f"{before + stored} stored, {total} counted")
-    found = f"{answered:,} redirects of ours were answered; {stored:,} clicks are in Postgres"
+    refused = sum(one.refused for one in rounds[OURS])
+    found = (
+        f"wrk had {answered:,} answers of ours, {refused:,} of them pages for what was fetched"
+        f" ahead; ours counts {told:,} with those that the rounds' ends cut off, and as many"
+        f" clicks are in Postgres"
+    )
     return rounds, f"{found}: {await clicks.kinds(url)}"
 
 
-async def _check_each(port: int, database_url: str, requests: Requests) -> None:
-    """Open links with a client that reads the answers, and look for each one's id."""
-    chance = random.Random(4)
-    tokens: list[str] = []
-    with closing(socket.create_connection(("127.0.0.1", port))) as connection:
-        for _ in range(CHECKED):
-            connection.sendall(requests.draw(chance))
-            tokens.append(token_of(connection))
-    await clicks.drained(database_url)
-    await clicks.all_stored(database_url, tokens)
-    print(f"Of {len(tokens):,} more, each click id was looked for and found.")
+async def _told(contenders: Contenders) -> int:
+    """How many clicks ours has answered so far, as its metrics tell."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{contenders.metrics}/metrics")
+    counts = dict(line.rsplit(" ", 1) for line in answer.text.splitlines())
+    names = [f'finderfee_redirects_total{{outcome="{one}"}}' for one in _OUTCOMES]
+    return sum(int(float(counts.get(name, "0"))) for name in names)
+
+
+async def _check_each(contenders: Contenders, requests: Requests) -> None:
+    """Open links by a client that reads the answers, and look for each one's id."""
+    chance, url = random.Random(4), contenders.database_url
+    drawn = [requests.draw(chance) for _ in range(_DRAWN)]
+    before = await clicks.drained(url)
+    tokens = burst(contenders.ports[OURS], cycle(drawn), BURST_S)
+    stored = await clicks.drained(url, least=before + len(tokens)) - before
+    if stored != len(tokens):
+        raise SystemExit(f"{len(tokens)} answered, {stored} stored")
+    clicked = [token for token in tokens if token]
+    await clicks.all_stored(url, clicked)
+    print(
+        f"\nOf {len(clicked):,} more redirects, {len(tokens) / BURST_S:,.0f} answers a second by"
+        f" {wrk.CONNECTIONS} connections, each click id was looked for and found; the"
+        f" {len(tokens) - len(clicked):,} that were fetched ahead beside them are there too."
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ CODES = 10_000
 AGENTS = 2_000
 ADDRESSES = 5_000
 HOST = "go.example"
+OWN_HOST = "go.shop.example"
+"""A domain that the program has verified; every fourth link is there and nowhere else."""
+OWN_HOST_EVERY = 4
+AHEAD = ("Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch")
+"""With one of them a click is recorded and answered by a page; rivals redirect it."""
 ENVIRONMENT = {
     "FINDERFEE_TRUSTED_PROXIES": "127.0.0.1/32",
     "FINDERFEE_COUNTRY_HEADER": "cf-ipcountry",
@@ -22,6 +27,10 @@ ENVIRONMENT = {
 _TARGETS = 100_000
 _VISITORS = 20_000
 _WITH_PARAMETERS = 0.2
+_FETCHED_AHEAD = 0.02
+_EMBEDDED = 0.03
+_PRIVATE = 0.1
+_HEAD = 0.01
 _SYSTEMS = (
     *("Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64"),
     *("Linux; Android 10; K", "Linux; Android 14; SM-S921B", "X11; CrOS x86_64 14541.0.0"),
@@ -33,20 +42,32 @@ _COUNTRIES = ("US", "DE", "GB", "FR", "IN", "BR", "ES", "NL", "PL", "JP")
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """targets: `/r/code7?gclid=…`. visitors: the lines of a request's header, tabs between."""
+    """A request's lines with tabs between.
+
+    targets: the first, without its method, and those that say how it is opened: `/r/code7?gclid=…
+    HTTP/1.1`, `Host: …`. visitors: those that say who opens it.
+    """
 
     targets: list[str]
     visitors: list[str]
 
     def write(self, folder: Path) -> None:
-        """For wrk, whose script draws from the two files."""
+        """For wrk, whose script draws from the two files, and makes a GET of each.
+
+        Not a HEAD: wrk waits for the body that an answer's length tells of, as nginx' does.
+        """
         (folder / "targets").write_text("\n".join(self.targets))
         (folder / "visitors").write_text("\n".join(self.visitors))
 
     def draw(self, chance: Random) -> bytes:
-        lines = chance.choice(self.visitors).replace("\t", "\r\n")
-        target = chance.choice(self.targets)
-        return f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n{lines}\r\n\r\n".encode()
+        lines = f"{chance.choice(self.targets)}\t{chance.choice(self.visitors)}\t\t"
+        head = chance.random() < _HEAD and not is_ahead(lines)
+        return f"{'HEAD' if head else 'GET'} {lines}".replace("\t", "\r\n").encode()
+
+
+def is_ahead(request: str) -> bool:
+    """Whether it is fetched in case somebody follows the link."""
+    return any(header in request for header in AHEAD)
 
 
 def make_requests() -> Requests:
@@ -57,13 +78,21 @@ def make_requests() -> Requests:
     agents = [_agent(number) for number in range(AGENTS)]
     addresses = [_address(number) for number in range(ADDRESSES)]
     return Requests(
-        [f"/r/code{number}{_query(chance)}" for number in opened],
+        [_target(chance, number) for number in opened],
         # Behind each address are several browsers.
         [
             _visitor(chance, addresses[n % ADDRESSES], agents[(n + n // ADDRESSES) % AGENTS])
             for n in range(_VISITORS)
         ],
     )
+
+
+def _target(chance: Random, number: int) -> str:
+    host = HOST if number % OWN_HOST_EVERY else OWN_HOST
+    lines = [f"/r/code{number}{_query(chance)} HTTP/1.1", f"Host: {host}"]
+    if chance.random() < _FETCHED_AHEAD:
+        lines.append(chance.choice(AHEAD))
+    return "\t".join(lines)
 
 
 def _query(chance: Random) -> str:
@@ -102,13 +131,15 @@ def _address(number: int) -> str:
 
 
 def _visitor(chance: Random, address: str, agent: str) -> str:
-    return "\t".join(
-        (
-            f"User-Agent: {agent}",
-            "Accept: text/html,application/xhtml+xml",
-            f"Referer: https://blog{chance.randrange(50)}.example/post",
-            "Sec-Fetch-Dest: document",
-            f"X-Forwarded-For: {address}",
-            f"CF-IPCountry: {chance.choice(_COUNTRIES)}",
-        )
-    )
+    embedded = chance.random() < _EMBEDDED
+    lines = [
+        f"User-Agent: {agent}",
+        "Accept: text/html,application/xhtml+xml",
+        f"Referer: https://blog{chance.randrange(50)}.example/post",
+        f"Sec-Fetch-Dest: {chance.choice(('image', 'iframe')) if embedded else 'document'}",
+        f"X-Forwarded-For: {address}",
+        f"CF-IPCountry: {chance.choice(_COUNTRIES)}",
+    ]
+    if chance.random() < _PRIVATE:
+        lines.append("Sec-GPC: 1")
+    return "\t".join(lines)

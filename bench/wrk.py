@@ -13,20 +13,36 @@ WEBHOOKS = REDIRECTS.with_name("webhooks.lua")
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one contender did in one turn."""
+    """What one contender did in one turn.
+
+    requests: all that were answered. requests_s: of them those that were not refused.
+    """
 
     requests: int
     requests_s: float
     p50_ms: float
     p99_ms: float
+    refused: int = 0
+    """Answered with a status from 400 on."""
 
 
 def installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def load(port: int, folder: Path, *, seconds: int, seed: int, script: Path = REDIRECTS) -> Round:
-    """folder: with the requests. The same seed draws the same requests in the same order."""
+def load(
+    port: int,
+    folder: Path,
+    *,
+    seconds: int,
+    seed: int,
+    script: Path = REDIRECTS,
+    refuses: bool = False,
+) -> Round:
+    """folder: with the requests. The same seed draws the same requests in the same order.
+
+    refuses: whether some answers may be from 400 on; else that ends the benchmark.
+    """
     # The time-out is only for what hangs: slow answers belong into the latencies.
     options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--timeout", "30s", "--latency"]
     address = f"http://127.0.0.1:{port}"
@@ -36,14 +52,25 @@ def load(port: int, folder: Path, *, seconds: int, seed: int, script: Path = RED
         capture_output=True,
         text=True,
     )
-    printed = done.stdout
-    if done.returncode or "Non-2xx" in printed or "Socket errors" in printed:
-        raise SystemExit(f"the load failed on port {port}:\n{printed}{done.stderr}")
+    found = None if done.returncode else round_of(done.stdout)
+    if found is None or (found.refused and not refuses):
+        raise SystemExit(f"the load failed on port {port}:\n{done.stdout}{done.stderr}")
+    return found
+
+
+def round_of(printed: str) -> Round | None:
+    """What wrk printed; None if connections failed."""
+    if "Socket errors" in printed:
+        return None
+    requests = int(_found(r"(\d+) requests in", printed))
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", printed)
+    count = int(refused[1]) if refused else 0
     return Round(
-        int(_found(r"(\d+) requests in", printed)),
-        float(_found(r"Requests/sec:\s+([\d.]+)", printed)),
+        requests,
+        float(_found(r"Requests/sec:\s+([\d.]+)", printed)) * (requests - count) / (requests or 1),
         _milliseconds(_found(r"(?m)^ +50%\s+(\S+)", printed)),
         _milliseconds(_found(r"(?m)^ +99%\s+(\S+)", printed)),
+        count,
     )
 
 
