@@ -30,6 +30,7 @@ class SaltFile:
     def __init__(self, data_dir: Path, keys: SecretKeys) -> None:
         self._data_dir = data_dir
         self._path = data_dir / NAME
+        self._draft = self._path.with_suffix(".new")
         self.keys = keys
 
     def read(self) -> dict[int, bytes]:
@@ -43,12 +44,13 @@ class SaltFile:
             return {}
 
     def exists(self) -> bool:
-        return self._path.exists()
+        """Whether there is anything to destroy: a crash may have left a draft alone."""
+        return self._path.exists() or self._draft.exists()
 
     def keep(self, salts: Mapping[int, bytes]) -> None:
         """Have these and no others on disk. OSError if it can't be written."""
         with exclusive(self._data_dir):
-            if self.exists() and self._read() == salts:
+            if self._path.exists() and not self._draft.exists() and self._read() == salts:
                 return
             self._replace(b"".join([_DAY.pack(*pair) for pair in sorted(salts.items())]))
 
@@ -63,7 +65,7 @@ class SaltFile:
             return {}
 
     def _replace(self, plain: bytes) -> None:
-        former = self._path.open("r+b", buffering=0) if self.exists() else None
+        former = self._path.open("r+b", buffering=0) if self._path.exists() else None
         try:
             self._write(plain)
         except OSError:
@@ -75,13 +77,16 @@ class SaltFile:
                 _wipe(former)
 
     def _write(self, plain: bytes) -> None:
-        draft = self._path.with_suffix(".new")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
+        if self._draft.exists():
+            former = self._draft.open("r+b", buffering=0)
+            self._draft.unlink()
+            _wipe(former)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(self._draft, flags, 0o600), "wb") as file:
             file.write(self.keys.seal(plain, owner=_OWNER))
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(self._path)
+        self._draft.replace(self._path)
 
 
 def _wipe(file: FileIO) -> None:

@@ -70,6 +70,7 @@ class Salts:
         self._yesterday: DayHash | None = None
         self._held = file.read()
         self._forget()
+        self._destroy_old()
 
     def today(self, now_s: float) -> DayHash | None:
         """None if no salt of this day is known: then nobody is hashed."""
@@ -142,6 +143,14 @@ class Salts:
     def _forget(self) -> None:
         days = days_kept(self._clock() + self._ahead_s, self._window_s)
         self._hold({day: salt for day, salt in self._held.items() if day in days})
+
+    def _destroy_old(self) -> None:
+        """What went over while nobody lived here must not wait for the first round."""
+        try:
+            if self._file.exists():
+                self._file.keep(self._held)
+        except OSError as error:
+            log.warning("salts.unwritable", error=str(error))
 
     def _hold(self, salts: dict[int, bytes]) -> None:
         self._held = salts

@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.redirect.day_hash import DayHash
 from app.redirect.postgres import CONNECTION_FAILURES
 from app.redirect.salt_file import NAME, SaltFile
 from app.redirect.salts import DAY_S, tend
-from tests.redirect.making import KEYS, connected
+from tests.redirect.making import KEYS, connected, running_road
 from tests.redirect.salting import (
     NOBODY,
     SOMEONE,
@@ -52,9 +53,63 @@ async def test_without_postgres_what_is_over_is_destroyed_on_the_node(tmp_path: 
 
 def test_a_start_destroys_what_became_old_while_nobody_lived(tmp_path: Path) -> None:
     SaltFile(tmp_path, KEYS).keep({TODAY - 1: os.urandom(32), TODAY: os.urandom(32)})
-    salts = node(tmp_path, clock=lambda: (TODAY + 30) * DAY_S)
+    sealed = (tmp_path / NAME).read_bytes()
+    with (tmp_path / NAME).open("rb") as blocks:
+        salts = node(tmp_path, clock=lambda: (TODAY + 30) * DAY_S)
+        assert set(blocks.read()) == {0}
     assert known(salts, TODAY * DAY_S) is None
     assert salts._held == {}
+    assert SaltFile(tmp_path, KEYS).read() == {}
+    for file in tmp_path.iterdir():
+        assert sealed[-40:] not in file.read_bytes()
+
+
+async def test_what_became_old_is_destroyed_before_anything_is_served(tmp_path: Path) -> None:
+    over, today = os.urandom(32), os.urandom(32)
+    SaltFile(tmp_path, KEYS).keep({TODAY - 30: over, TODAY: today})
+    sealed = (tmp_path / NAME).read_bytes()
+    with (tmp_path / NAME).open("rb") as blocks:
+        async with running_road(tmp_path, NOBODY):
+            assert set(blocks.read()) == {0}
+            assert SaltFile(tmp_path, KEYS).read() == {TODAY: today}
+            assert not [
+                one
+                for one in tmp_path.iterdir()
+                if one.is_file() and sealed[-40:] in one.read_bytes()
+            ]
+
+
+def test_a_start_leaves_a_file_alone_that_is_of_today(tmp_path: Path) -> None:
+    SaltFile(tmp_path, KEYS).keep({TODAY: os.urandom(32)})
+    before = (tmp_path / NAME).read_bytes()
+    node(tmp_path, clock=lambda: TODAY * DAY_S + WINDOW)
+    assert (tmp_path / NAME).read_bytes() == before
+    node(tmp_path / "new")
+    assert not (tmp_path / "new" / NAME).exists()
+
+
+def test_a_draft_that_a_crash_left_is_destroyed_at_a_start(tmp_path: Path) -> None:
+    SaltFile(tmp_path, KEYS).keep({TODAY: os.urandom(32)})
+    draft = tmp_path / "visitor-salts.new"
+    draft.write_bytes((tmp_path / NAME).read_bytes())
+    with draft.open("rb") as blocks:
+        node(tmp_path, clock=lambda: TODAY * DAY_S + WINDOW)
+        assert set(blocks.read()) == {0}
+    assert not draft.exists()
+    (tmp_path / NAME).rename(draft)
+    with draft.open("rb") as blocks:
+        node(tmp_path, clock=lambda: (TODAY + 30) * DAY_S)
+        assert set(blocks.read()) == {0}
+
+
+def test_a_start_on_a_full_disk_destroys_and_goes_on(tmp_path: Path) -> None:
+    SaltFile(tmp_path, KEYS).keep({TODAY - 5: os.urandom(32)})
+    (tmp_path / "visitor-salts.new").mkdir()
+    with (tmp_path / NAME).open("rb") as blocks, capture_logs() as logs:
+        node(tmp_path, clock=lambda: TODAY * DAY_S)
+        assert set(blocks.read()) == {0}
+    assert [one["event"] for one in logs] == ["salts.unwritable"]
+    assert not (tmp_path / NAME).exists()
 
 
 async def test_a_full_disk_keeps_no_old_salt(tmp_path: Path) -> None:
