@@ -30,6 +30,10 @@ from tests.redirect.making import (
 )
 
 LINK = UUID("01932f2a-0000-7000-8000-00000000beef")
+WAITING = """
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE datname = current_database() AND NOT granted
+"""
 
 
 @pytest.fixture
@@ -202,6 +206,28 @@ async def test_a_dead_process_journals_are_taken_up_and_removed(url: str, tmp_pa
     await database.close()
     assert {found["id"].bytes for found in await clicks_in(url)} == {one.click for one in rows}
     assert list(folder.glob("journal*")) == []
+
+
+async def test_a_folder_without_journals_stays_free_while_others_are_emptied(
+    url: str, tmp_path: Path
+) -> None:
+    folder, empty = claim_folder(tmp_path), claim_folder(tmp_path)
+    file = JournalFile(next_path(folder))
+    file.append(pack(row()), 1)
+    file.close()
+    for one in (folder, empty):
+        release_folder(one)
+    database = Database(url)
+    async with connected(url) as connection, asyncio.TaskGroup() as tasks:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE link_clicks")
+            emptying = tasks.create_task(drain_orphans(tmp_path, database))
+            while not await connection.fetchval(WAITING):
+                await asyncio.sleep(0.02)
+            assert claim_folder(tmp_path) == empty
+            release_folder(empty)
+        assert await emptying == 1
+    await database.close()
 
 
 async def test_a_living_process_takes_up_what_another_leaves_meanwhile(
