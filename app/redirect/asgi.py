@@ -28,8 +28,7 @@ A bare tuple, as all that each redirect makes: a named one takes a quarter of a 
 
 PREFIX: Final = "/r/"
 _MAX_CODE: Final = 128
-FETCHED_AHEAD: Final = CLASSES[PREFETCHED]
-"""The one class that is recorded and not redirected."""
+_PREFETCH: Final = CLASSES[PREFETCHED]
 _HEAD: Final = CLASSES[HEAD]
 _FELL_BACK: Final = REDIRECTS.labels("fallback")
 _UNKNOWN_FELL_BACK: Final = REDIRECTS.labels("unknown_fallback")
@@ -126,10 +125,10 @@ class Redirect:
 
 
 def counted(number: int, *, safe: bool) -> bool:
-    """Count the answer of a click of this class, which may leave now; False: no redirect."""
+    """Count the answer of a click of this class, which may leave now; False: `PREFETCH`."""
     if not safe:
         UNRECORDED.inc()
-    if number == FETCHED_AHEAD:
+    if number == _PREFETCH:
         return False
     (HEADED if number == _HEAD else REDIRECTED).inc()
     return True

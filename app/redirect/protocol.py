@@ -7,10 +7,11 @@ answers the same; a test holds them against each other.
 
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.redirect.asgi import ANSWER_HEADERS, FETCHED_AHEAD, PREFIX, Redirect, counted
+from app.redirect.asgi import ANSWER_HEADERS, PREFIX, Redirect, counted
 from app.redirect.metrics import FAILURES
+from app.redirect.pages import PREFETCH
 
 _PREFIX: Final = PREFIX.encode()
 _METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD"}
@@ -18,6 +19,8 @@ _ODD: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"u
 _BUSY: Final = float("inf")
 _STATUS: Final = b"HTTP/1.1 302 Found\r\n"
 _REST: Final = b"".join(b"\r\n%b: %b" % header for header in ANSWER_HEADERS) + b"\r\n"
+_AHEAD_STATUS: Final = STATUS_LINE[PREFETCH.status]
+_AHEAD_REST: Final = b"".join(b"%b: %b\r\n" % header for header in PREFETCH.headers)
 
 
 class _Nobody:
@@ -146,14 +149,15 @@ class RedirectProtocol(HttpToolsProtocol):
         except Exception:  # noqa: BLE001 (counted; uvicorn's way meets it too, and answers a 500)
             FAILURES.labels("protocol").inc()
             return False
-        # What was fetched ahead gets a page. Judged again there, it is the same: no visit of that
-        # class is remembered, and its class was made of this request alone.
-        if opening is None or opening[1] == FETCHED_AHEAD:
+        if opening is None:
             return False
         row, number, location = opening
+        is_head = method == "HEAD"
         self.cycle = self._pending
         self._pending.response_complete = False
-        redirect.journal.tell(row, lambda safe: self._answer(number, location, safe=safe))
+        redirect.journal.tell(
+            row, lambda safe: self._answer(number, location, is_head=is_head, safe=safe)
+        )
         return True
 
     def _is_free(self) -> bool:
@@ -166,15 +170,22 @@ class RedirectProtocol(HttpToolsProtocol):
             and self.parser.should_keep_alive()
         )
 
-    def _answer(self, number: int, location: bytes, *, safe: bool) -> None:
-        counted(number, safe=safe)
+    def _answer(self, number: int, location: bytes, *, is_head: bool, safe: bool) -> None:
+        redirects = counted(number, safe=safe)
+        if not redirects:
+            PREFETCH.count.inc()
         pending = self._pending
         pending.response_complete = True
         if pending.disconnected or self.transport.is_closing():
             return
         own = own_headers(self.server_state.default_headers)
         end = b"\r\n" if pending.keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((_STATUS, own, b"location: ", location, _REST, end)))
+        if redirects:
+            answer = b"".join((_STATUS, own, b"location: ", location, _REST, end))
+        else:
+            body = b"" if is_head else PREFETCH.body
+            answer = b"".join((_AHEAD_STATUS, own, _AHEAD_REST, end, body))
+        self.transport.write(answer)
         if not pending.keep_alive:
             self.transport.close()
         self.on_response_complete()
