@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,7 @@ _MOST_TRIED: Final = 2
 _ATTEMPTS: Final = 3
 _WAL_HEADER: Final = 32
 """Bytes; the salts in it are others each time the log begins anew."""
+_WRONG: Final = (OSError, sqlite3.Error, ValueError)
 
 log = structlog.get_logger()
 
@@ -45,12 +47,16 @@ def catch_up(folder: Path) -> None:
     try:
         _forget_unfinished(folder)
         own = position_of(folder / REPLICA)
-        for path in _ahead(folder, own)[:_MOST_TRIED]:
+        ahead = _ahead(folder, own)[:_MOST_TRIED]
+    except _WRONG as error:
+        _tell(error)
+        return
+    for path in ahead:
+        try:
             if _take(path, folder, own):
                 return
-    except (OSError, sqlite3.Error) as error:
-        FAILURES.labels("sibling_replica").inc()
-        log.warning("replica.not_taken", error=repr(error))
+        except _WRONG as error:
+            _tell(error)
 
 
 async def keep_tidy(directory: Directory, folder: Path) -> None:
@@ -135,6 +141,12 @@ def _take(path: Path, folder: Path, own: Position | None) -> bool:
         took_s=round(time.monotonic() - began, 2),
     )
     return True
+
+
+def _tell(error: Exception) -> None:
+    FAILURES.labels("sibling_replica").inc()
+    with suppress(OSError):  # a full disk can refuse the log line as well
+        log.warning("replica.not_taken", error=repr(error))
 
 
 def _forget_unfinished(folder: Path) -> None:

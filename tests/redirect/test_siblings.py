@@ -114,6 +114,8 @@ def test_what_cannot_be_taken_stops_no_start(
     standing.note(tmp_path / "web-1" / REPLICA, VERSION, "here:1", 9)
     left_in(tmp_path / "web-2", number=2)
     assert start_in(tmp_path / "web-2") == Position("here:1", 2, 1)
+    (tmp_path / "web-1" / REPLICA).unlink()
+    (tmp_path / "web-1" / REPLICA).mkdir()
     left_in(tmp_path / "web-3", number=8)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
