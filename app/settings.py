@@ -67,6 +67,12 @@ class Settings(BaseSettings):
                 raise ValueError("a DNS server is given as address:port")
         return value
 
+    @field_validator("maxmind_db", mode="before")
+    @classmethod
+    def check_database(cls, value: object) -> object:
+        # As compose files write what isn't set; a path of nothing would be the current folder.
+        return value or None
+
     @field_validator("outgoing_networks", "trusted_proxies", mode="before")
     @classmethod
     def split_networks(cls, value: object) -> object:

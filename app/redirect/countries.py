@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -16,6 +17,8 @@ from app.core.countries import COUNTRIES
 
 _REMEMBERED: Final = 50_000
 _LOOK_S: Final = 60.0
+_DAMAGED: Final = (maxminddb.InvalidDatabaseError, TypeError)
+"""What the reader raises for a damaged file, beside errors of values."""
 _KNOWN: Final = {code.encode(): code.encode() for code in COUNTRIES}
 
 log = structlog.get_logger()
@@ -64,8 +67,8 @@ class Countries:
             record = self._reader.get(ip_address(address))
         except ValueError:
             return b""  # an IPv6 address in a database of IPv4
-        except maxminddb.InvalidDatabaseError:
-            log.exception("countries.unreadable", path=str(self._path))
+        except _DAMAGED as error:
+            self._tell(error)
             return b""
         country = record.get("country") if isinstance(record, dict) else None
         code = country.get("iso_code") if isinstance(country, dict) else None
@@ -80,15 +83,21 @@ class Countries:
             stamp = status.st_mtime_ns, status.st_ino
             if stamp == self._stamp:
                 return None
-            self._stamp = stamp
             # A copy that nobody else can cut off: the database is mapped into memory, and reading
             # a page that its file has lost would end the process.
             with NamedTemporaryFile(suffix=".mmdb") as copy:
                 shutil.copyfile(self._path, copy.name)
+                # Not before: a disk that has no room for the copy may have it later.
+                self._stamp = stamp
                 return maxminddb.open_database(copy.name)
-        except (OSError, maxminddb.InvalidDatabaseError):
-            log.exception("countries.unreadable", path=str(self._path))
+        except (OSError, ValueError, *_DAMAGED) as error:
+            self._tell(error)
             return None
+
+    def _tell(self, error: Exception) -> None:
+        # A full disk can refuse the log line, which must cost neither a start nor a click.
+        with suppress(OSError):
+            log.error("countries.unreadable", path=str(self._path), error=repr(error))
 
     def _take(self, reader: maxminddb.Reader | None) -> None:
         if reader is not None:

@@ -12,6 +12,8 @@ import httpx
 
 from tests.canary import spellings, where
 from tests.e2e.client import BROWSER, GIVEN, Shop, open_shop, until
+from tests.e2e.test_workers import alone
+from tests.redirect.test_countries import database
 from tests.service import Service, free_port, serve
 
 FOUR, SIX = "198.51.203.77", "2001:db8:5eed:77:a11c:e5ee:d0de:cade"
@@ -19,24 +21,33 @@ TOLD_FOUR, TOLD_SIX = "198.51.203.91", "2001:db8:5eed:91:be11:e5ee:dead:f00d"
 PROXIED = {"FINDERFEE_TRUSTED_PROXIES": "127.0.0.1/32", "FINDERFEE_LOG_LEVEL": "debug"}
 PASSED_ON = (FOUR, SIX, f"{FOUR}:4711", f"[{SIX}]:4711", f"10.0.0.1, {SIX}")
 """As proxies write whom they speak for."""
+COUNTRIES = {"198.51.203.0/24": "DE", "2001:db8:5eed::/48": "JP"}
 SITE = "https://shop.example.com"
 CLICKS = 5 * 5 + 2 + 5 * 2
 
 
 async def test_an_address_is_looked_at_and_forgotten(
-    tmp_path: Path, story_database_url: str, http: httpx.Client
+    tmp_path: Path, story_database_url: str
 ) -> None:
     metrics_port = free_port()
+    known = database(tmp_path / "countries.mmdb", more=COUNTRIES)
     given = GIVEN | PROXIED | {"DATABASE_URL": story_database_url}
-    given |= {"FINDERFEE_METRICS_PORT": str(metrics_port)}
+    given |= {"FINDERFEE_METRICS_PORT": str(metrics_port), "FINDERFEE_MAXMIND_DB": str(known)}
     data_dir = tmp_path / "data"
-    with serve(data_dir, environment=given) as service:
-        service.ready("api")
+    # A connection a request, so that each goes to the process that takes any.
+    once = httpx.Limits(max_keepalive_connections=0)
+    with (
+        serve(data_dir, "--workers", "2", environment=given) as service,
+        httpx.Client(timeout=20, limits=once) as http,
+    ):
+        service.all_ready(2)
         shop = open_shop([service.url], http)
         shop.ask("PATCH", f"/programs/{shop.program}", {"keeps_network": True})
         code = shop.partner().code
-        came(service, shop, http, code)
-        opened(service, shop, http, code)
+        with alone(service, 1):
+            came(service, shop, http, code)
+        with alone(service, 2):
+            opened(service, shop, http, code)
         await broke(service, shop, story_database_url)
         # Journals and salts as a crash leaves them, before they are drained and after.
         written = files(data_dir)
@@ -48,9 +59,10 @@ async def test_an_address_is_looked_at_and_forgotten(
     assert any(name == "log.txt" and b"api.ready" in text for name, text in written)
     # The bug that is provoked is told with all that a log tells of one.
     assert any(name == "log.txt" and b"UndefinedTable" in text for name, text in written)
-    assert any("journal-" in name for name, _ in written)
-    # What is looked for can be found: the browser's name stands in the journal.
-    assert any(BROWSER.encode() in text for name, text in written if "journal-" in name)
+    # What is looked for can be found: the browser's name stands in both processes' journals.
+    for process in ("web-1", "web-2"):
+        journals = [text for name, text in written if f"{process}/journal-" in name]
+        assert any(BROWSER.encode() in text for text in journals), process
     for address in (FOUR, SIX, TOLD_FOUR, TOLD_SIX):
         for form in forms(address):
             assert await where(story_database_url, form) == [], form
@@ -142,7 +154,7 @@ def files(folder: Path) -> list[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         try:
             if path.is_file():
-                found.append((path.name, path.read_bytes()))
+                found.append((str(path.relative_to(folder)), path.read_bytes()))
         except FileNotFoundError:
             continue
     return found
@@ -159,9 +171,12 @@ async def networks_alone(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         rows: list[Any] = await connection.fetch(
-            "SELECT DISTINCT network FROM clicks WHERE network IS NOT NULL ORDER BY network"
+            "SELECT DISTINCT network, country FROM clicks WHERE network IS NOT NULL"
+            " ORDER BY network, country"
         )
-        assert [str(row["network"]) for row in rows] == ["198.51.203.0/24", "2001:db8:5eed::/48"]
+        # The database was asked for every one of them.
+        assert {str(row["network"]): row["country"] for row in rows} == COUNTRIES
+        assert len(rows) == len(COUNTRIES)
         assert isinstance(rows[0]["network"], IPv4Network)
         private = await connection.fetch(
             "SELECT network FROM clicks WHERE visitor IS NULL AND traffic_class IN (1, 2)"

@@ -113,9 +113,10 @@ class Running:
 
 @asynccontextmanager
 async def running_road(
-    data_dir: Path, url: str, *, journal_max_bytes: int = 2_000_000_000
+    data_dir: Path, url: str, *, journal_max_bytes: int = 2_000_000_000, **given: Any
 ) -> AsyncIterator[Running]:
-    settings = Settings(data_dir=data_dir, journal_max_bytes=journal_max_bytes)
+    """given: other settings."""
+    settings = Settings(data_dir=data_dir, journal_max_bytes=journal_max_bytes, **given)
     folder = claim_folder(data_dir)
     try:
         async with (

@@ -1,6 +1,8 @@
 """Countries come from a trusted proxy's header or a database, and from nowhere else."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from mmdb_writer import MMDBWriter
@@ -9,17 +11,22 @@ from netaddr import IPSet
 from app.redirect import countries
 from app.redirect.addresses import packed_address
 from app.redirect.countries import Countries
+from app.settings import Settings
 
 GERMAN, JAPANESE = packed_address("203.0.113.7"), packed_address("2001:db8::7")
 
 
-def database(path: Path, german: str = "DE") -> Path:
-    """As those who publish such databases write them."""
+def database(
+    path: Path, german: str = "DE", more: Mapping[str, str] = MappingProxyType({})
+) -> Path:
+    """As those who publish such databases write them. more: country by network."""
     writer = MMDBWriter(ip_version=6, ipv4_compatible=True, database_type="GeoLite2-Country")
     writer.insert_network(IPSet(["203.0.113.0/24"]), {"country": {"iso_code": german}})
     writer.insert_network(IPSet(["2001:db8::/32"]), {"country": {"iso_code": "JP"}})
     writer.insert_network(IPSet(["198.51.100.0/24"]), {"country": {"iso_code": 7}})
     writer.insert_network(IPSet(["192.0.2.0/24"]), {"continent": {"code": "EU"}})
+    for network, country in more.items():
+        writer.insert_network(IPSet([network]), {"country": {"iso_code": country}})
     new = path.with_suffix(".new")
     writer.to_db_file(str(new))
     return new.replace(path)
@@ -70,6 +77,25 @@ def test_a_new_database_is_taken_up(tmp_path: Path) -> None:
     database(path, german="AT")
     known._take(known._opened())
     assert known.of(GERMAN, {}, told=False) == b"AT"
+
+
+def test_a_copy_that_found_no_room_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = database(tmp_path / "c.mmdb")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    known = Countries("", path)
+    assert known.of(GERMAN, {}, told=False) == b""
+    monkeypatch.undo()
+    known._take(known._opened())
+    assert known.of(GERMAN, {}, told=False) == b"DE"
+
+
+def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINDERFEE_MAXMIND_DB", "")
+    assert Settings().maxmind_db is None
+    monkeypatch.setenv("FINDERFEE_MAXMIND_DB", "/c.mmdb")
+    assert Settings().maxmind_db == Path("/c.mmdb")
 
 
 def test_a_missing_database_is_told_and_lived_with(tmp_path: Path) -> None:
