@@ -3,7 +3,7 @@
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from random import Random
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -149,10 +149,12 @@ class Redirecting(BaseRequestHandler):
     server: Answering
 
     def handle(self) -> None:
-        while request := self.request.recv(4_096):
-            self.server.asked.append(request)
-            page = PAGE if is_ahead(request.decode()) else REDIRECT
-            self.request.sendall(self.server.always or page)
+        # A burst that ends at a wrong answer leaves the others unread.
+        with suppress(ConnectionError):
+            while request := self.request.recv(4_096):
+                self.server.asked.append(request)
+                page = PAGE if is_ahead(request.decode()) else REDIRECT
+                self.request.sendall(self.server.always or page)
 
 
 @contextmanager
