@@ -4,45 +4,27 @@ import asyncio
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 
+from app.redirect.asking import Asking, DirectoryUnavailableError, Rows
 from app.redirect.link_row import Known, LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES as FAILED
-from app.redirect.postgres import LINK_COLUMNS, PROGRAM_COLUMNS, connect, known
 from app.redirect.replica import Fallbacks, Key, Position, Replica
 from app.redirect.target import Target, is_web_address
+from app.redirect.unwritten import Change, Unwritten
 
-if TYPE_CHECKING:
-    from app.redirect.postgres import Connection
+__all__ = ["Directory", "DirectoryUnavailableError"]
 
 _MAX_ABSENT: Final = 10_000
-_MAX_ASKED: Final = 1_000
-_CODES_A_QUERY: Final = 500
-_ANSWER_S: Final = 2.0
-_AWAY_S: Final = 1.0
 _MAX_HOST: Final = 253
-# One look-up a key, whatever the planner knows of the table (`OFFSET 0`): whoever guesses codes
-# must not make Postgres read it whole.
-_ASK: Final = f"""
-    SELECT {LINK_COLUMNS}, {PROGRAM_COLUMNS}
-    FROM unnest($1::text[], $2::text[]) AS asked (host, code)
-    CROSS JOIN LATERAL (
-        SELECT * FROM links WHERE links.host = asked.host AND links.code = asked.code OFFSET 0
-    ) AS links
-    CROSS JOIN LATERAL (
-        SELECT * FROM programs WHERE programs.id = links.program_id OFFSET 0
-    ) AS programs
-"""
+_WRITE_AGAIN_S: Final = 1.0
 
 log = structlog.get_logger()
-
-
-class DirectoryUnavailableError(Exception):
-    """The code is not known here and Postgres can't be asked."""
 
 
 class Directory:
@@ -53,14 +35,19 @@ class Directory:
         self._size = size
         self._targets: OrderedDict[str, Target] = OrderedDict()
         self._absent: OrderedDict[str, None] = OrderedDict()
-        self._changes = 0
-        self._asked: dict[Key, asyncio.Future[dict[str, Known]]] = {}
-        self._wanted = asyncio.Event()
-        self._away_until = 0.0
-        self.hosts = self._replica.hosts()
-        """Hosts with links of their own; on any other, only the links for all hosts count."""
+        self._asking = Asking(self._keep)
+        self.answer = self._asking.answer
+        """The task behind `ask`."""
+        self._unwritten = Unwritten()
+        self._write_again_at = 0.0
+        self.hosts: frozenset[str]
+        """Verified domains, and hosts with links of their own: no link for all hosts counts there,
+        and on any other host only those do.
+        """
         self.position = self._replica.position()
-        self._fallbacks = _encoded(self._replica.fallbacks())
+        """How far the replica is, which memory may be ahead of."""
+        self._with_links = self._replica.hosts()
+        self.know_fallbacks(self._replica.fallbacks())
         self._programs = {program.id: program for program in self._replica.programs()}
         """One row for each: a target made with any other is made anew."""
 
@@ -70,7 +57,7 @@ class Directory:
         return self.position is not None
 
     def find(self, host: str, code: str) -> Target | None:
-        """The link of this host, or for a host without any the one for all; None if unknown.
+        """The link of this host, or on a host that is nobody's the one for all; None if unknown.
 
         Nobody's link for all hosts is served where somebody else's name stands in the address.
         """
@@ -92,7 +79,7 @@ class Directory:
             return None
         # A name that the DNS can't have has no links; some would not even be text to Postgres.
         asked = host if len(host) <= _MAX_HOST and host.isprintable() else ""
-        found = self._served(host, await self._rows((asked, code)))
+        found = self._served(host, await self._asking.rows((asked, code)))
         return _target(*found) if found else None
 
     def fallback(self, host: str) -> bytes | None:
@@ -105,19 +92,6 @@ class Directory:
         # Links that have stayed on a host keep strangers' addresses off it, as they do links.
         return None if host in self.hosts else self._fallbacks.get("")
 
-    async def answer(self, database_url: str) -> None:
-        """The task behind `ask`: all codes asked for meanwhile go into one query.
-
-        Until the connection fails; whoever waits then is refused at once.
-        """
-        try:
-            while True:
-                await self._wanted.wait()
-                async with connect(database_url, timeout_s=_ANSWER_S) as connection:
-                    await self._answer_on(connection)
-        finally:
-            self._refuse_all()
-
     async def apply(
         self,
         links: Sequence[LinkRow],
@@ -128,22 +102,28 @@ class Directory:
     ) -> None:
         """Changed and removed links, from the feed: replica first, then forget what was known.
 
+        Memory follows also while the replica can't be written. `position` stays then, and what is
+        lacking is written with a later call. TooMuchUnwrittenError: these changes were not taken.
         fallbacks: all of them, if one changed. programs: those that may have changed.
         """
-        keys = await asyncio.to_thread(self._replica.apply, links, gone, at, fallbacks, programs)
+        change = Change(links, gone, fallbacks, programs)
+        keys = await self._write(change, at)
         if keys or programs:
-            self._changes += 1
+            self._asking.outdate()
         for program in programs:
             self._current(program)
         for host, code in keys:
             self._targets.pop(_key(host, code), None)
             self._absent.pop(_key(host, code), None)
         # A host keeps its links for good, archived ones too, so none has to be taken out.
-        if own := {link.host for link in links if link.host} - self.hosts:
-            self.hosts |= own
+        self._know_hosts(link.host for link in links)
         if fallbacks is not None:
-            self._fallbacks = _encoded(fallbacks)
-        self.position = at
+            self.know_fallbacks(fallbacks)
+
+    def know_fallbacks(self, fallbacks: Fallbacks) -> None:
+        """All of them. Known before the first copy, which takes its time, they keep links off."""
+        self._fallbacks = _encoded(fallbacks)
+        self.hosts = self._with_links | (self._fallbacks.keys() - {""})
 
     async def copy_page(
         self, links: Sequence[LinkRow], copy: int, programs: Sequence[ProgramRow] = ()
@@ -154,12 +134,13 @@ class Directory:
 
     async def end_copy(self, at: Position, fallbacks: Fallbacks) -> None:
         await asyncio.to_thread(self._replica.end_copy, at, fallbacks)
-        self._changes += 1
+        self._asking.outdate()
         self._targets.clear()
         self._absent.clear()
+        self._unwritten.clear()
         self._programs = {program.id: program for program in self._replica.programs()}
-        self.hosts = self._replica.hosts()
-        self._fallbacks = _encoded(fallbacks)
+        self._with_links = self._replica.hosts()
+        self.know_fallbacks(fallbacks)
         self.position = at
 
     async def settle(self) -> None:
@@ -167,14 +148,45 @@ class Directory:
         await asyncio.to_thread(self._replica.settle)
 
     def close(self) -> None:
-        self._refuse_all()
+        self._asking.refuse_all()
         self._replica.close()
+
+    async def _write(self, change: Change, at: Position) -> set[Key]:
+        """The keys that changed; `position` is `at` if the replica took it all."""
+        failure: sqlite3.Error | None = None
+        if time.monotonic() >= self._write_again_at:
+            links, gone, fallbacks, programs = self._unwritten.with_(change)
+            try:
+                keys = await asyncio.to_thread(
+                    self._replica.apply, links, gone, at, fallbacks, programs
+                )
+            except sqlite3.Error as error:
+                failure = error
+                self._write_again_at = time.monotonic() + _WRITE_AGAIN_S
+            else:
+                self._unwritten.clear()
+                self.position = at
+                return keys
+        self._unwritten.add(change)
+        if failure is not None:
+            FAILED.labels("feed").inc()
+            with suppress(OSError):  # a full disk can refuse the log line as well
+                log.warning("task.failed", task="feed", error=repr(failure))
+        if change.gone:
+            # Under which codes they stood, only the replica tells.
+            self._targets.clear()
+        return {(link.host, link.code) for link in change.links}
+
+    def _know_hosts(self, with_links: Iterable[str]) -> None:
+        if own := {host for host in with_links if host} - self._with_links:
+            self._with_links |= own
+            self.hosts |= own
 
     def _found_on_disk(self, host: str, code: str) -> Target | None:
         if not self.usable:
             return None
         try:
-            row = self._replica.find(host, code)
+            row = self._unwritten.newest((host, code), self._replica.find(host, code))
         except sqlite3.Error:
             FAILED.labels("replica").inc()
             log.exception("replica.unreadable")
@@ -199,71 +211,23 @@ class Directory:
                 self._targets.popitem(last=False)
         return target
 
-    async def _rows(self, key: Key) -> dict[str, Known]:
-        """The link of this host and the one for all, by host, as Postgres has them now."""
-        answer = self._asked.get(key)
-        if answer is None:
-            if len(self._asked) >= _MAX_ASKED or time.monotonic() < self._away_until:
-                raise DirectoryUnavailableError
-            answer = self._asked[key] = asyncio.get_running_loop().create_future()
-            self._wanted.set()
-        try:
-            # Shielded: a visitor who hangs up must not cancel the answer for the others.
-            return await asyncio.wait_for(asyncio.shield(answer), _ANSWER_S)
-        except TimeoutError as error:
-            raise DirectoryUnavailableError from error
-
-    async def _answer_on(self, connection: "Connection") -> None:
-        """Until the server closes the connection, as a restart does while nobody asks."""
-        while not connection.is_closed():
-            asked = list(self._asked)[:_CODES_A_QUERY]
-            wanted = list({*asked, *(("", code) for _, code in asked)})
-            changes = self._changes
-            records = await connection.fetch(
-                _ASK, *(list(part) for part in zip(*wanted, strict=True))
-            )
-            self._settle(asked, [known(one) for one in records], changes)
-            await self._wanted.wait()
-
-    def _settle(self, asked: Sequence[Key], answers: Sequence[Known], changes: int) -> None:
-        found = {(one.link.host, one.link.code): one for one in answers}
-        for host, code in asked:
-            rows = {on: found[on, code] for on in {host, ""} if (on, code) in found}
-            # If the feed moved meanwhile, this answer may be older: good once, not for keeping.
-            if changes == self._changes:
-                self._keep(host, code, rows)
-            answer = self._asked.pop((host, code))
-            if not answer.done():
-                answer.set_result(rows)
-        if not self._asked:
-            self._wanted.clear()
-
-    def _keep(self, host: str, code: str, rows: dict[str, Known]) -> None:
+    def _keep(self, asked: Key, rows: Rows) -> None:
+        host, code = asked
         for link, program in rows.values():
             self._remember(link, self._current(program))
-        if own := {on for on in rows if on} - self.hosts:
-            self.hosts |= own
+        self._know_hosts(rows)
         # Without a feed nothing would ever clear the "no".
         if self._served(host, rows) is None and self.usable:
             self._absent[self._key_here(host, code)] = None
             if len(self._absent) > _MAX_ABSENT:
                 self._absent.popitem(last=False)
 
-    def _served(self, host: str, rows: dict[str, Known]) -> Known | None:
+    def _served(self, host: str, rows: Rows) -> Known | None:
         return rows.get(host) or (None if host in self.hosts else rows.get(""))
 
     def _key_here(self, host: str, code: str) -> str:
-        """Under which a code is known: on hosts without links of their own it is the same."""
+        """Under which a code is known: on hosts that are nobody's it is the same."""
         return _key(host if host in self.hosts else "", code)
-
-    def _refuse_all(self) -> None:
-        self._away_until = time.monotonic() + _AWAY_S
-        self._wanted.clear()
-        asked, self._asked = self._asked, {}
-        for answer in asked.values():
-            if not answer.done():
-                answer.set_exception(DirectoryUnavailableError())
-                answer.exception()  # seen, also if nobody waits for it any more
 
 
 def _target(row: LinkRow, program: ProgramRow) -> Target | None:

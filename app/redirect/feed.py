@@ -1,8 +1,9 @@
 """Keeps the directory in step with Postgres: one full copy, then change by change.
 
 NOTIFY wakes it, a poll is the net. Change numbers are given before their commit, so a lower one
-may show up after a higher one: the gaps are asked for again until they are filled or old. They
-are kept with the position, so nothing is missed, or read twice, over a lost connection.
+may show up after a higher one, however late: the gaps are asked for again until they are filled,
+or all that ran when they were seen has ended. They are kept with the position, so nothing is
+missed, or read twice, over a lost connection.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import asyncpg
 import structlog
 
 from app.redirect.directory import Directory
+from app.redirect.gaps import UNLISTED, Gaps
 from app.redirect.link_row import LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES
 from app.redirect.postgres import (
@@ -33,12 +35,10 @@ if TYPE_CHECKING:
 
 POLL_S: Final = 0.5
 _CHANNEL: Final = "finderfee_links"
-_OVERLAP_S: Final = 60
 _PAGE: Final = 500
 """Links at once: about two milliseconds of the event loop, which redirects wait for."""
 _AHEAD: Final = 50
 """Of the latest changes, before each page of a long list: nobody's one waits behind a bulk."""
-_MAX_GAPS: Final = 10_000
 _SCHEMA_S: Final = 0.5
 _STEADY_S: Final = 1.0
 _NO_SCHEMA: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
@@ -58,15 +58,6 @@ _CHANGES: Final = f"""
 """
 _LATEST: Final = f"""
     SELECT number, link_id FROM link_changes WHERE number > $1 ORDER BY number DESC LIMIT {_AHEAD}
-"""
-_MISSING: Final = f"""
-    SELECT number FROM generate_series(greatest($2::bigint, coalesce((
-        SELECT number FROM link_changes WHERE changed_at < (
-            SELECT changed_at FROM link_changes WHERE number <= $1 ORDER BY number DESC LIMIT 1
-        ) - make_interval(secs => $3) ORDER BY changed_at DESC LIMIT 1
-    ), 0)), $1) AS number
-    WHERE NOT EXISTS (SELECT FROM link_changes WHERE link_changes.number = number.number)
-    ORDER BY number DESC LIMIT {_MAX_GAPS}
 """
 _FALLBACKS: Final = """
     SELECT '' AS host, fallback FROM workspaces WHERE first
@@ -114,8 +105,7 @@ class _Follower:
     def __init__(self, directory: Directory, connection: "Connection") -> None:
         self._directory = directory
         self._connection = connection
-        self._gaps: dict[int, float] = {}
-        """Numbers not seen yet → when we stop to ask for them."""
+        self._gaps = Gaps(connection)
         self._ahead_to = 0
         """The highest number of the latest changes that were taken before their turn."""
         self._programs: set[bytes] = set()
@@ -136,41 +126,47 @@ class _Follower:
 
     async def _begin(self) -> Position:
         """Where to follow from: the last change seen and what was missing below it, or a copy."""
-        found = await self._connection.fetchrow(_SOURCE)
-        assert found is not None  # one database is current
+        found = await self._source()
         at = self._directory.position
         if at is None or _is_lost(at, found):
             return await self._copy(found)
-        self._ask_for(at.gaps)
+        self._gaps.add(at.gaps)
         # Whoever made the replica may have known of no fallbacks.
         await self._directory.apply([], [], at, await self._fallbacks())
         return at
 
     async def _copy(self, found: "Record") -> Position:
+        self._directory.know_fallbacks(await self._fallbacks())
         before = self._directory.position
         # Above all earlier ones, also those that never ended.
         copy = max(before.copy + 1 if before else 1, int(time.time()))
         newest = found["newest"]
         # What was uncommitted at `newest` shows up below it, perhaps behind the copy's back.
-        missing = await self._connection.fetch(_MISSING, newest, found["oldest"], float(_OVERLAP_S))
+        await self._gaps.add_below(newest, found["oldest"])
+        self._programs.clear()
         last, count = _NO_LINK, 0
         while page := await self._connection.fetch(_COPY, last):
             links = [link_row(record) for record in page]
             last, count = UUID(bytes=links[-1].id), count + len(page)
             await self._directory.copy_page(links, copy, await self._programs_of(links))
-        self._ask_for([record["number"] for record in missing])
-        position = Position(found["source"], newest, copy, tuple(self._gaps))
+        position = Position(found["source"], newest, copy, self._gaps.numbers())
         await self._directory.end_copy(position, await self._fallbacks())
         log.info("replica.copied", links=count)
         return position
 
     async def _step(self, at: Position) -> tuple[Position, bool]:
         """Apply what is new; the position then, and whether there may be more at once."""
-        changes = await self._connection.fetch(_CHANGES, at.number, list(self._gaps))
+        # Before the changes are read: of what has ended by then, they tell.
+        settled = await self._gaps.settled()
+        if UNLISTED in settled:
+            return await self._copy(await self._source()), False
+        changes = await self._connection.fetch(_CHANGES, at.number, self._gaps.numbers())
         numbers = sorted(change["number"] for change in changes)
-        self._note_gaps(at.number, numbers)
-        after = at._replace(number=max([at.number, *numbers[-1:]]), gaps=tuple(self._gaps))
-        if after != at:
+        self._gaps.remove((*numbers, *settled))
+        self._gaps.add_between(at.number, numbers)
+        after = at._replace(number=max([at.number, *numbers[-1:]]), gaps=self._gaps.numbers())
+        # Also if nothing is new, but the replica could not be written before.
+        if after != self._directory.position:
             await self._apply({change["link_id"] for change in changes}, after)
         more = len(changes) >= _PAGE
         if more:
@@ -216,19 +212,10 @@ class _Follower:
     async def _fallbacks(self) -> Fallbacks:
         return dict(await self._connection.fetch(_FALLBACKS))
 
-    def _note_gaps(self, last: int, numbers: list[int]) -> None:
-        for number in numbers:
-            self._gaps.pop(number, None)
-            self._ask_for(range(last + 1, number)[-_MAX_GAPS:])
-            last = max(last, number)
-        now = time.monotonic()
-        old = [number for number, until in self._gaps.items() if until < now]
-        for number in old + list(self._gaps)[: max(0, len(self._gaps) - _MAX_GAPS)]:
-            self._gaps.pop(number, None)
-
-    def _ask_for(self, missing: Iterable[int]) -> None:
-        until = time.monotonic() + _OVERLAP_S
-        self._gaps.update(dict.fromkeys(missing, until))
+    async def _source(self) -> "Record":
+        found: Record | None = await self._connection.fetchrow(_SOURCE)
+        assert found is not None  # one database is current
+        return found
 
 
 def _is_lost(at: Position, found: "Record") -> bool:

@@ -132,7 +132,7 @@ async def test_guessed_codes_are_remembered_in_bounded_number(
             )
             assert {answer.status_code for answer in answers} == {404}
         assert len(road.road.directory._absent) == 50
-        assert not road.road.directory._asked
+        assert not road.road.directory._asking._asked
 
 
 @pytest.mark.parametrize("host", ["x" * 60_000, "a\x00b", "ü.example", "[::1]", ""])

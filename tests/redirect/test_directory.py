@@ -55,7 +55,7 @@ async def test_a_change_that_commits_after_a_higher_number_is_not_missed(
         await road.knows("quick")
         assert b"/slow" not in target_of(road.road.directory, "slow")
         await held.commit()
-        await until(lambda: b"/slow" in target_of(road.road.directory, "slow"))
+        await until(lambda: b"/slow" in target_of(road.road.directory, "slow"), timeout_s=1)
 
 
 async def test_a_change_under_way_during_the_first_copy_is_not_missed(
@@ -73,7 +73,7 @@ async def test_a_change_under_way_during_the_first_copy_is_not_missed(
             await road.ready()
             await road.knows("quick")
             await held.commit()
-            await until(lambda: b"/slow" in target_of(road.road.directory, "slow"))
+            await until(lambda: b"/slow" in target_of(road.road.directory, "slow"), timeout_s=1)
 
 
 async def test_a_start_without_postgres_serves_every_link(url: str, tmp_path: Path) -> None:

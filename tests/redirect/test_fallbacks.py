@@ -7,7 +7,16 @@ from uuid import UUID
 
 import pytest
 
-from tests.redirect.making import Running, clicks_in, connected, make_link, running_road, until
+from app.redirect.directory import Directory
+from tests.redirect.making import (
+    Running,
+    clicks_in,
+    connected,
+    gate_to,
+    make_link,
+    running_road,
+    until,
+)
 
 
 @pytest.fixture
@@ -89,6 +98,62 @@ async def test_a_domain_in_a_new_workspace_with_a_fallback_is_fed(url: str, tmp_
         await until(lambda: road.road.directory.fallback("x") == b"https://operator.example/")
 
 
+async def test_a_verified_domain_serves_nobody_else_s_links(url: str, tmp_path: Path) -> None:
+    """Also one that has no links yet, and whatever is in memory when it is verified."""
+    await make_link(url, "theirs")
+    of = await make_link(url, "made-for-all")
+    async with connected(url) as connection, gate_to(url) as gate:
+        async with running_road(tmp_path, gate.url) as road:
+            await road.ready()
+            host = "go.a.example"
+            assert await status(road, "theirs", host) == 302
+            assert await status(road, "unknown", host) == 404
+            await make_domain(connection, of, host)
+            await until(lambda: host in road.road.directory.hosts, timeout_s=1)
+            assert await status(road, "theirs", host) == 404
+            assert await status(road, "made-for-all", host) == 404
+            assert await status(road, "theirs", "b.example") == 302
+            shown = await road.get("/i/theirs.gif", headers={"host": host})
+            assert shown.status_code == 404
+            await gate.shut()
+            assert await status(road, "theirs", host) == 404
+            assert await status(road, "theirs", "b.example") == 302
+            await gate.open()
+            await make_link(url, "first", host=host)
+            await until(lambda: road.road.directory.find(host, "first") is not None)
+            assert await status(road, "first", host) == 302
+        async with running_road(tmp_path, "postgresql://nobody@127.0.0.1:1/nothing") as road:
+            assert await status(road, "theirs", host) == 503
+            assert await status(road, "first", host) == 302
+
+
+async def test_a_domain_that_is_given_back_is_a_host_like_others(url: str, tmp_path: Path) -> None:
+    of = await make_link(url, "theirs")
+    async with connected(url) as connection, running_road(tmp_path, url) as road:
+        await make_domain(connection, of, "go.a.example")
+        await road.ready()
+        assert await status(road, "theirs", "go.a.example") == 404
+        for archived_at, then in (("now()", 302), ("NULL", 404)):
+            await connection.execute(f"UPDATE domains SET archived_at = {archived_at}")
+            is_own = then == 404
+            await until(lambda own=is_own: ("go.a.example" in road.road.directory.hosts) == own)  # type: ignore[misc]
+            assert await status(road, "theirs", "go.a.example") == then
+
+
+async def test_domains_are_known_before_the_first_copy_has_ended(url: str, tmp_path: Path) -> None:
+    await make_link(url, "theirs")
+    directory = Directory(tmp_path / "links.sqlite", size=10)
+    directory.know_fallbacks({"": None, "go.a.example": None})
+    async with asyncio.TaskGroup() as group:
+        answering = group.create_task(directory.answer(url))
+        assert await directory.ask("b.example", "theirs") is not None
+        assert directory.find("b.example", "theirs") is not None
+        assert directory.find("go.a.example", "theirs") is None
+        assert await directory.ask("go.a.example", "theirs") is None
+        answering.cancel()
+    directory.close()
+
+
 _OF = "id = (SELECT workspace_id FROM links WHERE id = $1)"
 
 
@@ -106,6 +171,10 @@ async def make_domain(connection: Any, link: UUID, host: str, *, verified: bool 
         host,
         verified,
     )
+
+
+async def status(road: Running, code: str, host: str) -> int:
+    return (await road.get(f"/r/{code}", headers={"host": host})).status_code
 
 
 async def leads(road: Running, host: str) -> str | None:
