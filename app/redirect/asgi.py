@@ -136,10 +136,17 @@ def counted(number: int, *, safe: bool) -> bool:
 
 async def look_up(directory: Directory, headers: Mapping[bytes, bytes], code: str) -> Target | None:
     """The link that a code names on the host asked for; DirectoryUnavailableError."""
+    host = host_for(directory, headers, code)
+    if host is None:
+        return None
+    return directory.find(host, code) or await directory.ask(host, code)
+
+
+def host_for(directory: Directory, headers: Mapping[bytes, bytes], code: str) -> str | None:
+    """On which host to look for a code, the empty one being any; None: no link has such a code."""
     if not code or len(code) > _MAX_CODE or "/" in code or "\x00" in code:
         return None
-    host = _host(headers) if directory.hosts else ""
-    return directory.find(host, code) or await directory.ask(host, code)
+    return _host(headers) if directory.hosts else ""
 
 
 async def _redirect(send: Send, location: bytes) -> None:

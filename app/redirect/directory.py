@@ -75,12 +75,16 @@ class Directory:
 
         DirectoryUnavailableError if Postgres is away, slow, or asked for too much at once.
         """
-        if self._key_here(host, code) in self._absent:
+        if self.is_absent(host, code):
             return None
         # A name that the DNS can't have has no links; some would not even be text to Postgres.
         asked = host if len(host) <= _MAX_HOST and host.isprintable() else ""
         found = self._served(host, await self._asking.rows((asked, code)))
         return _target(*found) if found else None
+
+    def is_absent(self, host: str, code: str) -> bool:
+        """Whether it is known that there is no such link; one that was never asked for is not."""
+        return self._key_here(host, code) in self._absent
 
     def fallback(self, host: str) -> bytes | None:
         """Where an unknown code leads that was asked for on this host; None: nowhere.

@@ -1,9 +1,11 @@
 """`GET /i/{code}.gif` as raw ASGI in front of the app: a pixel that counts what was shown.
 
 Impressions are not clicks: no id, no visitor, no journal. They are counted in memory by link, day
-and class, so a request waits for nothing but the directory.
+and class, and codes that this machine does not know are asked for behind the answer, so no request
+waits for anything.
 """
 
+import asyncio
 import time
 from itertools import islice
 from typing import Final, NamedTuple
@@ -11,15 +13,18 @@ from uuid import UUID, uuid4
 
 from app.core.traffic import classify
 from app.redirect.agents import Agents
-from app.redirect.asgi import ASGIApp, Receive, Scope, Send, look_up
+from app.redirect.asgi import ASGIApp, Receive, Scope, Send, host_for
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.metrics import IMPRESSIONS
+from app.redirect.target import Target
 
 PREFIX: Final = "/i/"
 SUFFIX: Final = ".gif"
 MAX_KEYS: Final = 100_000
 BATCH_KEYS: Final = 1_000
 """Encoding a batch holds up the event loop, so redirects too: 4 ms with 1,000, 40 with 10,000."""
+MAX_BEHIND: Final = 1_000
+"""Answered pixels whose code is still being asked for."""
 DAY_S: Final = 86_400
 GIF: Final = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
@@ -102,6 +107,7 @@ class Pixel:
         self._directory = directory
         self._tally = tally
         self._kind = agents.kind
+        self._behind: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -117,25 +123,46 @@ class Pixel:
         """Also where nothing is counted the answer is an image: a broken one helps no page."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         code: str = scope["path"][len(PREFIX) : -len(SUFFIX)]
-        try:
-            target = await look_up(self._directory, headers, code)
-        except DirectoryUnavailableError:
+        host = host_for(self._directory, headers, code)
+        target = None if host is None else self._directory.find(host, code)
+        if target is not None:
+            self._count(target, self._class(scope, headers))
+            await _answer(scope, send, 200)
+        elif host is None or self._directory.is_absent(host, code):
+            _UNKNOWN.inc()
+            await _answer(scope, send, 404)
+        elif len(self._behind) >= MAX_BEHIND:
             _UNAVAILABLE.inc()
             await _answer(scope, send, 503, (b"retry-after", b"5"))
+        else:
+            task = asyncio.create_task(self._ask(host, code, self._class(scope, headers)))
+            self._behind.add(task)
+            task.add_done_callback(self._behind.discard)
+            await _answer(scope, send, 202)
+
+    async def _ask(self, host: str, code: str, traffic_class: int) -> None:
+        """Count what was answered before it was known; ends within the directory's time-out."""
+        try:
+            target = await self._directory.ask(host, code)
+        except DirectoryUnavailableError:
+            _UNAVAILABLE.inc()
             return
         if target is None:
             _UNKNOWN.inc()
-            await _answer(scope, send, 404)
-            return
+        else:
+            self._count(target, traffic_class)
+
+    def _class(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
+        # A pixel is part of a page by its nature, so that can't tell against it.
+        headers.pop(b"sec-fetch-dest", None)
+        kind = self._kind(headers.get(b"user-agent", b""))
+        return classify(scope["method"], headers, kind).number
+
+    def _count(self, target: Target, traffic_class: int) -> None:
         if target.expires_at <= time.time():
             _ENDED.inc()
         else:
-            # A pixel is part of a page by its nature, so that can't tell against it.
-            headers.pop(b"sec-fetch-dest", None)
-            kind = self._kind(headers.get(b"user-agent", b""))
-            verdict = classify(scope["method"], headers, kind)
-            (_COUNTED if self._tally.add(target.link, verdict.number) else _DROPPED).inc()
-        await _answer(scope, send, 200)
+            (_COUNTED if self._tally.add(target.link, traffic_class) else _DROPPED).inc()
 
 
 async def _answer(scope: Scope, send: Send, status: int, *extra: tuple[bytes, bytes]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from app.redirect.directory import Directory
 from app.redirect.replica import Position, Replica
+from app.settings import Settings
 from tests.redirect.making import (
     connected,
     drained,
@@ -155,6 +156,21 @@ async def test_memory_keeps_the_links_asked_for_lately(tmp_path: Path) -> None:
     for code in ("c0", "c1", "c0", "c2"):
         assert directory.find("", code) is not None
     assert list(directory._targets) == ["/c0", "/c2"]
+    directory.close()
+
+
+async def test_by_default_memory_keeps_a_hundred_thousand_links(tmp_path: Path) -> None:
+    size = Settings(data_dir=tmp_path).lru_links
+    assert size == 100_000
+    directory = Directory(tmp_path / "links.sqlite", size=size)
+    links = [row(id=n.to_bytes(16), code=f"c{n}") for n in range(size + 10)]
+    await directory.copy_page(links, 1, [PROGRAM])
+    await directory.end_copy(Position("here:1", 0, 1), {})
+    for link in links:
+        assert directory.find("", link.code) is not None
+    assert len(directory._targets) == size
+    assert "/c9" not in directory._targets
+    assert "/c10" in directory._targets
     directory.close()
 
 

@@ -9,7 +9,15 @@ import pytest
 from app.redirect.impression_store import LEFT, finish, store
 from app.redirect.impressions import BATCH_KEYS, GIF, Batch, Pixel, Tally
 from app.redirect.postgres import connect
-from tests.redirect.making import Running, connected, gate_to, inner, make_link, running_road
+from tests.redirect.making import (
+    Running,
+    connected,
+    gate_to,
+    inner,
+    make_link,
+    running_road,
+    until,
+)
 
 LINK = UUID("01932f2a-0000-7000-8000-00000000beef")
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -57,12 +65,17 @@ async def test_what_is_not_counted_is_an_image_all_the_same(url: str, tmp_path: 
     async with running_road(tmp_path, url) as road:
         await road.ready()
         for path, status in (
-            ("/i/expired.gif", 200), ("/i/archived.gif", 200), ("/i/nobody.gif", 404),
+            ("/i/expired.gif", 200), ("/i/archived.gif", 200),
             ("/i/.gif", 404), ("/i/a/b.gif", 404), (f"/i/{'x' * 200}.gif", 404),
         ):  # fmt: skip
             answer = await road.get(path, headers=BROWSER)
             assert (answer.status_code, answer.content) == (status, GIF), path
             assert answer.headers["cache-control"] == "no-store"
+        asked = await road.get("/i/nobody.gif", headers=BROWSER)
+        assert (asked.status_code, asked.content) == (202, GIF)
+        await until(lambda: road.road.directory.is_absent("", "nobody"))
+        known = await road.get("/i/nobody.gif", headers=BROWSER)
+        assert (known.status_code, known.content) == (404, GIF)
         posted = await road.client.post("/i/expired.gif")
         assert (posted.status_code, posted.headers["allow"]) == (405, "GET, HEAD")
         for path in ("/i/expired", "/i/expired.png", "/x/expired.gif"):
@@ -82,7 +95,7 @@ async def test_hosts_with_links_of_their_own_count_only_those(url: str, tmp_path
 
 
 async def test_a_request_waits_for_nothing(url: str, tmp_path: Path) -> None:
-    """Run without an event loop: whatever it waited for would suspend it."""
+    """Stepped by hand: whatever it waited for would suspend it. An unknown code waits for none."""
     link = await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:
         await road.ready()
@@ -98,12 +111,15 @@ async def test_a_request_waits_for_nothing(url: str, tmp_path: Path) -> None:
             tally=road.road.tally,
             agents=road.road.visits.agents,
         )
-        scope = {"type": "http", "method": "GET", "path": "/i/spring.gif", "headers": []}
-        with pytest.raises(StopIteration):
-            pixel(scope, unused, send).send(None)
-        assert [message["type"] for message in sent] == [
-            "http.response.start", "http.response.body",
-        ]  # fmt: skip
+        for code, status in (("spring", 200), ("unknown", 202), ("x" * 200, 404)):
+            scope = {"type": "http", "method": "GET", "path": f"/i/{code}.gif", "headers": []}
+            sent.clear()
+            with pytest.raises(StopIteration):
+                pixel(scope, unused, send).send(None)
+            assert [message["type"] for message in sent] == [
+                "http.response.start", "http.response.body",
+            ]  # fmt: skip
+            assert sent[0]["status"] == status
         assert await stored(url, 1) == {(link, BOT): 1}
 
 
@@ -118,9 +134,37 @@ async def test_without_postgres_it_goes_on_and_nothing_is_lost(url: str, tmp_pat
         await show(road, 3)
         await asyncio.sleep(1.5)
         await show(road, 4)
-        assert (await road.get("/i/other.gif")).status_code == 503
+        assert (await road.get("/i/other.gif")).status_code == 202
         await gate.open()
         assert await stored(url, 9) == {(link, HUMAN): 9}
+
+
+async def test_a_link_that_is_not_here_yet_is_counted_behind_the_answer(
+    url: str, tmp_path: Path
+) -> None:
+    link = await make_link(url, "spring")
+    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+        await road.ready()
+        # As one that was made a moment ago, and the feed has not told of.
+        road.road.directory._replica._writer.execute("DELETE FROM links")
+        assert (await road.get("/i/spring.gif", headers=BROWSER)).status_code == 202
+        assert await stored(url, 1) == {(link, HUMAN): 1}
+        assert (await road.get("/i/spring.gif", headers=BROWSER)).status_code == 200
+        assert await stored(url, 2) == {(link, HUMAN): 2}
+
+
+async def test_unknown_codes_are_asked_for_in_bounded_number(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.redirect.impressions.MAX_BEHIND", 3)
+    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+        await road.ready()
+        answers = await asyncio.gather(
+            *(road.get(f"/i/unknown{n}.gif", headers=BROWSER) for n in range(20))
+        )
+        assert {answer.content for answer in answers} == {GIF}
+        assert {answer.status_code for answer in answers} == {202, 503}
+        assert all("retry-after" in one.headers for one in answers if one.status_code == 503)
 
 
 async def test_a_batch_that_is_sent_again_is_added_once(url: str) -> None:
