@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -52,6 +52,59 @@ async def test_clicks_through_every_process_are_counted_once(
         # Handed on twice a second: what web-1 counted just before its death is not in it.
         service.until(lambda: 3 * CLICKS <= redirected(metrics) <= len(told))
         assert metric(metrics, 'finderfee_process_restarts_total{process="web-1"}') == 1
+
+
+async def test_every_process_follows_a_change_within_a_second(
+    tmp_path: Path, fresh_database_url: str, http: httpx.Client
+) -> None:
+    given = GIVEN | {"DATABASE_URL": fresh_database_url}
+    with serve(tmp_path / "data", "--workers", "2", environment=given) as service:
+        service.all_ready(2)
+        shop = open_shop([service.url], http)
+        (link,) = shop.get(f"/links?partner_id={shop.partner().id}")["data"]
+        with ExitStack() as stack:
+            # A connection stays with the process that took it.
+            each = [stack.enter_context(httpx.Client(timeout=10)) for _ in range(2)]
+            for number, client in enumerate(each, start=1):
+                with alone(service, number):
+                    assert leads(client, service, link["code"]).startswith("302 ")
+            takers = [taker(service, client) for client in each]
+            assert takers == [1, 2]
+
+            def both_lead(to: str) -> None:
+                until(
+                    lambda: all(leads(one, service, link["code"]).startswith(to) for one in each),
+                    f"not both lead to {to}",
+                    within_s=1,
+                )
+
+            place = f"/links/{link['id']}"
+            shop.ask("PATCH", place, {"destination": "https://shop.example.com/new"})
+            both_lead("302 https://shop.example.com/new?")
+            gone = http.delete(
+                f"{service.url}/v1{place}", headers={"Authorization": f"Bearer {shop.key}"}
+            )
+            assert gone.is_success, gone.text
+            both_lead("410 ")
+            assert [taker(service, client) for client in each] == takers
+
+
+def taker(service: Service, client: httpx.Client) -> int:
+    """The number of the web process at the other end of this client's only connection."""
+    answer = client.get(f"{service.url}/readyz")
+    _, port = answer.extensions["network_stream"].get_extra_info("client_addr")
+    (number,) = [
+        number
+        for number in (1, 2)
+        for one in web(service, number).net_connections("tcp")
+        if one.raddr and one.raddr.port == port
+    ]
+    return number
+
+
+def leads(client: httpx.Client, service: Service, code: str) -> str:
+    answer = client.get(f"{service.url}/r/{code}")
+    return f"{answer.status_code} {answer.headers.get('location', '')}"
 
 
 def redirected(port: int) -> float:

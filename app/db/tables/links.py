@@ -56,7 +56,7 @@ class LinkChange(Base):
     Likewise for a program whose links change by it, under its own id, and for fallbacks, under the
     zero id: neither is a link's.
 
-    Numbers are given before the commit, so a reader goes back 60 s after a reconnect.
+    Numbers are given before the commit, so a reader asks again for those that it missed.
     """
 
     __tablename__ = "link_changes"
