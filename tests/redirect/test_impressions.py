@@ -139,34 +139,6 @@ async def test_without_postgres_it_goes_on_and_nothing_is_lost(url: str, tmp_pat
         assert await stored(url, 9) == {(link, HUMAN): 9}
 
 
-async def test_a_link_that_is_not_here_yet_is_counted_behind_the_answer(
-    url: str, tmp_path: Path
-) -> None:
-    link = await make_link(url, "spring")
-    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
-        await road.ready()
-        # As one that was made a moment ago, and the feed has not told of.
-        road.road.directory._replica._writer.execute("DELETE FROM links")
-        assert (await road.get("/i/spring.gif", headers=BROWSER)).status_code == 202
-        assert await stored(url, 1) == {(link, HUMAN): 1}
-        assert (await road.get("/i/spring.gif", headers=BROWSER)).status_code == 200
-        assert await stored(url, 2) == {(link, HUMAN): 2}
-
-
-async def test_unknown_codes_are_asked_for_in_bounded_number(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.redirect.impressions.MAX_BEHIND", 3)
-    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
-        await road.ready()
-        answers = await asyncio.gather(
-            *(road.get(f"/i/unknown{n}.gif", headers=BROWSER) for n in range(20))
-        )
-        assert {answer.content for answer in answers} == {GIF}
-        assert {answer.status_code for answer in answers} == {202, 503}
-        assert all("retry-after" in one.headers for one in answers if one.status_code == 503)
-
-
 async def test_a_batch_that_is_sent_again_is_added_once(url: str) -> None:
     tally = Tally()
     tally.add(LINK.bytes, HUMAN)

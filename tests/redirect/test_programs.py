@@ -190,10 +190,10 @@ async def test_an_answer_that_is_older_than_the_program_s_change_is_not_kept(
     await directory.end_copy(at, {})
     asked = asyncio.create_task(directory.ask("", "spring"))
     await asyncio.sleep(0)
-    before = directory._changes
+    before = directory._asking._changes
     changed = PROGRAM._replace(click_parameter="ref")
     await directory.apply([], [], at, None, [changed])
-    directory._settle([("", "spring")], [Known(row(), PROGRAM)], before)
+    directory._asking._settle([("", "spring")], [Known(row(), PROGRAM)], before)
     assert await asked is not None
     assert directory.find("", "spring") is None
     assert directory._programs == {changed.id: changed}
