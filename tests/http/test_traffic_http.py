@@ -35,7 +35,8 @@ async def test_pixels_and_clicks_make_a_rate(api: Api, site: Site, partner: Any)
             pixel,
             headers={"user-agent": BROWSER, "sec-fetch-dest": "image"},
         )
-        assert shown.status_code == 200
+        # 202 as long as this process has not been told of the link: counted behind the answer.
+        assert shown.status_code in (200, 202)
     await site.client.get(pixel, headers={"user-agent": "curl/8.0"})
     await site.read(await site.open(banner))
     # A mail link has no pixel, so its clicks say nothing about the banner.
