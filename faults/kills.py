@@ -20,8 +20,8 @@ LIVES_S = (0.3, 3.0)
 """Half of them end soon after their first answer, half once they have begun a new file or two."""
 LIFE_S = 90.0
 _CROWDS = 20
-JOURNAL_BYTES = 800_000
-"""A file holds an eighth: some 700 clicks."""
+JOURNAL_BYTES = 1_600_000
+"""A file holds an eighth: some 1,400 clicks. Left files count with their zeros, 256 kB each."""
 
 
 def kills(seed: int, *, times: int = 200) -> Figures:
