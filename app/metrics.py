@@ -6,20 +6,26 @@ prometheus_client is imported; so the parent sets it when it starts the child.
 
 import shutil
 import tempfile
-from collections import deque
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from struct import error as StructError  # noqa: N812 (it is an exception's name)
+from threading import Lock
 from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, start_http_server
+from prometheus_client.metrics_core import Metric
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a private folder of our own is made in it)
-_MAX_ENDED: Final = 50
-"""A process that keeps dying must not fill the memory that the living ones need."""
+_ENDED: Final = "ended"
+"""In place of a process' id: what all that are gone have counted."""
+_KEY_BYTES: Final = 64
+"""What a value takes beside its key, and more."""
 _log: Final = structlog.get_logger()
 
 
@@ -28,9 +34,11 @@ class Metrics:
 
     def __init__(self, folder: Path) -> None:
         self.folder = _emptied(folder)
-        self._ended: deque[int] = deque()
         self._registry = CollectorRegistry()
-        MultiProcessCollector(self._registry, path=str(self.folder))  # type: ignore[no-untyped-call]
+        self._lock = Lock()
+        """Held while files are read, or go: a scrape counts none twice, and misses none."""
+        self._children = MultiProcessCollector(None, path=str(self.folder))  # type: ignore[no-untyped-call]
+        self._registry.register(self)
         self._restarts = Counter(
             "finderfee_process_restarts",
             "Processes that ended by themselves and were started again.",
@@ -41,16 +49,25 @@ class Metrics:
     def restarted(self, process: str) -> None:
         self._restarts.labels(process).inc()
 
+    def collect(self) -> list[Metric]:
+        """What the children have counted, those that are gone included."""
+        with self._lock:
+            return list(self._children.collect())  # type: ignore[no-untyped-call]
+
     def ended(self, pid: int) -> None:
-        """Drop the gauges of a process that is gone; its counters stay in the sum for long."""
-        mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]
-        for path in self._of(pid):
-            # Killed while it made the file: the collector can't read an empty one.
-            if not path.stat().st_size:
-                path.unlink()
-        self._ended.append(pid)
-        if len(self._ended) > _MAX_ENDED:
-            for path in self._of(self._ended.popleft()):
+        """Drop the gauges of a process that is gone, and keep what it counted in one sum.
+
+        A file for each would fill the memory that the living ones need, if one keeps dying; and
+        a sum that falls would look like a restart to Prometheus.
+        """
+        with self._lock:
+            mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]
+            for path in self.folder.glob(f"*_{pid}.db"):
+                try:
+                    self._add_up(path)
+                except (OSError, StructError, RuntimeError, ValueError) as error:
+                    # No room, or killed while it made the file, which the collector can't read.
+                    _log.warning("metrics.dropped", file=path.name, error=repr(error))
                 path.unlink()
 
     def remove(self) -> None:
@@ -77,8 +94,22 @@ class Metrics:
             server.server_close()
             thread.join()
 
-    def _of(self, pid: int) -> list[Path]:
-        return list(self.folder.glob(f"*_{pid}.db"))
+    def _add_up(self, path: Path) -> None:
+        """Add a file's values to those of the ended of its kind."""
+        total = self.folder / f"{path.name.partition('_')[0]}_{_ENDED}.db"
+        sums: defaultdict[str, float] = defaultdict(float)
+        for file in (total, path):
+            if file.exists():
+                for key, value, *_ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
+                    sums[key] += value
+        # All room at once, by a write: one that lacked it would end this process once it is mapped.
+        begun = total.with_suffix(".begun")
+        begun.write_bytes(bytes(sum(len(key.encode()) + _KEY_BYTES for key in sums) + _KEY_BYTES))
+        values = MmapedDict(str(begun))  # type: ignore[no-untyped-call]
+        for key, value in sums.items():
+            values.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
+        values.close()  # type: ignore[no-untyped-call]
+        begun.replace(total)
 
 
 def _emptied(folder: Path) -> Path:

@@ -1,9 +1,12 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app import metrics
-from app.metrics import Metrics
+from app.metrics import VARIABLE, Metrics
 
 
 def test_metrics_are_kept_in_memory_so_that_a_full_disk_ends_no_process(
@@ -36,15 +39,57 @@ def test_without_such_memory_metrics_are_kept_in_the_data_folder(
     assert Metrics(tmp_path / "data/metrics").folder.is_dir()
 
 
-def test_what_dead_processes_leave_is_bounded_and_readable(tmp_path: Path) -> None:
+COUNTS = """
+from prometheus_client import Counter, Gauge, Histogram
+Counter("sold", "Sold", ["where"]).labels({where!r}).inc(2)
+Histogram("took", "Took", buckets=(1, 5)).observe(3)
+Gauge("alive", "Alive", multiprocess_mode="livesum").set(1)
+print(__import__("os").getpid())
+"""
+
+
+def test_what_ended_processes_counted_stays_in_one_sum(tmp_path: Path) -> None:
     kept = Metrics(tmp_path / "metrics")
-    for pid in range(1, 103):
-        (kept.folder / f"counter_{pid}.db").write_bytes(bytes(100))
-    for pid in range(1, 103):
+    pids = [counting(kept.folder, where) for where in ("here", "there", "here")]
+    before = told(kept)
+    assert (before["sold_total", "here"], before["alive", ""]) == (4, 3)
+    for pid in pids:
         kept.ended(pid)
-    assert len(list(kept.folder.iterdir())) == 50
-    assert (kept.folder / "counter_102.db").exists()
-    (kept.folder / "counter_103.db").touch()
-    kept.ended(103)
-    assert not (kept.folder / "counter_103.db").exists()
+    assert told(kept) == {name: n for name, n in before.items() if name != ("alive", "")}
+    assert {path.name for path in kept.folder.iterdir()} == {
+        *("counter_ended.db", "histogram_ended.db")
+    }
+    counting(kept.folder, "here")
+    assert told(kept)["sold_total", "here"] == 6
     kept.remove()
+
+
+def test_a_file_that_its_process_did_not_finish_is_dropped(tmp_path: Path) -> None:
+    kept = Metrics(tmp_path / "metrics")
+    kept.ended(counting(kept.folder, "here"))
+    (kept.folder / "counter_7.db").touch()
+    (kept.folder / "counter_8.db").write_bytes(b"\x40" + bytes(7) + b"\xff" * 60)
+    kept.ended(7)
+    kept.ended(8)
+    assert told(kept)["sold_total", "here"] == 2
+    kept.remove()
+
+
+def counting(folder: Path, where: str) -> int:
+    """The id of a process that counted and has ended."""
+    ended = subprocess.run(
+        [sys.executable, "-c", COUNTS.format(where=where)],
+        env={**os.environ, VARIABLE: str(folder)},
+        capture_output=True,
+        check=True,
+    )
+    return int(ended.stdout)
+
+
+def told(kept: Metrics) -> dict[tuple[str, str], float]:
+    """Each sample's value, by its name and its labels' values."""
+    return {
+        (sample.name, ",".join(sample.labels.values())): sample.value
+        for metric in kept.collect()
+        for sample in metric.samples
+    }
