@@ -52,7 +52,7 @@ class JournalFile:
             self._write_zeros_to(FIRST)
             _write(self._descriptor, _MAGIC + self._salt, 0)
             os.fsync(self._descriptor)
-            _sync_folder(path.parent)
+            sync(path.parent)
         except OSError:
             os.close(self._descriptor)
             # While the disk is full, it is tried again each second.
@@ -233,9 +233,9 @@ def _write(descriptor: int, content: bytes, at: int) -> None:
         written += os.pwrite(descriptor, content[written:], at + written)
 
 
-def _sync_folder(folder: Path) -> None:
-    """A new file's name is durable only once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file durable, or a folder's names: a new file's is only once its folder is."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -5,7 +5,6 @@ of as many processes. Without Postgres another process' is all there is to know 
 """
 
 import asyncio
-import os
 import shutil
 import sqlite3
 import time
@@ -19,6 +18,7 @@ import structlog
 from app.redirect import standing
 from app.redirect.directory import Directory
 from app.redirect.folders import last_lived_in, note_life, orphaned_folders
+from app.redirect.journal_file import sync
 from app.redirect.metrics import FAILURES
 from app.redirect.replica import Position, position_of
 from app.redirect.replica_file import VERSION
@@ -129,7 +129,7 @@ def _take(path: Path, folder: Path, own: Position | None) -> bool:
             return False
         if _log_of(taken).exists():
             raise OSError(f"the log of {taken} could not be written into it")
-        _sync(taken)
+        sync(taken)
         _put(taken, folder / REPLICA)
     finally:
         _forget_unfinished(folder)
@@ -189,17 +189,9 @@ def _put(taken: Path, replica: Path) -> None:
     # In this order on the disk, or a power cut could leave an old log beside the new file.
     for path in (replica, _log_of(replica)):
         path.unlink(missing_ok=True)
-    _sync(replica.parent)
+    sync(replica.parent)
     taken.replace(replica)
-    _sync(replica.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(replica.parent)
 
 
 def _log_of(path: Path) -> Path:
