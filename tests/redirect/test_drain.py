@@ -222,7 +222,7 @@ async def test_a_new_connection_goes_on_where_the_last_one_was(url: str, tmp_pat
             await until(partial(drained_is, before + clicks))
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'finderfee redirect'"
+                " WHERE datname = current_database() AND application_name = 'finderfee redirect'"
             )
     assert await counted_in(url) == 15
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.redirect import siblings, standing
-from app.redirect.folders import claim_folder, note_life, release_folder
+from app.redirect.folders import claim_folder, release_folder
 from app.redirect.replica import Position, Replica
 from app.redirect.replica_file import VERSION
 from app.redirect.siblings import LEFT_S, REPLICA, catch_up, remove_left
@@ -190,7 +190,6 @@ def test_dead_processes_replicas_are_removed_after_an_hour(tmp_path: Path) -> No
     left_in(own, number=8)
     remove_left(own)
     assert list(folders["web-5"].glob("links*")) == []
-    note_life(living)
     release_folder(own)
     release_folder(living)
 
