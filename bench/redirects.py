@@ -26,8 +26,9 @@ import httpx
 from app.db.engine import Database
 from bench import clicks, wrk
 from bench.burst import burst
+from bench.environment import environment
 from bench.links import make_links
-from bench.requests import ENVIRONMENT, Requests, make_requests
+from bench.requests import Requests, make_requests
 from bench.rivals import nginx
 from bench.rounds import compared
 from bench.wrk import Round
@@ -95,12 +96,12 @@ def _start(running: ExitStack, folder: Path, database_url: str, metrics: int) ->
         print("nginx is not installed (Debian: apt-get install nginx-light), so it is left out.")
     running.enter_context(_python("bare", ports[BARE]))
     running.enter_context(_python("insert", ports[INSERT], database_url))
-    environment = ENVIRONMENT | {
+    settings = environment(folder) | {
         "DATABASE_URL": database_url,
         "FINDERFEE_SECRET_KEYS": clicks.SECRET,
         "FINDERFEE_METRICS_PORT": str(metrics),
     }
-    ours = serve(folder / "ours" / "data", "--role", "redirect", environment=environment)
+    ours = serve(folder / "ours" / "data", "--role", "redirect", environment=settings)
     ports[OURS] = running.enter_context(ours).port
     for port in ports.values():
         _wait_for(port)

@@ -19,11 +19,6 @@ OWN_HOST = "go.shop.example"
 OWN_HOST_EVERY = 4
 AHEAD = ("Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch")
 """With one of them a click is recorded and answered by a page; rivals redirect it."""
-ENVIRONMENT = {
-    "FINDERFEE_TRUSTED_PROXIES": "127.0.0.1/32",
-    "FINDERFEE_COUNTRY_HEADER": "cf-ipcountry",
-}
-"""What makes ours read the visitor's address and country, as behind a proxy."""
 _TARGETS = 100_000
 _VISITORS = 20_000
 _WITH_PARAMETERS = 0.2
@@ -31,13 +26,15 @@ _FETCHED_AHEAD = 0.02
 _EMBEDDED = 0.03
 _PRIVATE = 0.1
 _HEAD = 0.01
+_UNPLACED = 0.1
 _SYSTEMS = (
     *("Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64"),
     *("Linux; Android 10; K", "Linux; Android 14; SM-S921B", "X11; CrOS x86_64 14541.0.0"),
 )
 _CRAWLERS = ("Googlebot", "bingbot", "AhrefsBot", "SemrushBot", "DuckDuckBot", "PetalBot")
 _CRAWLERS_EVERY = 20
-_COUNTRIES = ("US", "DE", "GB", "FR", "IN", "BR", "ES", "NL", "PL", "JP")
+COUNTRIES = ("US", "DE", "GB", "FR", "IN", "BR", "ES", "NL", "PL", "JP")
+_SITES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +72,13 @@ def make_requests() -> Requests:
     # Zipf's law: the n-th code is opened 1/n as often as the first.
     weights = list(accumulate(1 / rank for rank in range(1, CODES + 1)))
     opened = chance.choices(range(1, CODES + 1), cum_weights=weights, k=_TARGETS)
-    agents = [_agent(number) for number in range(AGENTS)]
-    addresses = [_address(number) for number in range(ADDRESSES)]
+    agents = [agent_of(number) for number in range(AGENTS)]
+    addresses = [address_of(number) for number in range(ADDRESSES)]
     return Requests(
         [_target(chance, number) for number in opened],
         # Behind each address are several browsers.
         [
-            _visitor(chance, addresses[n % ADDRESSES], agents[(n + n // ADDRESSES) % AGENTS])
+            visitor_of(chance, addresses[n % ADDRESSES], agents[(n + n // ADDRESSES) % AGENTS])
             for n in range(_VISITORS)
         ],
     )
@@ -89,13 +86,13 @@ def make_requests() -> Requests:
 
 def _target(chance: Random, number: int) -> str:
     host = HOST if number % OWN_HOST_EVERY else OWN_HOST
-    lines = [f"/r/code{number}{_query(chance)} HTTP/1.1", f"Host: {host}"]
+    lines = [f"/r/code{number}{query_of(chance)} HTTP/1.1", f"Host: {host}"]
     if chance.random() < _FETCHED_AHEAD:
         lines.append(chance.choice(AHEAD))
     return "\t".join(lines)
 
 
-def _query(chance: Random) -> str:
+def query_of(chance: Random) -> str:
     if chance.random() >= _WITH_PARAMETERS:
         return ""
     kind = chance.choice(("utm", "gclid", "subs", "to", "utm and gclid"))
@@ -113,7 +110,7 @@ def _query(chance: Random) -> str:
     return f"?{urlencode(pairs)}"
 
 
-def _agent(number: int) -> str:
+def agent_of(number: int) -> str:
     if number % _CRAWLERS_EVERY == 0:
         name = _CRAWLERS[number // _CRAWLERS_EVERY % len(_CRAWLERS)]
         return f"Mozilla/5.0 (compatible; {name}/2.{number}; +http://crawler.example/about)"
@@ -123,23 +120,32 @@ def _agent(number: int) -> str:
     )
 
 
-def _address(number: int) -> str:
+def address_of(number: int) -> str:
     """From the ranges that are set aside for benchmarks and documentation; every fifth IPv6."""
     if number % 5 == 0:
         return f"2001:db8:{number:x}::{number:x}"
     return f"198.18.{number // 250}.{number % 250 + 1}"
 
 
-def _visitor(chance: Random, address: str, agent: str) -> str:
+def visitor_of(
+    chance: Random,
+    address: str,
+    agent: str,
+    *,
+    sites: int = _SITES,
+    unplaced: float = _UNPLACED,
+) -> str:
+    """sites: how many there are that they may come from. unplaced: share without a country."""
     embedded = chance.random() < _EMBEDDED
     lines = [
         f"User-Agent: {agent}",
         "Accept: text/html,application/xhtml+xml",
-        f"Referer: https://blog{chance.randrange(50)}.example/post",
+        f"Referer: https://blog{chance.randrange(sites)}.example/post",
         f"Sec-Fetch-Dest: {chance.choice(('image', 'iframe')) if embedded else 'document'}",
         f"X-Forwarded-For: {address}",
-        f"CF-IPCountry: {chance.choice(_COUNTRIES)}",
     ]
+    if chance.random() >= unplaced:
+        lines.append(f"CF-IPCountry: {chance.choice(COUNTRIES)}")
     if chance.random() < _PRIVATE:
         lines.append("Sec-GPC: 1")
     return "\t".join(lines)

@@ -21,9 +21,9 @@ from app.auth import Scope, issue, new_key
 from app.db.engine import Database
 from app.ids import encode
 from bench import clicks
+from bench.environment import environment
 from bench.links import make_links
 from bench.open_loop import WARM_S
-from bench.requests import ENVIRONMENT
 from bench.rounds import percentile
 from bench.table import table
 from tests.making import Shop
@@ -64,17 +64,16 @@ async def main(database_url: str) -> None:
     key = new_key("test")
     async with database.tx() as tx:
         await issue(tx, shop.workspace, key, name="bench", scopes=[Scope.ADMIN])
-    environment = ENVIRONMENT | {
-        "DATABASE_URL": database_url,
-        "FINDERFEE_SECRET_KEYS": clicks.SECRET,
-    }
-    with (
-        tempfile.TemporaryDirectory(prefix="ff-bench-") as folder,
-        serve(Path(folder) / "data", environment=environment) as service,
-    ):
-        service.ready("api")
-        service.ready("worker")
-        print(_report(await _measure(service, shop, key.key)))
+    with tempfile.TemporaryDirectory(prefix="ff-bench-") as name:
+        folder = Path(name)
+        settings = environment(folder) | {
+            "DATABASE_URL": database_url,
+            "FINDERFEE_SECRET_KEYS": clicks.SECRET,
+        }
+        with serve(folder / "data", environment=settings) as service:
+            service.ready("api")
+            service.ready("worker")
+            print(_report(await _measure(service, shop, key.key)))
     await database.close()
 
 
