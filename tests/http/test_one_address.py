@@ -3,6 +3,7 @@
 The later ones' clicks are duplicates to us. Each is a customer all the same, and is paid for.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,15 @@ async def site(
     async with open_site(api, database_url, tmp_path) as site:
         # Before there is a salt of the day, nobody is anybody's duplicate.
         warm = (await make_partner(api, selling.program, name="Warm"))["default_link"]
-        while await class_of(site, await site.open(warm, x_forwarded_for="203.0.113.1")) == "human":
-            continue
+        async with asyncio.timeout(15):
+            while await opened(site, warm, x_forwarded_for="203.0.113.1") == "human":
+                continue
         yield site
+
+
+async def opened(site: Site, link: Any, **headers: str) -> str:
+    """The class of a click on a link."""
+    return await class_of(site, await site.open(link, **headers))
 
 
 async def class_of(site: Site, token: str) -> str:

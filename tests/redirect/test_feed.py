@@ -39,8 +39,7 @@ async def test_a_notification_does_not_swallow_the_end(turns: int, tmp_path: Pat
     directory = Directory(tmp_path / "links.sqlite", size=10)
     quiet: Any = Quiet()
     feed = asyncio.create_task(_Follower(directory, quiet).run())
-    while not directory.usable:
-        await asyncio.sleep(0.01)
+    await until(lambda: directory.usable)
     await asyncio.sleep(0.05)
     quiet.notify()
     for _ in range(turns):

@@ -136,7 +136,6 @@ async def test_a_late_commit_of_more_changes_than_are_listed_is_not_missed(
         assert position is not None and len(position.gaps) <= 6
         await held.commit()
         await until(lambda: all(b"/moved" in leads(road, code) for code in codes))
-        position = road.road.directory.position
         await until(lambda: road.road.directory.position.gaps == ())  # type: ignore[union-attr]
         # The copy dropped nobody's program.
         assert (await road.get("/r/slow3")).status_code == 302

@@ -56,8 +56,9 @@ async def test_a_folder_without_journals_stays_free_while_others_are_emptied(
         async with connection.transaction():
             await connection.execute("LOCK TABLE link_clicks")
             emptying = tasks.create_task(drain_orphans(tmp_path, database))
-            while not await connection.fetchval(WAITING):
-                await asyncio.sleep(0.02)
+            async with asyncio.timeout(15):
+                while not await connection.fetchval(WAITING):
+                    await asyncio.sleep(0.02)
             assert claim_folder(tmp_path) == empty
             release_folder(empty)
         assert await emptying == 1
