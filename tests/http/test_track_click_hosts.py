@@ -100,16 +100,24 @@ async def test_an_ended_link_leaves_its_code_s_visitors_to_nobody_else(
 
 
 async def test_one_link_s_code_is_enough_whatever_its_host(
-    api: Api, app: FastAPI, stranger: Api, links: list[Any]
+    api: Api, app: FastAPI, stranger: Api, links: list[Any], hosts: Hosts
 ) -> None:
     partner = await make_partner(api, await make_program(api), email="dana@example.com")
     alone = await make_link(api, partner)
-    assert await told(api, app, code=alone["code"]) == uuid(alone)
+    code = alone["code"]
+    assert await told(api, app, code=code) == uuid(alone)
     # Another workspace's link of this code makes it no less clear.
     other = await make_partner(stranger, await make_program(stranger))
-    foreign = await stranger.post("/track/click", {"code": links[0]["code"]}, status=404)
-    assert foreign["code"] == "not_found"
-    assert other["default_link"]["code"] != alone["code"]
+    host = (await verified(stranger, other, hosts))["host"]
+    foreign = await make_link(stranger, other, code=code, host=host)
+    assert await told(api, app, code=code) == uuid(alone)
+    assert await told(stranger, app, code=code) == uuid(foreign)
+    for caller, body in (
+        (stranger, {"code": links[0]["code"]}),
+        (stranger, {"code": code, "host": alone["short_url"].split("/")[2]}),
+        (api, {"code": code, "host": host}),
+    ):
+        assert (await caller.post("/track/click", body, status=404))["code"] == "not_found"
 
 
 @pytest.mark.parametrize("host", ["nobody.example", "api.example:8080"])
