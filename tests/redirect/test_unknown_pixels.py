@@ -1,12 +1,13 @@
 """Pixels of codes that this machine does not know are answered before anybody is asked."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from app.redirect.impressions import GIF
-from tests.redirect.making import gate_to, make_link, running_road
+from tests.redirect.making import Running, connected, make_link, running_road, until
 from tests.redirect.test_impressions import BROWSER, HUMAN, stored
 
 
@@ -19,7 +20,7 @@ async def test_a_link_that_is_not_here_yet_is_counted_behind_the_answer(
     url: str, tmp_path: Path
 ) -> None:
     link = await make_link(url, "spring")
-    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+    async with running_road(tmp_path, url) as road:
         await road.ready()
         # As one that was made a moment ago, and the feed has not told of.
         road.road.directory._replica._writer.execute("DELETE FROM links")
@@ -33,11 +34,22 @@ async def test_unknown_codes_are_asked_for_in_bounded_number(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.redirect.impressions.MAX_BEHIND", 3)
-    async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
+    monkeypatch.setattr("app.redirect.asking._ANSWER_S", 30)
+    async with running_road(tmp_path, url) as road, connected(url) as connection:
         await road.ready()
-        answers = await asyncio.gather(
-            *(road.get(f"/i/unknown{n}.gif", headers=BROWSER) for n in range(20))
-        )
+        async with connection.transaction():
+            # So that none of them is answered before the last has come.
+            await connection.execute("LOCK TABLE links")
+            answers = await asyncio.gather(
+                *(road.get(f"/i/unknown{n}.gif", headers=BROWSER) for n in range(20))
+            )
         assert {answer.content for answer in answers} == {GIF}
-        assert {answer.status_code for answer in answers} == {202, 503}
+        assert Counter(answer.status_code for answer in answers) == {202: 3, 503: 17}
         assert all("retry-after" in one.headers for one in answers if one.status_code == 503)
+        await until(lambda: sum(is_absent(road, n) for n in range(20)) == 3)
+        again = await road.get("/i/unknown20.gif", headers=BROWSER)
+        assert again.status_code == 202, "those before are answered"
+
+
+def is_absent(road: Running, number: int) -> bool:
+    return road.road.directory.is_absent("", f"unknown{number}")
