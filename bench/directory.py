@@ -6,6 +6,7 @@ is this process, on the same machine. BENCH_LINKS takes another number than a mi
 
 import asyncio
 import random
+import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -21,6 +22,8 @@ from app.redirect.directory import Directory
 from bench import million
 from bench.million import BULK, LINKS, Served, Shop, code
 from bench.table import table
+from bench.visitors import ABSENT, Visitors
+from bench.visitors import settings as visiting
 
 TOUCHED: Final = min(200_000, LINKS - BULK)
 CONNECTIONS: Final = 32
@@ -48,8 +51,9 @@ async def main(database_url: str) -> None:
     """Fill a migrated, empty database and measure on it."""
     found = Found()
     with tempfile.TemporaryDirectory(prefix="ff-bench-") as made:
-        folder = Path(made) / "data"
-        with million.served(database_url, folder) as service:
+        folder, visitors = Path(made) / "data", Visitors()
+        settings = visiting(Path(made))
+        with million.served(database_url, folder, settings) as service:
             await service.until("/readyz/api", 200)
             shop = million.open_shop(service)
         for replica in (folder / "web-1").glob("links.sqlite*"):
@@ -57,16 +61,16 @@ async def main(database_url: str) -> None:
         began = time.monotonic()
         await million.fill(database_url, shop)
         print(f"{LINKS:,} links made in {time.monotonic() - began:.0f} s", flush=True)
-        with million.served(database_url, folder) as service:
+        with million.served(database_url, folder, settings) as service:
             await first_copy(service, found)
-        with million.served(database_url, folder) as service:
+        with million.served(database_url, folder, settings) as service:
             await warm_start(service, found)
-            await memory(service, found)
-            await misses(service, database_url, found)
-            await visible(service, database_url, found)
-            await change_at_once(service, shop, found)
+            await memory(service, visitors, found)
+            await misses(service, database_url, visitors, found)
+            await visible(service, database_url, visitors, found)
+            await change_at_once(service, shop, visitors, found)
         look_ups(folder / "web-1" / "links.sqlite", found)
-        with million.served(_NOWHERE, folder) as service:
+        with million.served(_NOWHERE, folder, settings) as service:
             took = await service.until(f"/r/{code(LINKS - 10)}", 302)
             found.add("Start without Postgres: first 302", f"{took:.2f} s")
     print()
@@ -91,30 +95,37 @@ async def warm_start(service: Served, found: Found) -> None:
     found.add("Memory after the start, API loaded", resident(service))
 
 
-async def memory(service: Served, found: Found) -> None:
-    """Twice as many codes as the LRU holds, each once."""
-    chosen = [one for one in range(BULK, LINKS) if million.is_everywhere(one)][:TOUCHED]
-    requests = iter([request(code(one)) for one in chosen])
+async def memory(service: Served, visitors: Visitors, found: Found) -> None:
+    """Twice as many codes as the LRU holds, each once, and codes that no link has."""
+    links = [visitors.open(one) for one in range(BULK, BULK + TOUCHED)]
+    await all_at_once(service.port, links)
+    await all_at_once(service.port, [visitors.guess(one) for one in range(ABSENT)], 404)
+    what = f"Memory after {TOUCHED:,} codes (the LRU holds 100,000), all caches full"
+    found.add(what, resident(service))
+
+
+async def all_at_once(port: int, requests: Sequence[bytes], status: int = 302) -> None:
+    """As fast as some connections can."""
+    left = iter(requests)
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
-            group.create_task(in_turn(service.port, requests))
-    found.add(f"Memory after {len(chosen):,} codes (the LRU holds 100,000)", resident(service))
+            group.create_task(in_turn(port, left, status))
 
 
-async def misses(service: Served, database_url: str, found: Found) -> None:
+async def misses(service: Served, database_url: str, visitors: Visitors, found: Found) -> None:
     """Codes that memory lacks, codes that it has and one that has ended, by turns in one load.
 
     Who opens the last is sent on without a click: all that the others do, but for the commit.
     """
-    ended = code(BULK + 10)
-    await end(database_url, ended)
-    others = [one for one in range(LINKS - BULK * 4, LINKS) if million.is_everywhere(one)]
+    ended = BULK + 10
+    await end(database_url, code(ended))
+    others = list(range(LINKS - BULK * 4, LINKS))
     random.Random(7).shuffle(others)
     known, unknown = others[:50], others[50 : 50 + RATE * SECONDS // 3]
     requests = [
-        request(one)
+        visitors.open(one)
         for turn, miss in enumerate(unknown)
-        for one in (code(known[turn % len(known)]), code(miss), ended)
+        for one in (known[turn % len(known)], miss, ended)
     ]
     took = await steadily(service.port, requests[150:])
     found.add(f"Known to memory, at {RATE}/s, the click's commit included", spread(took[0::3]))
@@ -136,41 +147,38 @@ async def end(database_url: str, ended: str) -> None:
 def look_ups(replica: Path, found: Found) -> None:
     """What memory lacks, without all that stands around it in a request."""
     directory = Directory(replica, size=1)
-    chosen = random.Random(9).sample(range(LINKS), LOOK_UPS)
-    codes = [code(one) for one in chosen if million.is_everywhere(one)]
     took = []
-    for one in codes:
+    for one in random.Random(9).sample(range(LINKS), LOOK_UPS):
         began = time.perf_counter()
-        target = directory.find("", one)
+        target = directory.find(million.host_of(one), code(one))
         took.append((time.perf_counter() - began) * 1_000)
         if target is None:
-            raise SystemExit(f"{one} is not in the replica")
+            raise SystemExit(f"{code(one)} is not in the replica")
     directory.close()
     found.add("Finding what memory lacks, alone, target made", spread(took, digits=3))
 
 
-async def visible(service: Served, database_url: str, found: Found) -> None:
+async def visible(service: Served, database_url: str, visitors: Visitors, found: Found) -> None:
     """How long after its commit a change of a link shows in a redirect."""
     took = []
     connection = await asyncpg.connect(database_url)
-    changed = code(BULK)
     async with asking(service.port) as ask:
         for number in range(VISIBLE):
             target = f"https://shop.example.com/new/{number}"
             statement = "UPDATE links SET destination = $1 WHERE host = '' AND code = $2"
-            await connection.execute(statement, target, changed)
+            await connection.execute(statement, target, code(BULK))
             began = time.monotonic()
-            while f"{target}?".encode() not in await ask(request(changed)):
+            while f"{target}?".encode() not in await ask(visitors.open(BULK, plainly=True)):
                 await asyncio.sleep(0.001)
             took.append((time.monotonic() - began) * 1_000)
     await connection.close()
     found.add("A change of one link is visible after its commit", spread(took))
 
 
-async def change_at_once(service: Served, shop: Shop, found: Found) -> None:
+async def change_at_once(service: Served, shop: Shop, visitors: Visitors, found: Found) -> None:
     """A program's PATCH that changes most links, those in memory too, while redirects go on."""
     chance, ended = random.Random(8), asyncio.Event()
-    requests = [request(code(chance.randrange(BULK, LINKS) // 10 * 10)) for _ in range(RATE * 120)]
+    requests = [visitors.open(chance.randrange(BULK, LINKS)) for _ in range(RATE * 120)]
     http = million.api(service)  # it takes a tenth of a second to make, which a load would show
     load = asyncio.create_task(steadily(service.port, requests, until=ended))
     await asyncio.sleep(2)
@@ -182,11 +190,11 @@ async def change_at_once(service: Served, shop: Shop, found: Found) -> None:
     what = f"PATCH of a program with {LINKS - BULK:,} links"
     found.add(f"{what}: answered", f"after {(answered - began) * 1_000:.0f} ms")
     async with asking(service.port) as ask:
-        for one in range(BULK, LINKS, (LINKS - BULK) // 100):
-            while b"ref=" not in await ask(request(code(one))):
+        for one in range(BULK, LINKS, (LINKS - BULK) // 100 + 1):
+            while b"ref=" not in await ask(visitors.open(one)):
                 await asyncio.sleep(0.001)
         seen = since(answered) * 1_000
-        if b"ref=" in await ask(request(code(0))):
+        if b"ref=" in await ask(visitors.open(0)):
             raise SystemExit("another program's links have changed")
     found.add(f"{what}: each of 100 of them visible after that", f"{seen:.0f} ms")
     await asyncio.sleep(5)  # of redirects whose targets are made anew
@@ -202,32 +210,34 @@ def since(moment: float) -> float:
 
 
 def resident(service: Served) -> str:
-    return f"{service.web().memory_info().rss / 1e6:,.0f} MB"
-
-
-def request(wanted: str) -> bytes:
-    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-    return f"GET /r/{wanted} HTTP/1.1\r\nHost: bench\r\nUser-Agent: {agent}\r\n\r\n".encode()
+    """Now and at most so far."""
+    web = service.web()
+    figure = f"{web.memory_info().rss / 1e6:,.0f} MB"
+    status = Path(f"/proc/{web.pid}/status")
+    most = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return f"{figure}, {int(most[1]) * 1_024 / 1e6:,.0f} MB at most" if most else figure
 
 
 @asynccontextmanager
-async def asking(port: int) -> AsyncIterator[Ask]:
-    """Ask on one connection for the head of a 302; SystemExit for any other answer."""
+async def asking(port: int, status: int = 302) -> AsyncIterator[Ask]:
+    """Ask on one connection for the head of an answer; SystemExit for one of another status."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
     async def ask(wanted: bytes) -> bytes:
         writer.write(wanted)
         head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 302"):
+        if not head.startswith(b"HTTP/1.1 %d" % status):
             raise SystemExit(f"{wanted!r} was answered {head!r}")
+        if length := re.search(rb"content-length: (\d+)", head):
+            await reader.readexactly(int(length[1]))
         return head
 
     yield ask
     writer.close()
 
 
-async def in_turn(port: int, requests: Iterator[bytes]) -> None:
-    async with asking(port) as ask:
+async def in_turn(port: int, requests: Iterator[bytes], status: int) -> None:
+    async with asking(port, status) as ask:
         for one in requests:
             await ask(one)
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ _PROGRAM: Final = {
     "destination_hosts": ["shop.example.com"],
     "default_destination": "https://shop.example.com/",
     "utm": json.loads(_UTM),
+    "keeps_network": True,
     "plan": {
         "hold_days": 14,
         "attribution": {"model": "last_click", "window_days": 30},
@@ -96,10 +97,11 @@ class Served:
 
 
 @contextmanager
-def served(database_url: str, folder: Path) -> Iterator[Served]:
+def served(database_url: str, folder: Path, settings: Mapping[str, str]) -> Iterator[Served]:
     """`serve` with one web process and a worker, on this database."""
     port = free_port()
     environment = clean_environment(folder, port) | {
+        **settings,
         "DATABASE_URL": database_url,
         "FINDERFEE_SECRET_KEYS": "a-secret-for-benchmarks-that-nobody-has",
         "FINDERFEE_BOOTSTRAP_API_KEY": KEY,
@@ -124,9 +126,9 @@ def code(number: int) -> str:
     return f"code{number:07}"
 
 
-def is_everywhere(number: int) -> bool:
-    """A tenth of the links stand on hosts of their own."""
-    return number % 10 != 1
+def host_of(number: int) -> str:
+    """A tenth of the links stand on hosts of their own, the others on no certain one."""
+    return f"go{number % HOSTS}.example.com" if number % 10 == 1 else ""
 
 
 def api(service: Served) -> httpx.Client:
@@ -171,7 +173,7 @@ def _row(shop: Shop, number: int) -> tuple[Any, ...]:
         shop.workspace,
         shop.programs[which],
         shop.partners[which],
-        "" if is_everywhere(number) else f"go{number % HOSTS}.example.com",
+        host_of(number),
         code(number),
         f"https://shop.example.com/landing/{number % 1000}/offers?variant={number}",
         "click_id",
