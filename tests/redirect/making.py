@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 from app.core.click_token import ClickToken, verify
 from app.main import Server, config
 from app.redirect.asgi import ASGIApp
+from app.redirect.directory import Directory
 from app.redirect.folders import claim_folder, release_folder
 from app.redirect.protocol import RedirectProtocol
 from app.redirect.road import Road, road
@@ -93,6 +94,24 @@ async def make_link(
     return link
 
 
+async def moved(url: str, code: str, path: str) -> None:
+    """Lead a link to another page of the shop."""
+    async with connected(url) as connection:
+        await (await held_change(connection, code, path)).commit()
+
+
+async def held_change(
+    connection: "asyncpg.Connection[Any]", code: str, path: str
+) -> "asyncpg.transaction.Transaction":
+    """Another page of a link, in a transaction that the caller ends."""
+    held = connection.transaction()
+    await held.start()
+    await connection.execute(
+        "UPDATE links SET destination = $1 WHERE code = $2", f"https://shop.example/{path}", code
+    )
+    return held
+
+
 @dataclass
 class Running:
     road: Road
@@ -109,6 +128,15 @@ class Running:
         """Wait until the replica has these codes."""
         find = self.road.directory.find
         await until(lambda: all(find("", code) is not None for code in codes))
+
+    def leads(self, code: str) -> bytes:
+        return target_of(self.road.directory, code)
+
+
+def target_of(directory: Directory, code: str) -> bytes:
+    """Where it leads as far as this machine knows; empty: nowhere."""
+    target = directory.find("", code)
+    return target.way(b"")[0] if target else b""
 
 
 @asynccontextmanager

@@ -13,7 +13,9 @@ from tests.redirect.making import (
     connected,
     drained,
     gate_to,
+    held_change,
     make_link,
+    moved,
     running_road,
     token_of,
     until,
@@ -32,10 +34,8 @@ async def test_links_made_and_changed_later_reach_the_replica(url: str, tmp_path
         link = await make_link(url, "later")
         await road.knows("later")
         async with connected(url) as connection:
-            await connection.execute(
-                "UPDATE links SET destination = 'https://shop.example/new' WHERE id = $1", link
-            )
-            await until(lambda: b"/new" in target_of(road.road.directory, "later"))
+            await moved(url, "later", "new")
+            await until(lambda: b"/new" in road.leads("later"))
             await connection.execute("UPDATE links SET archived_at = now() WHERE id = $1", link)
             await until(lambda: ended(road.road.directory, "later"))
         assert (await road.get("/r/later")).status_code == 410
@@ -44,37 +44,29 @@ async def test_links_made_and_changed_later_reach_the_replica(url: str, tmp_path
 async def test_a_change_that_commits_after_a_higher_number_is_not_missed(
     url: str, tmp_path: Path
 ) -> None:
-    slow = await make_link(url, "slow")
+    await make_link(url, "slow")
     async with running_road(tmp_path, url) as road, connected(url) as connection:
         await road.ready()
-        held = connection.transaction()
-        await held.start()
-        await connection.execute(
-            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
-        )
+        held = await held_change(connection, "slow", "slow")
         await make_link(url, "quick")
         await road.knows("quick")
-        assert b"/slow" not in target_of(road.road.directory, "slow")
+        assert b"/slow" not in road.leads("slow")
         await held.commit()
-        await until(lambda: b"/slow" in target_of(road.road.directory, "slow"), timeout_s=1)
+        await until(lambda: b"/slow" in road.leads("slow"))
 
 
 async def test_a_change_under_way_during_the_first_copy_is_not_missed(
     url: str, tmp_path: Path
 ) -> None:
-    slow = await make_link(url, "slow")
+    await make_link(url, "slow")
     async with connected(url) as connection:
-        held = connection.transaction()
-        await held.start()
-        await connection.execute(
-            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
-        )
+        held = await held_change(connection, "slow", "slow")
         await make_link(url, "quick")
         async with running_road(tmp_path, url) as road:
             await road.ready()
             await road.knows("quick")
             await held.commit()
-            await until(lambda: b"/slow" in target_of(road.road.directory, "slow"), timeout_s=1)
+            await until(lambda: b"/slow" in road.leads("slow"))
 
 
 async def test_a_start_without_postgres_serves_every_link(url: str, tmp_path: Path) -> None:
@@ -219,11 +211,6 @@ def test_codes_may_change_hands(tmp_path: Path) -> None:
     assert replica.apply([], [b"1" * 16], at) == {("", "b")}
     assert replica.find("", "b") is None
     replica.close()
-
-
-def target_of(directory: Directory, code: str) -> bytes:
-    target = directory.find("", code)
-    return target.way(b"")[0] if target else b""
 
 
 def ended(directory: Directory, code: str) -> bool:

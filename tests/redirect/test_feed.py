@@ -13,7 +13,15 @@ from app.db.engine import Database
 from app.redirect.directory import Directory
 from app.redirect.feed import _Follower
 from app.redirect.prune import prune_changes
-from tests.redirect.making import Running, connected, gate_to, make_link, running_road, until
+from tests.redirect.making import (
+    connected,
+    gate_to,
+    held_change,
+    make_link,
+    moved,
+    running_road,
+    until,
+)
 
 
 class Quiet:
@@ -58,29 +66,14 @@ def url(fresh_database_url: str) -> str:
     return fresh_database_url
 
 
-def leads(road: Running, code: str) -> bytes:
-    target = road.road.directory.find("", code)
-    return target.way(b"")[0] if target else b""
-
-
-async def moved(url: str, code: str, path: str) -> None:
-    async with connected(url) as connection:
-        statement = "UPDATE links SET destination = $1 WHERE code = $2"
-        await connection.execute(statement, f"https://shop.example/{path}", code)
-
-
 async def test_a_commit_that_comes_late_while_the_connection_is_lost_is_not_missed(
     url: str, tmp_path: Path
 ) -> None:
-    slow = await make_link(url, "slow")
+    await make_link(url, "slow")
     async with gate_to(url) as gate, running_road(tmp_path, gate.url) as road:
         await road.ready()
         async with connected(url) as connection:
-            held = connection.transaction()
-            await held.start()
-            await connection.execute(
-                "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
-            )
+            held = await held_change(connection, "slow", "slow")
             await make_link(url, "quick")
             await road.knows("quick")
             await gate.shut()
@@ -88,26 +81,22 @@ async def test_a_commit_that_comes_late_while_the_connection_is_lost_is_not_miss
         position = road.road.directory.position
         assert position is not None and len(position.gaps) == 1
         await gate.open()
-        await until(lambda: b"/slow" in leads(road, "slow"))
+        await until(lambda: b"/slow" in road.leads("slow"))
 
 
 async def test_a_commit_that_comes_late_while_nobody_runs_is_not_missed(
     url: str, tmp_path: Path
 ) -> None:
-    slow = await make_link(url, "slow")
+    await make_link(url, "slow")
     async with connected(url) as connection:
-        held = connection.transaction()
-        await held.start()
-        await connection.execute(
-            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
-        )
+        held = await held_change(connection, "slow", "slow")
         async with running_road(tmp_path, url) as road:
             await road.ready()
             await make_link(url, "quick")
             await road.knows("quick")
         await held.commit()
     async with running_road(tmp_path, url) as road:
-        await until(lambda: b"/slow" in leads(road, "slow"))
+        await until(lambda: b"/slow" in road.leads("slow"))
 
 
 async def test_a_change_is_seen_within_a_second_of_a_lost_connection(
@@ -122,7 +111,7 @@ async def test_a_change_is_seen_within_a_second_of_a_lost_connection(
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         await moved(url, "spring", "after")
-        await until(lambda: b"/after" in leads(road, "spring"), timeout_s=1)
+        await until(lambda: b"/after" in road.leads("spring"), timeout_s=1)
 
 
 async def test_one_change_does_not_wait_behind_a_bulk(url: str, tmp_path: Path) -> None:
@@ -135,12 +124,12 @@ async def test_one_change_does_not_wait_behind_a_bulk(url: str, tmp_path: Path) 
             await connection.execute(changes, bulk)
             await connection.execute("UPDATE links SET destination = destination || '/after'")
         newest = await connection.fetchval("SELECT max(number) FROM link_changes")
-        await until(lambda: b"/after" in leads(road, "spring"))
+        await until(lambda: b"/after" in road.leads("spring"))
         position = road.road.directory.position
         assert position is not None and position.number < newest
         # And then as if nobody had been let by.
         await moved(url, "bulk", "last")
-        await until(lambda: b"/last" in leads(road, "bulk"))
+        await until(lambda: b"/last" in road.leads("bulk"))
         await until(lambda: road.road.directory.position.number == newest + 1)  # type: ignore[union-attr]
 
 
@@ -149,7 +138,7 @@ async def test_changes_seen_are_not_read_again_after_a_restart(url: str, tmp_pat
     async with running_road(tmp_path, url) as road:
         await road.ready()
         await moved(url, "spring", "new")
-        await until(lambda: b"/new" in leads(road, "spring"))
+        await until(lambda: b"/new" in road.leads("spring"))
         replica = road.folder / "links.sqlite"
     # Only a change that was read again would write over this.
     with contextlib.closing(sqlite3.connect(replica)) as file, file:
@@ -157,7 +146,7 @@ async def test_changes_seen_are_not_read_again_after_a_restart(url: str, tmp_pat
     async with running_road(tmp_path, url) as road:
         await make_link(url, "later")
         await road.knows("later")
-        assert b"/marked" in leads(road, "spring")
+        assert b"/marked" in road.leads("spring")
 
 
 async def test_old_changes_are_pruned_and_who_needs_them_copies_anew(
@@ -180,13 +169,13 @@ async def test_old_changes_are_pruned_and_who_needs_them_copies_anew(
     await database.close()
     await moved(url, "spring", "untold")
     async with running_road(tmp_path, url) as road:
-        await until(lambda: b"/untold" in leads(road, "spring"))
+        await until(lambda: b"/untold" in road.leads("spring"))
     # Nothing was pruned since, so nothing is copied, and the database is not taken for another.
     await moved(url, "spring", "untold-again")
     async with running_road(tmp_path, url) as road:
         await make_link(url, "later")
         await road.knows("later")
-        assert b"/untold?" in leads(road, "spring")
+        assert b"/untold?" in road.leads("spring")
 
 
 async def test_a_start_before_the_schema_is_there_waits_for_it(

@@ -8,8 +8,7 @@ import pytest
 
 from app.redirect.gaps import UNLISTED
 from app.redirect.replica import Replica
-from tests.redirect.making import connected, make_link, running_road, until
-from tests.redirect.test_feed import leads, moved
+from tests.redirect.making import connected, held_change, make_link, moved, running_road, until
 
 
 @pytest.fixture
@@ -58,12 +57,12 @@ async def test_a_number_that_is_given_back_is_not_asked_for_while_others_write(
         await one_held.start()
         await one.execute("INSERT INTO link_changes (link_id) VALUES ($1)", link)
         await moved(url, "later", "a")
-        await until(lambda: b"/a" in leads(road, "later"))
+        await until(lambda: b"/a" in road.leads("later"))
         await two_held.start()
         await two.execute("INSERT INTO link_changes (link_id) VALUES ($1)", link)
         await one_held.commit()
         await moved(url, "later", "b")
-        await until(lambda: b"/b" in leads(road, "later"))
+        await until(lambda: b"/b" in road.leads("later"))
         # Only the one that is held still.
         await until(lambda: directory.position is not None and len(directory.position.gaps) == 1)
         await two_held.rollback()
@@ -73,35 +72,27 @@ async def test_a_commit_is_seen_within_a_second_however_late_it_comes(
     url: str, tmp_path: Path
 ) -> None:
     """Its transaction may be older than any time-out: a migration's, or a person's."""
-    slow = await make_link(url, "slow")
+    await make_link(url, "slow")
     async with running_road(tmp_path, url) as road, connected(url) as connection:
         await road.ready()
-        held = connection.transaction()
-        await held.start()
-        await connection.execute(
-            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
-        )
+        held = await held_change(connection, "slow", "slow")
         await make_link(url, "quick")
         await road.knows("quick")
         # Some polls later.
         await asyncio.sleep(1.5)
         await moved(url, "quick", "again")
-        await until(lambda: b"/again" in leads(road, "quick"))
+        await until(lambda: b"/again" in road.leads("quick"))
         await held.commit()
-        await until(lambda: b"/slow" in leads(road, "slow"), timeout_s=1)
+        await until(lambda: b"/slow" in road.leads("slow"), timeout_s=1)
 
 
 async def test_what_was_under_way_during_a_copy_for_longer_than_is_listed_is_copied_after(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.redirect.gaps._LISTED_S", 0)
-    slow = await make_link(url, "slow")
+    await make_link(url, "slow")
     async with connected(url) as connection:
-        held = connection.transaction()
-        await held.start()
-        await connection.execute(
-            "UPDATE links SET destination = 'https://shop.example/slow' WHERE id = $1", slow
-        )
+        held = await held_change(connection, "slow", "slow")
         for code in ("quick", "quicker"):
             await make_link(url, code)
         async with running_road(tmp_path, url) as road:
@@ -112,7 +103,7 @@ async def test_what_was_under_way_during_a_copy_for_longer_than_is_listed_is_cop
         # Nobody forgets it over a restart.
         await held.commit()
         async with running_road(tmp_path, url) as road:
-            await until(lambda: b"/slow" in leads(road, "slow"))
+            await until(lambda: b"/slow" in road.leads("slow"))
             position = road.road.directory.position
             assert position is not None and position.gaps == ()
 
@@ -135,7 +126,7 @@ async def test_a_late_commit_of_more_changes_than_are_listed_is_not_missed(
         position = road.road.directory.position
         assert position is not None and len(position.gaps) <= 6
         await held.commit()
-        await until(lambda: all(b"/moved" in leads(road, code) for code in codes))
+        await until(lambda: all(b"/moved" in road.leads(code) for code in codes))
         await until(lambda: road.road.directory.position.gaps == ())  # type: ignore[union-attr]
         # The copy dropped nobody's program.
         assert (await road.get("/r/slow3")).status_code == 302

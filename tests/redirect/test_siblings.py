@@ -15,7 +15,16 @@ from app.redirect.folders import claim_folder, release_folder
 from app.redirect.replica import Position, Replica
 from app.redirect.replica_file import VERSION
 from app.redirect.siblings import LEFT_S, REPLICA, catch_up, remove_left
-from tests.redirect.making import Running, connected, gate_to, make_link, running_road, until
+from tests.redirect.making import (
+    Running,
+    connected,
+    gate_to,
+    make_link,
+    moved,
+    running_road,
+    until,
+)
+from tests.redirect.test_directory import ended
 from tests.redirect.test_target import row
 
 
@@ -91,8 +100,8 @@ def test_the_database_that_was_followed_last_counts(tmp_path: Path) -> None:
     left_in(tmp_path / "web-1", number=800, source="before:1")
     left_in(tmp_path / "web-3", number=3)
     for name, hours in (("web-2", 2), ("web-1", 1)):
-        moved = time.time() - hours * 3_600
-        os.utime(tmp_path / name / "links.position", (moved, moved))
+        then = time.time() - hours * 3_600
+        os.utime(tmp_path / name / "links.position", (then, then))
     assert start_in(tmp_path / "web-2") == Position("here:1", 3, 1)
 
 
@@ -238,27 +247,21 @@ def state(replica: Replica, number: int) -> None:
 
 
 async def change(url: str) -> None:
+    await moved(url, "moved", "new")
     async with connected(url) as connection:
-        await connection.execute(
-            "UPDATE links SET destination = 'https://shop.example/new' WHERE code = 'moved'"
-        )
         await connection.execute("UPDATE links SET archived_at = now() WHERE code = 'ended'")
 
 
 async def knows_the_changes(road: Running) -> None:
-    def known() -> bool:
-        moved = road.road.directory.find("", "moved")
-        ended = road.road.directory.find("", "ended")
-        return bool(moved and b"/new" in moved.way(b"")[0] and ended and ended.expires_at == 0)
-
-    await until(known)
+    directory = road.road.directory
+    await until(lambda: b"/new" in road.leads("moved") and ended(directory, "ended"))
 
 
 async def serves_the_changes(road: Running) -> None:
     assert road.road.directory.usable, "before Postgres could be asked"
     await road.ready()
-    moved = await road.get("/r/moved")
-    assert moved.headers["location"].startswith("https://shop.example/new?")
+    answer = await road.get("/r/moved")
+    assert answer.headers["location"].startswith("https://shop.example/new?")
     assert (await road.get("/r/ended")).status_code == 410
 
 

@@ -1,8 +1,6 @@
 """A replica that can't be written keeps nobody from following: memory goes before it."""
 
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -10,8 +8,8 @@ from app.redirect.directory import Directory
 from app.redirect.metrics import FAILURES
 from app.redirect.replica import Position
 from app.redirect.unwritten import TooMuchUnwrittenError
-from tests.redirect.making import connected, make_link, running_road, until
-from tests.redirect.test_directory import ended, target_of
+from tests.redirect.making import connected, make_link, moved, running_road, target_of, until
+from tests.redirect.test_directory import ended
 from tests.redirect.test_target import PROGRAM, row
 
 
@@ -33,14 +31,14 @@ async def test_memory_follows_while_the_replica_can_not_be_written(
         before = directory.position
         failures = FAILURES.labels("feed")._value.get()
         directory._replica._writer.execute("PRAGMA query_only = 1")
-        await moved(connection, links["moved"], "new")
-        await until(lambda: b"/new" in target_of(directory, "moved"), timeout_s=1)
+        await moved(url, "moved", "new")
+        await until(lambda: b"/new" in target_of(directory, "moved"))
         await connection.execute(
             "UPDATE links SET archived_at = now() WHERE id = $1", links["ended"]
         )
-        await until(lambda: ended(directory, "ended"), timeout_s=1)
-        await moved(connection, links["moved"], "newer")
-        await until(lambda: b"/newer" in target_of(directory, "moved"), timeout_s=1)
+        await until(lambda: ended(directory, "ended"))
+        await moved(url, "moved", "newer")
+        await until(lambda: b"/newer" in target_of(directory, "moved"))
         await make_link(url, "made")
         await until(lambda: directory.find("", "made") is not None)
         for code, status in (("other", 302), ("ended", 410), ("moved", 302), ("made", 302)):
@@ -60,15 +58,14 @@ async def test_memory_follows_while_the_replica_can_not_be_written(
 async def test_what_the_replica_could_not_take_is_read_again_after_a_restart(
     url: str, tmp_path: Path
 ) -> None:
-    link = await make_link(url, "spring")
-    async with running_road(tmp_path, url) as road, connected(url) as connection:
-        await road.ready()
-        directory = road.road.directory
-        directory._replica._writer.execute("PRAGMA query_only = 1")
-        await moved(connection, link, "new")
-        await until(lambda: b"/new" in target_of(directory, "spring"), timeout_s=1)
+    await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:
-        await until(lambda: b"/new" in target_of(road.road.directory, "spring"))
+        await road.ready()
+        road.road.directory._replica._writer.execute("PRAGMA query_only = 1")
+        await moved(url, "spring", "new")
+        await until(lambda: b"/new" in road.leads("spring"))
+    async with running_road(tmp_path, url) as road:
+        await until(lambda: b"/new" in road.leads("spring"))
 
 
 async def test_on_a_full_disk_what_waits_is_bounded(
@@ -97,8 +94,3 @@ async def test_on_a_full_disk_what_waits_is_bounded(
     assert directory.position == at._replace(number=2)
     assert not directory._unwritten._links
     directory.close()
-
-
-async def moved(connection: Any, link: UUID, path: str) -> None:
-    statement = "UPDATE links SET destination = $2 WHERE id = $1"
-    await connection.execute(statement, link, f"https://shop.example/{path}")
