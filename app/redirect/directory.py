@@ -217,11 +217,13 @@ class Directory:
 
     def _keep(self, asked: Key, rows: Rows) -> None:
         host, code = asked
+        self._know_hosts(rows)
+        if not self.usable:
+            # Until the first copy has ended, nobody tells of what changes.
+            return
         for link, program in rows.values():
             self._remember(link, self._current(program))
-        self._know_hosts(rows)
-        # Without a feed nothing would ever clear the "no".
-        if self._served(host, rows) is None and self.usable:
+        if self._served(host, rows) is None:
             self._absent[self._key_here(host, code)] = None
             if len(self._absent) > _MAX_ABSENT:
                 self._absent.popitem(last=False)

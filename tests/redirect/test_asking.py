@@ -8,7 +8,7 @@ import pytest
 
 from app.redirect.directory import Directory, DirectoryUnavailableError
 from app.redirect.watch import keep_running
-from tests.redirect.making import Running, gate_to, make_link, running_road
+from tests.redirect.making import Running, connected, gate_to, make_link, running_road
 
 
 @pytest.fixture
@@ -25,6 +25,23 @@ async def test_codes_the_replica_lacks_are_asked_together(url: str, tmp_path: Pa
         answering = group.create_task(answering_on(directory, url))
         found = await asyncio.gather(*(directory.ask("", f"code{n}") for n in range(25)))
         assert [target is not None for target in found] == [True] * 20 + [False] * 5
+        answering.cancel()
+    directory.close()
+
+
+async def test_what_was_answered_before_the_first_copy_has_ended_is_not_kept(
+    url: str, tmp_path: Path
+) -> None:
+    """Nobody tells of changes then, and the copy may take long, or never end on a full disk."""
+    await make_link(url, "spring")
+    directory = Directory(tmp_path / "links.sqlite", size=10)
+    async with asyncio.TaskGroup() as group:
+        answering = group.create_task(answering_on(directory, url))
+        assert await directory.ask("", "spring") is not None
+        async with connected(url) as connection:
+            await connection.execute("UPDATE links SET archived_at = now()")
+        target = directory.find("", "spring") or await directory.ask("", "spring")
+        assert target is not None and target.expires_at == 0
         answering.cancel()
     directory.close()
 
