@@ -12,7 +12,14 @@ import structlog
 from asyncpg.pgproto.pgproto import UUID as WireUUID  # noqa: N811 (built in C, from bytes)
 
 from app.redirect.copying import COLUMNS, END, HEADER, encode
-from app.redirect.journal_rows import JournalRow
+from app.redirect.journal_rows import (
+    JournalRow,
+    Row,
+    agent_of,
+    click_of,
+    counted_by,
+    referrer_of,
+)
 from app.redirect.metrics import DRAINED, QUARANTINED
 from app.redirect.texts import Dictionary
 from app.redirect.turns import ROWS_A_TURN, give_way
@@ -81,7 +88,7 @@ class ClickStore:
         self._pages = Dictionary("referrers", _page)
         self._some_come_again = False
 
-    async def store(self, rows: Sequence[JournalRow]) -> None:
+    async def store(self, rows: Sequence[Row]) -> None:
         """Commit all rows; one that Postgres refuses is found by bisection and put aside."""
         if not rows:
             return
@@ -89,7 +96,7 @@ class ClickStore:
             await self._insert(rows)
         except _REFUSED:
             if len(rows) == 1:
-                await self._store_alone(rows[0])
+                await self._store_alone(JournalRow._make(rows[0]))
                 return
             middle = len(rows) // 2
             await self.store(rows[:middle])
@@ -106,9 +113,9 @@ class ClickStore:
         """Keep a commit whose rows can't even be told apart."""
         await self._quarantine(uuid4(), rows, error)
 
-    async def _insert(self, rows: Sequence[JournalRow]) -> None:
-        agents = await self._agents.fields(self._connection, {row.agent for row in rows})
-        pages = await self._pages.fields(self._connection, {row.referrer for row in rows})
+    async def _insert(self, rows: Sequence[Row]) -> None:
+        agents = await self._agents.fields(self._connection, set(map(agent_of, rows)))
+        pages = await self._pages.fields(self._connection, set(map(referrer_of, rows)))
         pieces = [HEADER]
         for first in range(0, len(rows), ROWS_A_TURN):
             pieces.append(encode(rows[first : first + ROWS_A_TURN], agents, pages))
@@ -124,22 +131,21 @@ class ClickStore:
             self._some_come_again = await self._merge(clicks, rows) < len(rows)
         DRAINED.inc(len(rows))
 
-    async def _copy(self, clicks: bytes, rows: Sequence[JournalRow]) -> None:
+    async def _copy(self, clicks: bytes, rows: Sequence[Row]) -> None:
         """Store rows none of which is there; UniqueViolationError, and nothing done, if one is."""
         async with self._connection.transaction():
             await self._send("clicks", clicks)
             await self._count(rows)
 
-    async def _merge(self, clicks: bytes, rows: Sequence[JournalRow]) -> int:
+    async def _merge(self, clicks: bytes, rows: Sequence[Row]) -> int:
         """Store the rows that are not there yet; how many these were."""
         async with self._connection.transaction():
             await self._connection.execute(_STAGE)
             await self._send("staged_clicks", clicks)
             stored = await self._connection.fetch(_MERGE)
             new = {found["id"].bytes for found in stored if not found["recovered"]}
-            await self._count(
-                [row for row in {row.click: row for row in rows}.values() if row.click in new]
-            )
+            once = {click_of(row): row for row in rows}
+            await self._count([row for click, row in once.items() if click in new])
         return len(new)
 
     async def _send(self, table: str, clicks: bytes) -> None:
@@ -147,17 +153,15 @@ class ClickStore:
             table, source=_once(clicks), format="binary", columns=COLUMNS
         )
 
-    async def _count(self, rows: Sequence[JournalRow]) -> None:
+    async def _count(self, rows: Sequence[Row]) -> None:
         """Raise the links' counters in the transaction that stores the rows, or not at all."""
-        at_once: Counter[tuple[bytes, bytes, int]] = Counter()
-        for first in range(0, len(rows), ROWS_A_TURN):
-            some = rows[first : first + ROWS_A_TURN]
-            at_once.update([(row.link, row.click[:5], row.traffic_class) for row in some])
-            await give_way()
         found: dict[tuple[bytes, int, int], int] = {}
-        for (link, at, traffic_class), clicks in at_once.items():
-            key = link, int.from_bytes(at) // _A_DAY, traffic_class
-            found[key] = found.get(key, 0) + clicks
+        for day, some in _by_day(rows).items():
+            counts: Counter[tuple[bytes, int]] = Counter()
+            for first in range(0, len(some), ROWS_A_TURN):
+                counts.update(map(counted_by, some[first : first + ROWS_A_TURN]))
+                await give_way()
+            found |= {(link, day, number): clicks for (link, number), clicks in counts.items()}
         links, days, classes = zip(*found, strict=True) if found else ((), (), ())
         wire_links = [WireUUID(link) for link in links]
         await self._connection.execute(_COUNT, wire_links, days, classes, list(found.values()))
@@ -172,6 +176,23 @@ class ClickStore:
         QUARANTINED.inc()
         # Postgres' second line has the row, which is no matter for a log.
         log.error("click.quarantined", click=str(click), error=reason.partition("\n")[0])
+
+
+def _by_day(rows: Sequence[Row]) -> dict[int, Sequence[Row]]:
+    """Rows by their day, in days since 1970; mostly there is one."""
+    if not rows:
+        return {}
+    first, last = (_day_of(of(map(click_of, rows))) for of in (min, max))
+    if first == last:
+        return {first: rows}
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(_day_of(click_of(row)), []).append(row)
+    return dict(found)
+
+
+def _day_of(click: bytes) -> int:
+    return int.from_bytes(click[:5]) // _A_DAY
 
 
 async def _once(clicks: bytes) -> AsyncIterator[bytes]:

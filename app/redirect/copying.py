@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from app.redirect.journal_rows import JournalRow
+from app.redirect.journal_rows import Row
 from app.redirect.texts import NULL, clean
 
 COLUMNS: Final = (
@@ -28,7 +28,7 @@ _SLASH_48: Final = (20).to_bytes(4) + bytes((_IPV6, 48, 1, 16))
 
 
 def encode(
-    rows: Iterable[JournalRow], agents: Mapping[bytes, bytes], referrers: Mapping[bytes, bytes]
+    rows: Iterable[Row], agents: Mapping[bytes, bytes], referrers: Mapping[bytes, bytes]
 ) -> bytes:
     """Tuples for COLUMNS, without HEADER and END. ValueError for a row that can't be one.
 

@@ -15,7 +15,7 @@ from app.redirect.clicks import ClickStore
 from app.redirect.folders import has_journals, orphaned_folders
 from app.redirect.journal import Journal
 from app.redirect.journal_file import Commit, JournalError, JournalReader, journals, remove
-from app.redirect.journal_rows import JournalRow, unpack
+from app.redirect.journal_rows import Row, unpack
 from app.redirect.journal_sqlite import SqliteReader
 from app.redirect.metrics import FAILURES as FAILED
 from app.redirect.postgres import connect
@@ -150,7 +150,7 @@ def _open_left(path: Path) -> JournalReader | SqliteReader:
 
 
 async def _store(commits: list[Commit], store: ClickStore) -> None:
-    rows: list[JournalRow] = []
+    rows: list[Row] = []
     looked_at = 0
     for commit in commits:
         try:

@@ -1,5 +1,6 @@
 """A click as a journal keeps it: packed into bytes, and out of them again."""
 
+from operator import itemgetter
 from struct import Struct
 from struct import error as StructError  # noqa: N812 (it is an exception's name)
 from typing import Final, NamedTuple
@@ -37,9 +38,13 @@ class JournalRow(NamedTuple):
     """The first 3 bytes of an IPv4 or 6 of an IPv6 address; none where nobody asked for it."""
 
 
-_named: Final = JournalRow._make
 Row = tuple[int, bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, bytes]
 """A JournalRow without names, which takes half of the time to make."""
+click_of: Final = itemgetter(1)
+agent_of: Final = itemgetter(3)
+referrer_of: Final = itemgetter(4)
+counted_by: Final = itemgetter(2, 0)
+"""Link and class."""
 
 
 def pack(row: Row) -> bytes:
@@ -57,12 +62,12 @@ def pack(row: Row) -> bytes:
     return _HEAD.pack(number, click, link, len(agent), len(referrer)) + tail
 
 
-def unpack(rows: bytes) -> list[JournalRow]:
-    """The rows of a commit; ValueError if the bytes are not what `pack` made.
+def unpack(rows: bytes) -> list[Row]:
+    """The JournalRows of a commit; ValueError if the bytes are not what `pack` made.
 
     In one piece, for speed: each click passes here, in the redirects' process.
     """
-    found: list[JournalRow] = []
+    found: list[Row] = []
     at, end = 0, len(rows)
     try:
         while at < end:
@@ -88,8 +93,9 @@ def unpack(rows: bytes) -> list[JournalRow]:
                     raise ValueError("a journal row announces sub-ids and has none")
                 subs = rows[first:at]
             number &= _CLASS
-            row = (number, click, link, agent, referrer, subs, reason, visitor, country, network)
-            found.append(_named(row))
+            found.append(
+                (number, click, link, agent, referrer, subs, reason, visitor, country, network)
+            )
     except StructError as error:
         raise ValueError("a journal row is cut off") from error
     if at != end:

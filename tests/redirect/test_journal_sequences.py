@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from app.redirect import drain, journal_file, journal_writer
 from app.redirect.clicks import ClickStore
 from app.redirect.journal_file import JournalReader, journals
-from app.redirect.journal_rows import JournalRow, pack
+from app.redirect.journal_rows import JournalRow, Row, click_of, pack
 from app.redirect.journal_writer import JournalWriter
 from app.redirect.metrics import JOURNAL_BYTES
 
@@ -41,11 +41,11 @@ class Kept:
         self.ids: set[bytes] = set()
         self.batches_left = 10**9
 
-    async def store(self, rows: Sequence[JournalRow]) -> None:
+    async def store(self, rows: Sequence[Row]) -> None:
         if not self.batches_left:
             raise ConnectionError
         self.batches_left -= 1
-        self.ids.update(row.click for row in rows)
+        self.ids.update(map(click_of, rows))
 
 
 class Life(RuleBasedStateMachine):
