@@ -170,24 +170,17 @@ async def test_a_left_journal_that_the_drain_removes_meanwhile_fails_nothing(
 async def test_a_hanging_disk_keeps_nobody_longer_than_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hangs, write = threading.Event(), JournalFile.append
-
-    def slow(self: JournalFile, *given: object, **named: object) -> None:
-        hangs.wait(10)
-        write(self, *given, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(JournalFile, "append", slow)
     journal = Journal(tmp_path, max_bytes=10**9, wait_s=0.1)
     loop = asyncio.get_running_loop()
-    started = loop.time()
-    writing = journal.record(ROW)
-    await asyncio.sleep(0.02)
-    waiting = [journal.record(ROW) for _ in range(5)]
-    assert await asyncio.gather(writing, *waiting) == [False] * 6
-    assert not journal.usable
-    assert await journal.record(ROW) is False
-    assert loop.time() - started < 1
-    hangs.set()
+    with hanging(monkeypatch):
+        started = loop.time()
+        writing = journal.record(ROW)
+        await asyncio.sleep(0.02)
+        waiting = [journal.record(ROW) for _ in range(5)]
+        assert await asyncio.gather(writing, *waiting) == [False] * 6
+        assert not journal.usable
+        assert await journal.record(ROW) is False
+        assert loop.time() - started < 1
     await until(lambda: journal.usable)
     assert await journal.record(ROW)
     assert journal.path is not None
@@ -200,23 +193,16 @@ async def test_a_hanging_disk_keeps_nobody_longer_than_the_bound(
 async def test_a_disk_that_hangs_while_it_forgets_is_not_usable_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hangs, write = threading.Event(), JournalFile.append
-
-    def slow(self: JournalFile, *given: object, **named: object) -> None:
-        hangs.wait(10)
-        write(self, *given, **named)  # type: ignore[arg-type]
-
     journal = Journal(tmp_path, max_bytes=10**9, wait_s=0.1)
     path = journal.path
     assert path is not None
     assert await journal.record(ROW)
-    monkeypatch.setattr(JournalFile, "append", slow)
-    journal.forget(path, all_of(path)[0].end)
-    await asyncio.sleep(0.05)
-    assert journal.usable
-    assert await journal.record(ROW) is False
-    assert not journal.usable
-    hangs.set()
+    with hanging(monkeypatch):
+        journal.forget(path, all_of(path)[0].end)
+        await asyncio.sleep(0.05)
+        assert journal.usable
+        assert await journal.record(ROW) is False
+        assert not journal.usable
     await until(lambda: journal.usable)
     await journal.close()
 
@@ -260,6 +246,22 @@ async def test_a_start_on_a_broken_disk_says_no_until_it_works(tmp_path: Path) -
     recovering.cancel()
     assert await journal.record(ROW)
     await journal.close()
+
+
+@contextmanager
+def hanging(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While the block runs, the disk takes nothing; then all that was written meanwhile."""
+    hangs, append = threading.Event(), JournalFile.append
+
+    def slow(self: JournalFile, *given: object, **named: object) -> None:
+        hangs.wait(10)
+        append(self, *given, **named)  # type: ignore[arg-type]
+
+    patch.setattr(JournalFile, "append", slow)
+    try:
+        yield
+    finally:
+        hangs.set()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Visitors of one commit wait together; what one's answer meets is no other's affair."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +9,9 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from app.redirect.journal import Journal
-from app.redirect.journal_file import JournalFile
-from app.redirect.journal_rows import JournalRow, pack
 from tests.redirect.making import until
+from tests.redirect.test_journal import ROW, hanging
 
-ROW = pack(JournalRow(1, b"c" * 16, b"l" * 16, b"agent", b"referrer"))
 BROKEN = {1, 2, 4}
 Told = list[tuple[int, bool]]
 
@@ -37,16 +34,9 @@ async def test_an_answer_that_fails_takes_no_other_with_it(tmp_path: Path) -> No
 async def test_nor_does_it_when_the_disk_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hangs, append = threading.Event(), JournalFile.append
-
-    def slow(self: JournalFile, *given: object, **named: object) -> None:
-        hangs.wait(10)
-        append(self, *given, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(JournalFile, "append", slow)
     journal = Journal(tmp_path, max_bytes=10**9, wait_s=0.1)
-    await others_are_told(journal, safe=False)
-    hangs.set()
+    with hanging(monkeypatch):
+        await others_are_told(journal, safe=False)
     await until(lambda: journal.usable)
     await journal.close()
 
