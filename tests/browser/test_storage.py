@@ -39,6 +39,15 @@ def visit(browser: Chrome, site: Site) -> list[str]:
     return click_ids(browser)
 
 
+def refused_in_a_frame(browser: Chrome, site: Site, framing: str) -> None:
+    """Refuse consent in a frame of another origin's page, where no id is to be seen."""
+    browser.get(f"{framing}/frame?{site.origin}/about")
+    browser.switch_to.frame(0)
+    browser.execute_script("finderfee.consent(false)")
+    assert click_ids(browser) == []
+    browser.switch_to.default_content()
+
+
 def test_the_last_ten_are_kept_oldest_first(browser: Chrome, site: Site) -> None:
     for number in range(12):
         land(browser, site, number)
@@ -188,21 +197,13 @@ def test_a_cookie_is_out_of_a_foreign_frame_s_reach_too(
     assert (click_ids(browser), kept(browser)) == ([token(1)], NOTHING)
     browser.switch_to.default_content()
     assert land(browser, site, 2) == [token(2)]
-    browser.get(f"{framing}/frame?{site.origin}/about")
-    browser.switch_to.frame(0)
-    browser.execute_script("finderfee.consent(false)")
-    assert click_ids(browser) == []
-    browser.switch_to.default_content()
+    refused_in_a_frame(browser, site, framing)
     assert visit(browser, site) == [token(2)]
 
 
 def test_a_foreign_frame_reads_and_deletes_nothing_either(browser: Chrome, site: Site) -> None:
     land(browser, site, 1)
-    browser.get(f"http://127.0.0.1:{site.port}/frame?{site.origin}/about")
-    browser.switch_to.frame(0)
-    browser.execute_script("finderfee.consent(false)")
-    assert click_ids(browser) == []
-    browser.switch_to.default_content()
+    refused_in_a_frame(browser, site, f"http://127.0.0.1:{site.port}")
     assert visit(browser, site) == [token(1)]
 
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,15 +33,7 @@ async def test_every_text_of_a_partner_is_found_nowhere_afterwards(
         email=f"{texts['email']}@example.com",
         external_id=texts["external_id"],
     )
-    link = await make_link(
-        api,
-        partner,
-        destination=f"https://shop.example.com/{texts['destination']}",
-        subs={"sub1": texts["sub"]},
-        asset_id=texts["asset"],
-        utm={"campaign": texts["utm"]},
-        fallback="https://shop.example.com/gone",
-    )
+    link = await link_saying(api, partner, texts)
     await make_partner(api, selling.program, external_id=f"other-{texts['external_id'][::-1]}")
     assert (await found(selling.database.url, texts)).keys() == texts.keys()
     await gather_statistics(selling.database.url)
@@ -74,14 +67,7 @@ async def test_nothing_of_its_links_stays_in_a_nodes_files(
     monkeypatch.setattr(siblings, "TIDY_S", 0.1)
     texts = canaries("destination", "sub", "asset", "utm")
     partner = await make_partner(api, selling.program)
-    await make_link(
-        api,
-        partner,
-        destination=f"https://shop.example.com/{texts['destination']}",
-        subs={"sub1": texts["sub"]},
-        asset_id=texts["asset"],
-        utm={"campaign": texts["utm"]},
-    )
+    await link_saying(api, partner, texts)
     everywhere = {f"web-{number} {name}" for number in (1, 2) for name in texts}
     async with open_site(api, selling.database.url, tmp_path):
         async with open_site(api, selling.database.url, tmp_path):
@@ -156,6 +142,18 @@ async def test_the_export_tells_where_a_partner_stands(api: Api, selling: Sellin
     assert (agreed["id"], agreed["plan"]["rules"][0]["id"]) == (own["id"], "own")
     empty = await api.get(f"/partners/{company['id']}/export")
     assert (empty["qualifications"], empty["own_terms"]) == ([], [])
+
+
+async def link_saying(api: Api, partner: Any, texts: dict[str, str]) -> Any:
+    return await make_link(
+        api,
+        partner,
+        destination=f"https://shop.example.com/{texts['destination']}",
+        subs={"sub1": texts["sub"]},
+        asset_id=texts["asset"],
+        utm={"campaign": texts["utm"]},
+        fallback="https://shop.example.com/gone",
+    )
 
 
 async def until_left(data_dir: Path, texts: dict[str, str], places: set[str]) -> None:
