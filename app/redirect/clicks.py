@@ -21,6 +21,7 @@ from app.redirect.journal_rows import (
     referrer_of,
 )
 from app.redirect.metrics import DRAINED, QUARANTINED
+from app.redirect.postgres import transaction
 from app.redirect.texts import Dictionary
 from app.redirect.turns import ROWS_A_TURN, give_way
 
@@ -133,13 +134,13 @@ class ClickStore:
 
     async def _copy(self, clicks: bytes, rows: Sequence[Row]) -> None:
         """Store rows none of which is there; UniqueViolationError, and nothing done, if one is."""
-        async with self._connection.transaction():
+        async with transaction(self._connection):
             await self._send("clicks", clicks)
             await self._count(rows)
 
     async def _merge(self, clicks: bytes, rows: Sequence[Row]) -> int:
         """Store the rows that are not there yet; how many these were."""
-        async with self._connection.transaction():
+        async with transaction(self._connection):
             await self._connection.execute(_STAGE)
             await self._send("staged_clicks", clicks)
             stored = await self._connection.fetch(_MERGE)

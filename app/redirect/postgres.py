@@ -1,5 +1,6 @@
 """Road 1's own connections: outside the API's pools, so that neither waits for the other."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +53,26 @@ async def connect(url: str, *, timeout_s: float) -> AsyncIterator["Connection"]:
     finally:
         # Closing politely can hang on a server that is gone.
         connection.terminate()
+
+
+@asynccontextmanager
+async def transaction(connection: "Connection") -> AsyncIterator[None]:
+    """As asyncpg's, but a canceled task closes the connection and leaves at once.
+
+    A rollback would wait for Postgres' answer, for longer than a process is given to end.
+    """
+    begun = connection.transaction()
+    await begun.start()
+    try:
+        yield
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+    except BaseException:
+        await begun.rollback()
+        raise
+    else:
+        await begun.commit()
 
 
 def link_row(record: "Record") -> LinkRow:

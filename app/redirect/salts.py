@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from app.redirect.day_hash import SALT_BYTES, DayHash
-from app.redirect.postgres import connect
+from app.redirect.postgres import connect, transaction
 from app.redirect.salt_file import SaltFile
 from app.secret_keys import SecretKeyError, SecretKeys
 
@@ -197,7 +197,7 @@ async def _destroy_others(connection: "Connection", days: tuple[int, ...]) -> No
     gives up the file itself.
     """
     try:
-        async with connection.transaction():
+        async with transaction(connection):
             await connection.execute("SET LOCAL lock_timeout = '1s'")
             await connection.execute("LOCK TABLE visitor_salts IN ACCESS EXCLUSIVE MODE")
             _, sealed = await _read(connection)

@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 async def keep_running(name: str, task: Callable[[], Awaitable[None]]) -> None:
     """Run a task again and again, a second after it fails, until canceled."""
+    own = asyncio.current_task()
+    assert own is not None
     while True:
         try:
             await task()
@@ -24,6 +26,9 @@ async def keep_running(name: str, task: Callable[[], Awaitable[None]]) -> None:
             _tell(name, error, trace=False)
         except Exception as error:  # noqa: BLE001 (counted and logged, with its trace)
             _tell(name, error, trace=True)
+        # What fails while it is canceled takes the cancellation's place.
+        if own.cancelling():
+            return
         await asyncio.sleep(_PAUSE_S)
 
 

@@ -216,13 +216,18 @@ async def until(happened: Callable[[], bool], *, timeout_s: float = 15) -> None:
 
 
 class Gate:
-    """A way to a Postgres that can be shut: connections break, new ones are refused."""
+    """A way to a Postgres that can be shut: connections break, new ones are refused.
+
+    Or cleared: while `flows` is, nothing comes through, and nobody is told.
+    """
 
     def __init__(self, url: str) -> None:
         self._upstream = make_url(url)
         self._server: asyncio.Server | None = None
         self._port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self.flows = asyncio.Event()
+        self.flows.set()
 
     @property
     def url(self) -> str:
@@ -241,6 +246,7 @@ class Gate:
             self._server.close()
             for writer in self._writers:
                 writer.transport.abort()
+            self.flows.set()
             await self._server.wait_closed()
             self._server = None
 
@@ -254,17 +260,17 @@ class Gate:
         pair = {writer, upstream[1]}
         self._writers |= pair
         async with asyncio.TaskGroup() as both:
-            both.create_task(_copy(reader, upstream[1]))
-            both.create_task(_copy(upstream[0], writer))
+            both.create_task(self._copy(reader, upstream[1]))
+            both.create_task(self._copy(upstream[0], writer))
         self._writers -= pair
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while chunk := await reader.read(65_536):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(65_536):
+                await self.flows.wait()
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
 
 
 @asynccontextmanager
