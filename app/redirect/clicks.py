@@ -158,11 +158,9 @@ class ClickStore:
         """Raise the links' counters in the transaction that stores the rows, or not at all."""
         found: dict[tuple[bytes, int, int], int] = {}
         for day, some in _by_day(rows).items():
-            counts: Counter[tuple[bytes, int]] = Counter()
-            for first in range(0, len(some), ROWS_A_TURN):
-                counts.update(map(counted_by, some[first : first + ROWS_A_TURN]))
-                await give_way()
+            counts = Counter(map(counted_by, some))
             found |= {(link, day, number): clicks for (link, number), clicks in counts.items()}
+            await give_way()
         links, days, classes = zip(*found, strict=True) if found else ((), (), ())
         wire_links = [WireUUID(link) for link in links]
         await self._connection.execute(_COUNT, wire_links, days, classes, list(found.values()))
