@@ -4,10 +4,10 @@ import asyncio
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -15,6 +15,7 @@ from app.redirect.asking import Asking, DirectoryUnavailableError, Rows
 from app.redirect.link_row import Known, LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES as FAILED
 from app.redirect.replica import Fallbacks, Key, Position, Replica
+from app.redirect.replica_file import drop, is_damaged
 from app.redirect.target import Target, is_web_address
 from app.redirect.unwritten import Change, Unwritten
 
@@ -23,6 +24,7 @@ __all__ = ["Directory", "DirectoryUnavailableError"]
 _MAX_ABSENT: Final = 10_000
 _MAX_HOST: Final = 253
 _WRITE_AGAIN_S: Final = 1.0
+Made = TypeVar("Made")
 
 log = structlog.get_logger()
 
@@ -31,7 +33,10 @@ class Directory:
     """`find` answers from this machine, `ask` from Postgres; the feed keeps both honest."""
 
     def __init__(self, path: Path, *, size: int) -> None:
+        self._path = path
         self._replica = Replica(path)
+        self.damaged = False
+        """Whether the replica was found to be: it serves what it can, until there is another."""
         self._size = size
         self._targets: OrderedDict[str, Target] = OrderedDict()
         self._absent: OrderedDict[str, None] = OrderedDict()
@@ -129,15 +134,27 @@ class Directory:
         self._fallbacks = _encoded(fallbacks)
         self.hosts = self._with_links | (self._fallbacks.keys() - {""})
 
+    async def begin_copy(self) -> None:
+        """Of a damaged replica nothing is kept: what else is wrong in it, nobody knows."""
+        if self.damaged:
+            log.warning("replica.damaged")
+            self.position = None  # from here on nobody reads it
+            self._targets.clear()
+            self._absent.clear()
+            await asyncio.to_thread(self._replica.close)
+            await asyncio.to_thread(drop, self._path)
+            self._replica = await asyncio.to_thread(Replica, self._path)
+            self.damaged = False
+
     async def copy_page(
         self, links: Sequence[LinkRow], copy: int, programs: Sequence[ProgramRow] = ()
     ) -> None:
-        await asyncio.to_thread(self._replica.copy_page, links, copy, programs)
+        await self._on_disk(self._replica.copy_page, links, copy, programs)
         for program in programs:
             self._current(program)
 
     async def end_copy(self, at: Position, fallbacks: Fallbacks) -> None:
-        await asyncio.to_thread(self._replica.end_copy, at, fallbacks)
+        await self._on_disk(self._replica.end_copy, at, fallbacks)
         self._asking.outdate()
         self._targets.clear()
         self._absent.clear()
@@ -149,7 +166,7 @@ class Directory:
 
     async def settle(self) -> None:
         """Leave nothing on the disk of what links said before they changed."""
-        await asyncio.to_thread(self._replica.settle)
+        await self._on_disk(self._replica.settle)
 
     def close(self) -> None:
         self._asking.refuse_all()
@@ -161,7 +178,7 @@ class Directory:
         if time.monotonic() >= self._write_again_at:
             links, gone, fallbacks, programs = self._unwritten.with_(change)
             try:
-                keys = await asyncio.to_thread(
+                keys = await self._on_disk(
                     self._replica.apply, links, gone, at, fallbacks, programs
                 )
             except sqlite3.Error as error:
@@ -181,6 +198,13 @@ class Directory:
             self._targets.clear()
         return {(link.host, link.code) for link in change.links}
 
+    async def _on_disk(self, work: Callable[..., Made], *given: object) -> Made:
+        try:
+            return await asyncio.to_thread(work, *given)
+        except sqlite3.Error as error:
+            self.damaged |= is_damaged(error)
+            raise
+
     def _know_hosts(self, with_links: Iterable[str]) -> None:
         if own := {host for host in with_links if host} - self._with_links:
             self._with_links |= own
@@ -191,7 +215,8 @@ class Directory:
             return None
         try:
             row = self._unwritten.newest((host, code), self._replica.find(host, code))
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            self.damaged |= is_damaged(error)
             FAILED.labels("replica").inc()
             log.exception("replica.unreadable")
             return None

@@ -128,7 +128,7 @@ class _Follower:
         """Where to follow from: the last change seen and what was missing below it, or a copy."""
         found = await self._source()
         at = self._directory.position
-        if at is None or _is_lost(at, found):
+        if at is None or self._directory.damaged or _is_lost(at, found):
             return await self._copy(found)
         self._gaps.add(at.gaps)
         # Whoever made the replica may have known of no fallbacks.
@@ -136,8 +136,9 @@ class _Follower:
         return at
 
     async def _copy(self, found: "Record") -> Position:
-        self._directory.know_fallbacks(await self._fallbacks())
         before = self._directory.position
+        await self._directory.begin_copy()
+        self._directory.know_fallbacks(await self._fallbacks())
         # Above all earlier ones, also those that never ended.
         copy = max(before.copy + 1 if before else 1, int(time.time()))
         newest = found["newest"]
@@ -158,7 +159,7 @@ class _Follower:
         """Apply what is new; the position then, and whether there may be more at once."""
         # Before the changes are read: of what has ended by then, they tell.
         settled = await self._gaps.settled()
-        if UNLISTED in settled:
+        if UNLISTED in settled or self._directory.damaged:
             return await self._copy(await self._source()), False
         changes = await self._connection.fetch(_CHANGES, at.number, self._gaps.numbers())
         numbers = sorted(change["number"] for change in changes)

@@ -17,7 +17,7 @@ import structlog
 from app.redirect import standing
 from app.redirect.link_row import LinkRow, ProgramRow
 from app.redirect.metrics import FAILURES as FAILED
-from app.redirect.replica_file import VERSION, address_of, connect, is_new, open_file
+from app.redirect.replica_file import VERSION, address_of, connect, drop, is_new, open_file
 
 # Made when the first copy has ended: codes come in no order, and writing each to its place of the
 # index took most of the copy's time and ten times its disk writes.
@@ -29,6 +29,7 @@ _INSERT: Final = (
     f" VALUES ({', '.join('?' * (len(LinkRow._fields) + 1))})"
 )
 _PROGRAM_COLUMNS: Final = ", ".join(ProgramRow._fields)
+_PROGRAMS: Final = f"SELECT {_PROGRAM_COLUMNS} FROM programs"
 _INSERT_PROGRAM: Final = (
     f"INSERT OR REPLACE INTO programs ({_PROGRAM_COLUMNS}, copy)"
     f" VALUES ({', '.join('?' * (len(ProgramRow._fields) + 1))})"
@@ -48,6 +49,7 @@ _HOSTS: Final = """
     )
     SELECT host FROM own WHERE host IS NOT NULL
 """
+_FALLBACKS: Final = "SELECT host, url FROM fallbacks"
 
 Key = tuple[str, str]
 """(host, code); the host is empty for a link that is served on every host."""
@@ -77,7 +79,7 @@ class Replica:
         """None while it is in memory."""
         address = address_of(path)
         try:
-            self._writer = open_file(address)
+            self._writer = _opened(address)
         except sqlite3.OperationalError:
             # The disk fails, not what is on it: that stays for the next start.
             FAILED.labels("replica").inc()
@@ -87,8 +89,7 @@ class Replica:
             self._writer = open_file(address)
         except sqlite3.DatabaseError as error:
             log.warning("replica.dropped", error=str(error))
-            for suffix in ("", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            drop(path)
             self._writer = open_file(address)
         self._reader = connect(address)
         self._reader.execute("PRAGMA query_only = 1")
@@ -107,11 +108,10 @@ class Replica:
 
     def programs(self) -> list[ProgramRow]:
         """Of every link here there is its program."""
-        found = self._reader.execute(f"SELECT {_PROGRAM_COLUMNS} FROM programs")
-        return [ProgramRow(*row) for row in found]
+        return [ProgramRow(*row) for row in self._reader.execute(_PROGRAMS)]
 
     def fallbacks(self) -> dict[str, str | None]:
-        return dict(self._reader.execute("SELECT host, url FROM fallbacks"))
+        return dict(self._reader.execute(_FALLBACKS))
 
     def position(self) -> Position | None:
         """None until a full copy has ended once."""
@@ -233,11 +233,29 @@ def position_of(path: Path) -> Position | None:
         return None
     try:
         with closing(connect(address_of(path))) as connection:
-            return None if is_new(connection) else _position(connection)
+            return None if is_new(connection) else _checked(connection)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
         return None
+
+
+def _opened(address: str) -> sqlite3.Connection:
+    connection = open_file(address)
+    try:
+        _checked(connection)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
+
+
+def _checked(connection: sqlite3.Connection) -> Position | None:
+    """The position. sqlite3.DatabaseError where what a start reads is damaged."""
+    position = _position(connection)
+    for query in (_FALLBACKS, _PROGRAMS, *([_HOSTS] if position else [])):
+        connection.execute(query).fetchall()
+    return position
 
 
 def _position(connection: sqlite3.Connection) -> Position | None:

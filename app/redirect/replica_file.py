@@ -62,3 +62,15 @@ def is_new(connection: sqlite3.Connection) -> bool:
     if version not in (0, VERSION):
         raise sqlite3.DatabaseError("made by another release")
     return bool(version == 0)
+
+
+def is_damaged(error: sqlite3.Error) -> bool:
+    """Whether what is in the file is wrong, and not that the disk fails."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def drop(path: Path) -> None:
+    """Nobody has it open: a connection that is closed later would remove the next one's log."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
