@@ -204,6 +204,8 @@ def test_a_cookie_is_out_of_a_foreign_frame_s_reach_too(
 def test_a_foreign_frame_reads_and_deletes_nothing_either(browser: Chrome, site: Site) -> None:
     land(browser, site, 1)
     refused_in_a_frame(browser, site, f"http://127.0.0.1:{site.port}")
+    # From a sibling's page the browser itself would let it see what the site stores.
+    refused_in_a_frame(browser, site, f"http://other.{site.host}:{site.port}")
     assert visit(browser, site) == [token(1)]
 
 
