@@ -42,11 +42,16 @@ _AHEAD: Final = 50
 _SCHEMA_S: Final = 0.5
 _STEADY_S: Final = 1.0
 _NO_SCHEMA: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+# With the timeline, which begins anew where a standby takes over or a backup is restored: its
+# numbers can be as high as ours, and mean other changes. A checkpoint knows of it some time later.
 _SOURCE: Final = """
-    SELECT format('%s:%s', s.system_identifier, d.oid) AS source,
+    SELECT format('%s:%s:%s', s.system_identifier, d.oid,
+                  greatest(c.timeline_id, r.min_recovery_end_timeline)) AS source,
            (SELECT coalesce(max(number), 0) FROM link_changes) AS newest,
            (SELECT coalesce(min(number), 1) FROM link_changes) AS oldest
-    FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database()
+    FROM pg_control_system() AS s, pg_control_checkpoint() AS c, pg_control_recovery() AS r,
+         pg_database AS d
+    WHERE d.datname = current_database()
 """
 _COPY: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id > $1 ORDER BY links.id LIMIT {_PAGE}"
 _LINKS: Final = f"SELECT {LINK_COLUMNS} FROM links WHERE id = ANY($1)"
