@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -61,18 +61,14 @@ async def transaction(connection: "Connection") -> AsyncIterator[None]:
 
     A rollback would wait for Postgres' answer, for longer than a process is given to end.
     """
-    begun = connection.transaction()
-    await begun.start()
-    try:
-        yield
-    except asyncio.CancelledError:
-        connection.terminate()
-        raise
-    except BaseException:
-        await begun.rollback()
-        raise
-    else:
-        await begun.commit()
+    async with AsyncExitStack() as ends:
+        await ends.enter_async_context(connection.transaction())
+        try:
+            yield
+        except asyncio.CancelledError:
+            connection.terminate()
+            ends.pop_all()
+            raise
 
 
 def link_row(record: "Record") -> LinkRow:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from app.redirect.impression_store import LEFT, finish, store
@@ -295,32 +294,3 @@ async def gone(path: Path) -> None:
 
 async def unused() -> Any:
     raise AssertionError("a pixel's request has no body")
-
-
-async def test_an_end_while_postgres_hangs_leaves_what_waits_in_time(
-    url: str, tmp_path: Path
-) -> None:
-    await make_link(url, "spring")
-    async with gate_to(url) as gate, connected(url) as other:
-        async with running_road(tmp_path, gate.url) as road:
-            await road.ready()
-            await road.knows("spring")
-            async with other.transaction():
-                await other.execute("LOCK TABLE clicks, link_impressions")
-                await road.get("/r/spring")
-                await road.get("/i/spring.gif", headers=BROWSER)
-                # Until the drain and the impressions are in their transactions.
-                await waiting(other, 2)
-                gate.flows.clear()
-            began = asyncio.get_running_loop().time()
-        took_s = asyncio.get_running_loop().time() - began
-        assert len(list(road.folder.glob(LEFT))) == 1
-    # Then the parent kills it.
-    assert took_s < 1.6
-
-
-async def waiting(connection: "asyncpg.Connection[Any]", many: int) -> None:
-    """Until so many wait for locks."""
-    async with asyncio.timeout(15):
-        while many > await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)

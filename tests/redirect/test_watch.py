@@ -1,8 +1,13 @@
 import asyncio
+from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
+from app.redirect.impression_store import LEFT
 from app.redirect.watch import keep_running
+from tests.redirect.making import connected, gate_to, make_link, running_road
 
 
 async def test_a_task_ends_when_canceled_though_that_meets_a_failure() -> None:
@@ -43,3 +48,37 @@ async def test_a_task_that_fails_or_ends_is_begun_again(monkeypatch: pytest.Monk
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_an_end_while_postgres_hangs_leaves_what_waits_in_time(
+    fresh_database_url: str, tmp_path: Path
+) -> None:
+    url = fresh_database_url
+    await make_link(url, "spring")
+    async with gate_to(url) as gate, connected(url) as other:
+        async with running_road(tmp_path, gate.url) as road:
+            await road.ready()
+            await road.knows("spring")
+            async with other.transaction():
+                await other.execute("LOCK TABLE clicks, link_impressions")
+                await road.get("/r/spring")
+                await road.get("/i/spring.gif")
+                # Until the drain and the impressions are in their transactions.
+                await waiting(other, 2)
+                gate.flows.clear()
+            began = asyncio.get_running_loop().time()
+        took_s = asyncio.get_running_loop().time() - began
+        assert len(list(road.folder.glob(LEFT))) == 1
+    # Then the parent kills it.
+    assert took_s < 1.6
+
+
+async def waiting(connection: "asyncpg.Connection[Any]", many: int) -> None:
+    """Until so many wait for locks in this database."""
+    found = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    async with asyncio.timeout(15):
+        while many > await connection.fetchval(found):
+            await asyncio.sleep(0.01)
