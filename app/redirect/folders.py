@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from app.redirect.journal_file import journals
+from app.redirect.journal_file import journals, sync
 
 _LOCK: Final = "lock"
 _MAX_FOLDERS: Final = 1_000
@@ -37,6 +37,8 @@ def claim_folder(data_dir: Path) -> Path:
         descriptor = _lock(folder)
         if descriptor is not None:
             _held[folder] = descriptor
+            # A journal's name is durable only once its folder's is.
+            sync(data_dir)
             note_life(folder)
             return folder
     raise RuntimeError(f"{_MAX_FOLDERS} processes share {data_dir}")

@@ -6,6 +6,7 @@ that grows waits for the file system's journal too. A full file is left to the d
 """
 
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ _HEAD: Final = Struct("<4sIIIQ")
 """Mark, checksum of all that follows it, bytes of the rows, clicks, forgotten up to."""
 _CHECKED_FROM: Final = 8
 _AHEAD: Final = 1 << 18
-_SUFFIXES: Final = (".log", ".sqlite")
+_NAME: Final = re.compile(r"journal-\d+\.(log|sqlite)")
+_NUMBER: Final = re.compile(r"journal-(\d+)")
 
 
 class JournalError(Exception):
@@ -166,6 +168,8 @@ class JournalReader:
         """Empty: not yet, or never, since its maker came no further than the file's name."""
         head = self._read(0, FIRST)
         if len(head) < FIRST or not any(head):
+            if self._left and self._read(FIRST, self._size()).strip(b"\x00"):
+                raise JournalError("its head is gone")
             return b""
         if not head.startswith(_MAGIC):
             raise JournalError("a journal of another release")
@@ -190,7 +194,8 @@ class JournalReader:
         if len(head) < _HEAD.size:
             return None
         mark, checksum, length, clicks, forgotten = _HEAD.unpack(head)
-        if mark != _MARK:
+        # A spoiled length could ask for 4 GB of memory. Few commits are so long that it is asked.
+        if mark != _MARK or (length > _AHEAD and length > self._size()):
             return None
         rows = self._read(at + _HEAD.size, length)
         if len(rows) < length or checksum != _checksum(head, rows, self._salt):
@@ -200,13 +205,16 @@ class JournalReader:
     def _next_intact(self, at: int) -> int | None:
         if at in self._skipped:
             return self._skipped[at]
-        rest = self._read(at, os.fstat(self._descriptor).st_size)
+        rest = self._read(at, self._size())
         place = rest.find(_MARK, 1)
         while place >= 0:
             if self._record_at(at + place) is not None:
                 return at + place
             place = rest.find(_MARK, place + 1)
         return None
+
+    def _size(self) -> int:
+        return os.fstat(self._descriptor).st_size
 
     def _read(self, at: int, size: int) -> bytes:
         try:
@@ -243,9 +251,12 @@ def sync(path: Path) -> None:
 
 
 def journals(folder: Path) -> list[Path]:
-    """Those in a folder, the oldest first; also of releases that kept them in SQLite."""
+    """Those in a folder, the oldest first; also of releases that kept them in SQLite.
+
+    A copy that a person made, under a name of its own, is none.
+    """
     return sorted(
-        (path for path in folder.glob("journal-*") if path.suffix in _SUFFIXES),
+        (path for path in folder.glob("journal-*") if _NAME.fullmatch(path.name)),
         key=lambda path: path.stem,
     )
 
@@ -263,6 +274,6 @@ def next_path(folder: Path, last: Path | None = None) -> Path:
     it may be forgotten, must not be taken as said of another. Nor is one of a damaged journal
     that was put aside: another of its name would take its place.
     """
-    known = [*journals(folder), *folder.glob("journal-*.damaged"), *([last] if last else [])]
-    numbers = [int(path.stem.removeprefix("journal-")) for path in known]
+    known = [*folder.glob("journal-*"), *([last] if last else [])]
+    numbers = [int(found[1]) for path in known if (found := _NUMBER.match(path.name))]
     return folder / f"journal-{max(numbers, default=0) + 1:06}.log"

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,21 @@ def test_each_process_has_a_folder_and_death_frees_it(tmp_path: Path) -> None:
     again = claim_folder(tmp_path)
     assert again.name == "web-1"
     release_folder(again)
+
+
+def test_a_new_folders_name_is_durable_before_a_journal_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    release_folder(claim_folder(tmp_path))
+    assert synced == [tmp_path]
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "nfs", "cifs", "smb3", "fuse.sshfs", "9p", "ceph"])

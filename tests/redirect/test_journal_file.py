@@ -1,4 +1,5 @@
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from app.redirect.journal_file import (
     JournalError,
     JournalFile,
     JournalReader,
+    journals,
     next_path,
 )
 from app.redirect.journal_rows import JournalRow, pack, unpack
@@ -57,6 +59,15 @@ def test_a_file_that_never_got_its_head_is_empty(tmp_path: Path, content: bytes)
     path = next_path(tmp_path)
     path.write_bytes(content)
     assert all_of(path) == []
+
+
+def test_a_file_that_lost_its_head_is_not_taken_for_empty(tmp_path: Path) -> None:
+    """The drain removes an empty one."""
+    _, content = written(tmp_path, [ROW, ROW * 100, ROW * 2])
+    path = next_path(tmp_path)
+    path.write_bytes(bytes(4_096) + content[4_096:])
+    with pytest.raises(JournalError):
+        JournalReader(path, left=True)
 
 
 def test_a_write_that_was_cut_off_is_no_commit_and_no_damage(tmp_path: Path) -> None:
@@ -110,6 +121,29 @@ def test_what_a_bad_block_spoiled_is_told_and_costs_no_other_commit(tmp_path: Pa
         assert reader.after(0, max_clicks=999) == [whole[0], *whole[2:]]
         assert reader.after(whole[0].end, max_clicks=999) == whole[2:]
         assert reader.damaged == whole[1].end - whole[0].end, "read twice, told once"
+
+
+def test_a_spoiled_length_takes_no_memory(tmp_path: Path) -> None:
+    whole, content = written(tmp_path, [ROW, ROW, ROW])
+    spoiled = bytearray(content)
+    spoiled[whole[0].end + 8 : whole[0].end + 12] = b"\xff" * 4
+    path = next_path(tmp_path)
+    path.write_bytes(spoiled)
+    tracemalloc.start()
+    try:
+        with reading(path, left=True) as reader:
+            assert reader.after(0, max_clicks=999) == [whole[0], whole[2]]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_copy_that_a_person_made_stops_no_start(tmp_path: Path) -> None:
+    (tmp_path / "journal-000002.log").touch()
+    for name in ("journal-000007-copy.log", "journal-000008.old.damaged", "journal-.log"):
+        (tmp_path / name).touch()
+    assert next_path(tmp_path).name == "journal-000009.log"
+    assert [path.name for path in journals(tmp_path)] == ["journal-000002.log"]
 
 
 def test_a_disk_that_cannot_be_read_costs_no_descriptor(tmp_path: Path) -> None:
