@@ -44,7 +44,7 @@ async def test_a_click_has_the_country_of_whom_the_proxy_speaks_for(
     url: str, tmp_path: Path
 ) -> None:
     path = database(tmp_path / "c.mmdb")
-    link = await make_link(url, "spring")
+    await make_link(url, "spring")
     async with connected(url) as connection:
         await connection.execute("UPDATE programs SET keeps_network = true")
     async with running_road(tmp_path / "data", url, maxmind_db=path, **PROXIED) as road:
@@ -54,7 +54,6 @@ async def test_a_click_has_the_country_of_whom_the_proxy_speaks_for(
             told = {"X-Forwarded-For": address} | headers
             await road.get(f"/r/spring?sub1={name}", headers=told)
         written = b"".join(one.read_bytes() for one in journals(road.folder))
-        assert all(f"sub1={name}".encode() in written for name in EXPECTED), link
         await drained(url, len(EXPECTED))
         assert await countries_in(url) == {n: one[2] for n, one in EXPECTED.items()}
         on_disk = written + b"".join(
@@ -62,6 +61,8 @@ async def test_a_click_has_the_country_of_whom_the_proxy_speaks_for(
         )
     for address in (GERMAN, JAPANESE):
         packed = ip_address(address).packed
+        # What the program keeps of it: these are the clicks.
+        assert packed[:3] in written
         # Four bytes may stand in 17 MB of digests by chance; in the clicks' journal they mustn't.
         assert packed not in written
         assert not [name for name, one in spellings(address) if one.encode() in on_disk]
