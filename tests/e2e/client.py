@@ -188,6 +188,12 @@ def until(holds: Callable[[], bool], otherwise: str, within_s: float = DECIDED_S
     return time.monotonic() - began
 
 
+def metric(port: int, name: str) -> float:
+    """The sum over all processes that /metrics tells. name: or how its lines begin."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
 def command(
     service: Service, *arguments: str, within_s: float = 60, **environment: str
 ) -> tuple[int, str]:

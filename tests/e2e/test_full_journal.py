@@ -9,7 +9,7 @@ import httpx
 
 from app.core.click_token import verify
 from app.secret_keys import SecretKeys
-from tests.e2e.client import GIVEN, SECRET_KEYS
+from tests.e2e.client import GIVEN, SECRET_KEYS, metric
 from tests.redirect.making import BROWSER, clicks_in, gate_to, make_link
 from tests.service import Service, free_port, serve
 
@@ -30,24 +30,24 @@ async def test_visitors_are_sent_on_past_the_budget_and_recorded_once_there_is_r
             "FINDERFEE_METRICS_PORT": str(metrics),
         }
         with serve(tmp_path / "data", "--role", "redirect", environment=given) as service:
-            await until_ready(http, service)
+            await ready(service)
             recorded = {await opened(http, service)}
             await gate.shut()
-            while await readiness(http, service) == 200:
+            while not times_full(service):
                 recorded.add(await opened(http, service))
                 assert len(recorded) < BUDGET / 100
-            before = await unrecorded(http, metrics)
+            before = unrecorded(metrics)
             sent_on = {await opened(http, service) for _ in range(WHILE_FULL)}
-            assert await readiness(http, service) == 503
-            assert await unrecorded(http, metrics) == before + WHILE_FULL
-            assert service.log.read_text().count('"journal.full"') == 1
+            assert service.get("/readyz/redirect") == 503
+            assert unrecorded(metrics) == before + WHILE_FULL
+            assert times_full(service) == 1
 
             await gate.open()
-            await until_ready(http, service)
+            await ready(service)
             after = {await opened(http, service) for _ in range(WHILE_FULL)}
             # A machine too slow to commit within a second tells of it, too.
             slow = '"journal.overdue"' in service.log.read_text()
-            assert slow or await unrecorded(http, metrics) == before + WHILE_FULL
+            assert slow or unrecorded(metrics) == before + WHILE_FULL
             async with asyncio.timeout(20):
                 while not after <= (stored := await stored_in(fresh_database_url)):
                     await asyncio.sleep(0.1)
@@ -55,6 +55,19 @@ async def test_visitors_are_sent_on_past_the_budget_and_recorded_once_there_is_r
     assert stored <= told
     assert not stored & sent_on
     assert len(recorded - stored) <= before
+
+
+async def ready(service: Service) -> None:
+    """In a thread: the way to Postgres is this one's."""
+    await asyncio.to_thread(service.ready, "redirect")
+
+
+def times_full(service: Service) -> int:
+    return service.log.read_text().count('"journal.full"')
+
+
+def unrecorded(port: int) -> float:
+    return metric(port, "finderfee_clicks_unrecorded_total")
 
 
 async def opened(http: httpx.AsyncClient, service: Service) -> UUID:
@@ -66,27 +79,6 @@ async def opened(http: httpx.AsyncClient, service: Service) -> UUID:
     token = verify(text, KEYS)
     assert token is not None
     return token.click_id
-
-
-async def readiness(http: httpx.AsyncClient, service: Service) -> int:
-    """0: nothing listens yet."""
-    try:
-        return (await http.get(f"{service.url}/readyz/redirect")).status_code
-    except httpx.TransportError:
-        return 0
-
-
-async def until_ready(http: httpx.AsyncClient, service: Service) -> None:
-    async with asyncio.timeout(30):
-        while await readiness(http, service) != 200:
-            await asyncio.sleep(0.05)
-
-
-async def unrecorded(http: httpx.AsyncClient, port: int) -> int:
-    """As /metrics tells it."""
-    name = "finderfee_clicks_unrecorded_total"
-    text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-    return sum(int(float(line.split()[-1])) for line in text.splitlines() if line.startswith(name))
 
 
 async def stored_in(url: str) -> set[UUID]:

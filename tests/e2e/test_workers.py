@@ -13,7 +13,7 @@ import pytest
 
 from app.core.click_token import verify
 from app.secret_keys import SecretKeys
-from tests.e2e.client import GIVEN, SECRET_KEYS, open_shop, until
+from tests.e2e.client import GIVEN, SECRET_KEYS, metric, open_shop, until
 from tests.service import Service, free_port, serve
 
 CLICKS = 30
@@ -167,9 +167,3 @@ async def drained(url: str, count: float) -> set[object]:
     finally:
         await connection.close()
     pytest.fail(f"{len(ids)} of {count} clicks were drained")
-
-
-def metric(port: int, name: str) -> float:
-    """The sum over all processes that /metrics tells."""
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
-    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
