@@ -62,10 +62,11 @@ def catch_up(folder: Path) -> None:
 async def keep_tidy(directory: Directory, folder: Path) -> None:
     """Every 10 s, until something fails: leave nothing of what was erased on this node's disk."""
     while True:
-        await directory.settle()
         await asyncio.to_thread(note_life, folder)
         if directory.usable:
             await asyncio.to_thread(remove_left, folder)
+        # Last, since it fails on a full disk, where dead ones' replicas are what makes room.
+        await directory.settle()
         await asyncio.sleep(TIDY_S)
 
 

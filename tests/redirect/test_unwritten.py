@@ -1,15 +1,21 @@
 """A replica that can't be written keeps nobody from following: memory goes before it."""
 
+import os
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from app.redirect.directory import Directory
+from app.redirect.folders import claim_folder, release_folder
 from app.redirect.metrics import FAILURES
 from app.redirect.replica import Position
+from app.redirect.siblings import LEFT_S, REPLICA, keep_tidy
 from app.redirect.unwritten import TooMuchUnwrittenError
 from tests.redirect.making import connected, make_link, moved, running_road, target_of, until
 from tests.redirect.test_directory import ended
+from tests.redirect.test_siblings import left_in
 from tests.redirect.test_target import PROGRAM, row
 
 
@@ -94,3 +100,21 @@ async def test_on_a_full_disk_what_waits_is_bounded(
     assert directory.position == at._replace(number=2)
     assert not directory._unwritten._links
     directory.close()
+
+
+async def test_on_a_disk_too_full_to_tidy_the_own_replica_dead_ones_still_go(
+    tmp_path: Path,
+) -> None:
+    """They are what makes room."""
+    own = claim_folder(tmp_path)
+    left = left_in(tmp_path / "web-7", number=1)
+    ago = time.time() - LEFT_S - 1
+    os.utime(left.parent / "lock", (ago, ago))
+    directory = Directory(own / REPLICA, size=10)
+    await directory.end_copy(Position("here:1", 1, 1), {})
+    directory._replica._writer.close()
+    with pytest.raises(sqlite3.Error):
+        await keep_tidy(directory, own)
+    assert not left.exists()
+    directory.close()
+    release_folder(own)
