@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from hashlib import blake2b
 from time import time
 from typing import TYPE_CHECKING, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -111,8 +112,9 @@ class ClickStore:
             await self._quarantine(UUID(bytes=row.click), _as_json(row), error)
 
     async def put_aside(self, rows: bytes, error: ValueError) -> None:
-        """Keep a commit whose rows can't even be told apart."""
-        await self._quarantine(uuid4(), rows, error)
+        """Keep a commit whose rows can't even be told apart; by a digest, as it may come again."""
+        digest = UUID(bytes=blake2b(rows, digest_size=16).digest())
+        await self._quarantine(digest, rows, error)
 
     async def _insert(self, rows: Sequence[Row]) -> None:
         agents = await self._agents.fields(self._connection, set(map(agent_of, rows)))

@@ -143,7 +143,8 @@ async def test_a_bad_row_is_put_aside_and_all_others_are_stored(url: str) -> Non
     bad = [row(link=poison)._replace(referrer=b"https://a.example/b?c=d"), row(link=poison)]
     async with store(url) as clicks:
         await clicks.store([*rows[:30], bad[0], *rows[30:], bad[1]])
-        await clicks.put_aside(b"not rows at all", ValueError("a journal row is cut off"))
+        for _ in range(2):  # as after a crash
+            await clicks.put_aside(b"not rows at all", ValueError("a journal row is cut off"))
     assert {found["id"].bytes for found in await clicks_in(url)} == {one.click for one in rows}
     assert await counted_in(url) == 100
     async with connected(url) as connection:
