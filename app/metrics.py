@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from struct import error as StructError  # noqa: N812 (it is an exception's name)
 from threading import Lock
@@ -18,12 +18,13 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a private folder of our own is made in it)
 _ENDED: Final = "ended"
 """In place of a process' id: what all that are gone have counted."""
+_GAUGES: Final = "gauge_"
 _KEY_BYTES: Final = 64
 """What a value takes beside its key, and more."""
 _log: Final = structlog.get_logger()
@@ -61,14 +62,17 @@ class Metrics:
         a sum that falls would look like a restart to Prometheus.
         """
         with self._lock:
-            mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]
+            # Whoever clears shared memory away may have taken it; no process starts without it.
+            with suppress(OSError):
+                self.folder.mkdir(mode=0o700, exist_ok=True)
             for path in self.folder.glob(f"*_{pid}.db"):
                 try:
-                    self._add_up(path)
+                    if not path.name.startswith(_GAUGES):
+                        self._add_up(path)
                 except (OSError, StructError, RuntimeError, ValueError) as error:
                     # No room, or killed while it made the file, which the collector can't read.
                     _log.warning("metrics.dropped", file=path.name, error=repr(error))
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Give the memory back, once no child writes any more."""

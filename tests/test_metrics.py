@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ from prometheus_client import Counter, Gauge, Histogram
 Counter("sold", "Sold", ["where"]).labels({where!r}).inc(2)
 Histogram("took", "Took", buckets=(1, 5)).observe(3)
 Gauge("alive", "Alive", multiprocess_mode="livesum").set(1)
+Gauge("longest", "Longest", multiprocess_mode="max").set(1)
 print(__import__("os").getpid())
 """
 
@@ -55,7 +57,8 @@ def test_what_ended_processes_counted_stays_in_one_sum(tmp_path: Path) -> None:
     assert (before["sold_total", "here"], before["alive", ""]) == (4, 3)
     for pid in pids:
         kept.ended(pid)
-    assert told(kept) == {name: n for name, n in before.items() if name != ("alive", "")}
+    gauges = {("alive", ""), ("longest", "")}
+    assert told(kept) == {name: n for name, n in before.items() if name not in gauges}
     assert {path.name for path in kept.folder.iterdir()} == {
         *("counter_ended.db", "histogram_ended.db")
     }
@@ -71,6 +74,18 @@ def test_a_file_that_its_process_did_not_finish_is_dropped(tmp_path: Path) -> No
     (kept.folder / "counter_8.db").write_bytes(b"\x40" + bytes(7) + b"\xff" * 60)
     kept.ended(7)
     kept.ended(8)
+    assert told(kept)["sold_total", "here"] == 2
+    kept.remove()
+
+
+def test_a_folder_that_somebody_cleared_away_stops_no_start(tmp_path: Path) -> None:
+    """As logind does of `/dev/shm` when its user logs out."""
+    kept = Metrics(tmp_path / "metrics")
+    ended = counting(kept.folder, "here")
+    shutil.rmtree(kept.folder)
+    assert told(kept) == {}
+    kept.ended(ended)
+    counting(kept.folder, "here")
     assert told(kept)["sold_total", "here"] == 2
     kept.remove()
 
