@@ -1,6 +1,8 @@
 """Codes that this machine does not know are asked of Postgres: together, bounded, remembered."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -18,15 +20,11 @@ def url(fresh_database_url: str) -> str:
 
 async def test_codes_the_replica_lacks_are_asked_together(url: str, tmp_path: Path) -> None:
     """Before the first copy has ended nothing is here, and everything is answered."""
-    directory = Directory(tmp_path / "links.sqlite", size=10)
     for number in range(20):
         await make_link(url, f"code{number}")
-    async with asyncio.TaskGroup() as group:
-        answering = group.create_task(answering_on(directory, url))
+    async with asking(tmp_path, url) as directory:
         found = await asyncio.gather(*(directory.ask("", f"code{n}") for n in range(25)))
         assert [target is not None for target in found] == [True] * 20 + [False] * 5
-        answering.cancel()
-    directory.close()
 
 
 async def test_what_was_answered_before_the_first_copy_has_ended_is_not_kept(
@@ -34,16 +32,12 @@ async def test_what_was_answered_before_the_first_copy_has_ended_is_not_kept(
 ) -> None:
     """Nobody tells of changes then, and the copy may take long, or never end on a full disk."""
     await make_link(url, "spring")
-    directory = Directory(tmp_path / "links.sqlite", size=10)
-    async with asyncio.TaskGroup() as group:
-        answering = group.create_task(answering_on(directory, url))
+    async with asking(tmp_path, url) as directory:
         assert await directory.ask("", "spring") is not None
         async with connected(url) as connection:
             await connection.execute("UPDATE links SET archived_at = now()")
         target = directory.find("", "spring") or await directory.ask("", "spring")
         assert target is not None and target.expires_at == 0
-        answering.cancel()
-    directory.close()
 
 
 async def test_a_visitor_who_hangs_up_takes_no_answer_from_others(url: str, tmp_path: Path) -> None:
@@ -86,14 +80,9 @@ async def test_a_restart_of_postgres_is_not_noticed_by_who_asks_after_it(
 
 
 async def test_nobody_answering_is_unavailable_within_bounds(tmp_path: Path) -> None:
-    directory = Directory(tmp_path / "links.sqlite", size=10)
-    async with asyncio.TaskGroup() as group:
-        answering = group.create_task(answering_on(directory, "postgresql://x@127.0.0.1:1/x"))
-        asked = [group.create_task(refused(directory, f"c{n}")) for n in range(2_000)]
+    async with asking(tmp_path, "postgresql://x@127.0.0.1:1/x") as directory:
         async with asyncio.timeout(5):
-            assert all([await one for one in asked])
-        answering.cancel()
-    directory.close()
+            assert all(await asyncio.gather(*(refused(directory, f"c{n}") for n in range(2_000))))
 
 
 async def test_a_code_of_another_host_is_asked_for_once(url: str, tmp_path: Path) -> None:
@@ -157,19 +146,26 @@ async def test_a_host_that_can_not_be_is_one_without_links(
     host: str, url: str, tmp_path: Path
 ) -> None:
     await make_link(url, "spring")
-    directory = Directory(tmp_path / "links.sqlite", size=10)
-    async with asyncio.TaskGroup() as group:
-        answering = group.create_task(answering_on(directory, url))
+    async with asking(tmp_path, url) as directory:
         assert await directory.ask(host, "spring") is not None
         assert await directory.ask(host, "unknown") is None
-        answering.cancel()
-    directory.close()
 
 
 async def follows(road: Running, path: str, headers: dict[str, str]) -> None:
     async with asyncio.timeout(5):
         while (await road.get(path, headers=headers)).status_code != 302:
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def asking(folder: Path, url: str) -> AsyncIterator[Directory]:
+    """A directory that is told of nothing: all that it knows it has asked for."""
+    directory = Directory(folder / "links.sqlite", size=10)
+    async with asyncio.TaskGroup() as group:
+        answering = group.create_task(answering_on(directory, url))
+        yield directory
+        answering.cancel()
+    directory.close()
 
 
 async def answering_on(directory: Directory, url: str) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from app.redirect.directory import Directory
 from tests.redirect.making import (
     Running,
     clicks_in,
@@ -17,6 +16,7 @@ from tests.redirect.making import (
     running_road,
     until,
 )
+from tests.redirect.test_asking import asking
 
 
 @pytest.fixture
@@ -142,14 +142,10 @@ async def test_a_domain_that_is_given_back_is_a_host_like_others(url: str, tmp_p
 
 async def test_domains_are_known_before_the_first_copy_has_ended(url: str, tmp_path: Path) -> None:
     await make_link(url, "theirs")
-    directory = Directory(tmp_path / "links.sqlite", size=10)
-    directory.know_fallbacks({"": None, "go.a.example": None})
-    async with asyncio.TaskGroup() as group:
-        answering = group.create_task(directory.answer(url))
+    async with asking(tmp_path, url) as directory:
+        directory.know_fallbacks({"": None, "go.a.example": None})
         assert await directory.ask("b.example", "theirs") is not None
         assert await directory.ask("go.a.example", "theirs") is None
-        answering.cancel()
-    directory.close()
 
 
 _OF = "id = (SELECT workspace_id FROM links WHERE id = $1)"
