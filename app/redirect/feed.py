@@ -59,7 +59,8 @@ _PROGRAMS: Final = f"SELECT {PROGRAM_COLUMNS} FROM programs WHERE id = ANY($1)"
 # Not joined by OR: with one gap to ask for, that read the whole table.
 _CHANGES: Final = f"""
     (SELECT number, link_id FROM link_changes WHERE number > $1 ORDER BY number LIMIT {_PAGE})
-    UNION ALL SELECT number, link_id FROM link_changes WHERE number = ANY($2)
+    UNION ALL
+    (SELECT number, link_id FROM link_changes WHERE number = ANY($2) ORDER BY number LIMIT {_PAGE})
 """
 _LATEST: Final = f"""
     SELECT number, link_id FROM link_changes WHERE number > $1 ORDER BY number DESC LIMIT {_AHEAD}
@@ -167,14 +168,16 @@ class _Follower:
         if UNLISTED in settled or self._directory.damaged:
             return await self._copy(await self._source()), False
         changes = await self._connection.fetch(_CHANGES, at.number, self._gaps.numbers())
+        more = len(changes) >= _PAGE
         numbers = sorted(change["number"] for change in changes)
-        self._gaps.remove((*numbers, *settled))
+        self._gaps.remove(numbers)
+        if not more:  # of those that are filled all came by now
+            self._gaps.remove(settled)
         self._gaps.add_between(at.number, numbers)
         after = at._replace(number=max([at.number, *numbers[-1:]]), gaps=self._gaps.numbers())
         # Also if nothing is new, but the replica could not be written before.
         if after != self._directory.position:
             await self._apply({change["link_id"] for change in changes}, after)
-        more = len(changes) >= _PAGE
         if more:
             await self._take_latest(after)
         return after, more

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.redirect.directory import Directory
 from app.redirect.gaps import UNLISTED
 from app.redirect.replica import Replica
 from tests.redirect.making import connected, held_change, make_link, moved, running_road, until
@@ -130,6 +131,38 @@ async def test_a_late_commit_of_more_changes_than_are_listed_is_not_missed(
         await until(lambda: road.road.directory.position.gaps == ())  # type: ignore[union-attr]
         # The copy dropped nobody's program.
         assert (await road.get("/r/slow3")).status_code == 302
+
+
+async def test_a_late_commit_of_many_changes_is_taken_page_by_page(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redirects wait while a page is made ready."""
+    await make_link(url, "first")
+    copies = (
+        "INSERT INTO links (id, workspace_id, program_id, partner_id, host, code, destination,"
+        " click_parameter, is_default, subs)"
+        " SELECT gen_random_uuid(), workspace_id, program_id, partner_id, host, 'late' || n,"
+        " destination, 'unread', false, '{}' FROM links, generate_series(1, 1300) AS n"
+    )
+    pages: list[int] = []
+    apply = Directory.apply
+
+    async def counted(directory: Directory, links: Any, *rest: Any) -> None:
+        pages.append(len(links))
+        await apply(directory, links, *rest)
+
+    monkeypatch.setattr(Directory, "apply", counted)
+    async with running_road(tmp_path, url) as road, connected(url) as connection:
+        await road.ready()
+        held = connection.transaction()
+        await held.start()
+        await connection.execute(copies)
+        await make_link(url, "quick")
+        await road.knows("quick")
+        await held.commit()
+        await road.knows(*(f"late{number}" for number in range(1, 1_301)))
+        await until(lambda: road.road.directory.position.gaps == ())  # type: ignore[union-attr]
+    assert max(pages) <= 1_000
 
 
 async def rolled_back(connection: Any) -> None:
