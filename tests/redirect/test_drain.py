@@ -39,6 +39,13 @@ def row(click: UUID | None = None, agent: bytes = b"Mozilla", link: UUID = LINK)
     return JournalRow(1, (click or uuid7()).bytes, link.bytes, agent, b"https://blog.example/")
 
 
+def leave(folder: Path, clicks: int = 1) -> None:
+    """A journal of one commit, as an ended process leaves it."""
+    file = JournalFile(next_path(folder))
+    file.append(b"".join(pack(row()) for _ in range(clicks)), clicks)
+    file.close()
+
+
 async def test_rows_that_come_again_are_stored_and_counted_once(url: str) -> None:
     rows = [row() for _ in range(10)]
     async with store(url) as clicks:
@@ -187,9 +194,7 @@ async def test_drains_that_meet_do_not_deadlock(url: str) -> None:
 
 async def test_a_process_takes_up_its_own_earlier_journals(url: str, tmp_path: Path) -> None:
     folder = claim_folder(tmp_path)
-    file = JournalFile(next_path(folder))
-    file.append(pack(row()), 1)
-    file.close()
+    leave(folder)
     release_folder(folder)
     await make_link(url, "spring")
     async with running_road(tmp_path, url) as road:

@@ -11,7 +11,7 @@ from app.redirect.folders import claim_folder, release_folder
 from app.redirect.journal_file import JournalFile, next_path
 from app.redirect.journal_rows import pack
 from tests.redirect.making import clicks_in, connected, counted_in, drained, running_road, until
-from tests.redirect.test_drain import row
+from tests.redirect.test_drain import leave, row
 
 WAITING = """
     SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
@@ -46,9 +46,7 @@ async def test_a_folder_without_journals_stays_free_while_others_are_emptied(
     url: str, tmp_path: Path
 ) -> None:
     folder, empty = claim_folder(tmp_path), claim_folder(tmp_path)
-    file = JournalFile(next_path(folder))
-    file.append(pack(row()), 1)
-    file.close()
+    leave(folder)
     for one in (folder, empty):
         release_folder(one)
     database = Database(url)
@@ -74,9 +72,7 @@ async def test_a_living_process_takes_up_what_another_leaves_meanwhile(
         await road.ready()
         assert road.folder != other
         other.mkdir()
-        file = JournalFile(next_path(other))
-        file.append(pack(row()) + pack(row()), 2)
-        file.close()
+        leave(other, 2)
         await drained(url, 2)
         await until(lambda: list(other.glob("journal*")) == [])
     assert await counted_in(url) == 2
@@ -86,9 +82,7 @@ async def test_an_unreadable_journal_stays_and_stops_no_other(url: str, tmp_path
     folder = claim_folder(tmp_path)
     broken = next_path(folder)
     broken.write_bytes(b"no journal at all" * 500)
-    file = JournalFile(next_path(folder))
-    file.append(pack(row()), 1)
-    file.close()
+    leave(folder)
     release_folder(folder)
     database = Database(url)
     assert await drain_orphans(tmp_path, database) == 1
