@@ -226,7 +226,7 @@ async def test_a_new_connection_goes_on_where_the_last_one_was(url: str, tmp_pat
             for _ in range(5):
                 await road.get("/r/spring")
             await until(partial(drained_is, before + clicks))
-            await connection.execute(
+            assert await connection.fetch(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND application_name = 'finderfee redirect'"
             )
