@@ -93,6 +93,8 @@ class Replica:
             self._writer = open_file(address)
         self._reader = connect(address)
         self._reader.execute("PRAGMA query_only = 1")
+        # In memory both share their pages, and readers would be refused while something is written.
+        self._reader.execute("PRAGMA read_uncommitted = 1")
         self._note(self.position())
 
     def find(self, host: str, code: str) -> LinkRow | None:

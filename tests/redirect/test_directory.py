@@ -199,6 +199,16 @@ def test_a_replica_that_the_disk_keeps_back_stays_for_the_next_start(tmp_path: P
     again.close()
 
 
+def test_a_replica_in_memory_is_read_while_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "links.sqlite").mkdir()
+    replica = Replica(tmp_path / "links.sqlite")
+    replica.apply([row(code="a")], [], Position("here:1", 1, 1))
+    with replica._transaction() as writer:
+        writer.execute("UPDATE links SET asset = 'new'")
+        assert replica.find("", "a") is not None
+    replica.close()
+
+
 def test_codes_may_change_hands(tmp_path: Path) -> None:
     replica = Replica(tmp_path / "links.sqlite")
     first, second = row(id=b"1" * 16, code="a"), row(id=b"2" * 16, code="b")
