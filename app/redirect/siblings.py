@@ -134,7 +134,6 @@ def _take(path: Path, folder: Path, own: Position | None) -> bool:
         _put(taken, folder / REPLICA)
     finally:
         _forget_unfinished(folder)
-    standing.note(folder / REPLICA, VERSION, at.source, at.number)
     log.info(
         "replica.taken",
         folder=path.parent.name,
