@@ -23,6 +23,7 @@ _HEAD: Final = Struct("<4sIIIQ")
 """Mark, checksum of all that follows it, bytes of the rows, clicks, forgotten up to."""
 _CHECKED_FROM: Final = 8
 _AHEAD: Final = 1 << 18
+_BLOCK: Final = 4_096
 _NAME: Final = re.compile(r"journal-\d+\.(log|sqlite)")
 _NUMBER: Final = re.compile(r"journal-(\d+)")
 
@@ -118,6 +119,8 @@ class JournalReader:
         self._left = left
         self._skipped: dict[int, int] = {}
         """Where damage begins → where the next whole record does."""
+        self._refused: set[int] = set()
+        """Where the blocks are that the disk can't read."""
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -132,8 +135,9 @@ class JournalReader:
 
     @property
     def damaged(self) -> int:
-        """How many bytes were skipped."""
-        return sum(intact - at for at, intact in self._skipped.items())
+        """About how many bytes were skipped, or could not be read."""
+        skipped = sum(intact - at for at, intact in self._skipped.items())
+        return max(skipped, len(self._refused) * _BLOCK)
 
     def after(self, end: int, *, max_clicks: int) -> list[Commit]:
         """The next commits in order, one at least if there is any. end: of the last one, or 0."""
@@ -168,7 +172,7 @@ class JournalReader:
         """Empty: not yet, or never, since its maker came no further than the file's name."""
         head = self._read(0, FIRST)
         if len(head) < FIRST or not any(head):
-            if self._left and self._read(FIRST, self._size()).strip(b"\x00"):
+            if self._left and (self._read(FIRST, self._size()).strip(b"\x00") or self._refused):
                 raise JournalError("its head is gone")
             return b""
         if not head.startswith(_MAGIC):
@@ -220,7 +224,23 @@ class JournalReader:
         try:
             return os.pread(self._descriptor, size, at)
         except OSError as error:
+            if self._left:
+                return self._read_around(at, min(at + size, self._size()))
             raise JournalError(str(error)) from error
+
+    def _read_around(self, at: int, end: int) -> bytes:
+        """Block by block, with zeros for those that the disk can't read."""
+        found = []
+        for block in range(at - at % _BLOCK, end, _BLOCK):
+            first, after = max(at, block), min(block + _BLOCK, end)
+            piece = bytes(after - first)
+            if block not in self._refused:
+                try:
+                    piece = os.pread(self._descriptor, after - first, first)
+                except OSError:
+                    self._refused.add(block)
+            found.append(piece)
+        return b"".join(found)
 
 
 def _record(rows: bytes, clicks: int, forgotten_to: int, salt: bytes) -> bytes:

@@ -1,7 +1,10 @@
+import errno
+import os
 import sqlite3
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.redirect.journal_file import (
+    FIRST,
     Commit,
     JournalError,
     JournalFile,
@@ -121,6 +125,50 @@ def test_what_a_bad_block_spoiled_is_told_and_costs_no_other_commit(tmp_path: Pa
         assert reader.after(0, max_clicks=999) == [whole[0], *whole[2:]]
         assert reader.after(whole[0].end, max_clicks=999) == whole[2:]
         assert reader.damaged == whole[1].end - whole[0].end, "read twice, told once"
+
+
+@pytest.mark.parametrize("bad", [1, 2, 3], ids=["middle", "end", "zeros behind"])
+def test_a_block_that_the_disk_refuses_is_told_and_costs_no_other_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: int
+) -> None:
+    whole, content = written(tmp_path, [ROW, ROW * 80, ROW, ROW * 80, ROW])
+    refused = bad * 4_096
+    path = next_path(tmp_path)
+    path.write_bytes(content)
+    refusing(monkeypatch, refused)
+    spoiled = {
+        commit
+        for before, commit in pairwise([Commit(FIRST, 0, b""), *whole])
+        if before.end < refused + 4_096 and commit.end > refused
+    }
+    assert len(spoiled) == {1: 3, 2: 2, 3: 0}[bad]
+    with reading(path, left=True) as reader:
+        found = reader.after(reader.forgotten_to(), max_clicks=999)
+        assert found == [commit for commit in whole if commit not in spoiled]
+        assert reader.damaged
+
+
+def test_a_head_that_the_disk_refuses_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, content = written(tmp_path, [ROW])
+    path = next_path(tmp_path)
+    path.write_bytes(content)
+    refusing(monkeypatch, 0)
+    with pytest.raises(JournalError):
+        JournalReader(path, left=True)
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """A disk that can't read the block there."""
+    pread = os.pread
+
+    def read(descriptor: int, size: int, place: int) -> bytes:
+        if place < at + 4_096 and place + size > at:
+            raise OSError(errno.EIO, "a bad block")
+        return pread(descriptor, size, place)
+
+    monkeypatch.setattr(os, "pread", read)
 
 
 def test_a_spoiled_length_takes_no_memory(tmp_path: Path) -> None:
