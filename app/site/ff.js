@@ -79,6 +79,8 @@
       if ((!given || isId(given)) && (given || "") != last) change();
     };
     each('a[href^="https://buy.stripe.com/"],a[data-finderfee][href]', (link) => {
+      // What is no page's address can't be read as one, and must not keep the rest from its ids.
+      if (!link.host) return;
       const name = "client_reference_id";
       const url = new URL(link.href);
       const query = url.searchParams;

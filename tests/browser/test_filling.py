@@ -45,6 +45,13 @@ def test_stripe_gets_the_last_id_where_the_site_has_set_none(browser: Chrome, si
     assert attribute(browser, table, "client-reference-id") == "order-7"
 
 
+def test_a_link_to_nowhere_keeps_nothing_from_being_filled(browser: Chrome, site: Site) -> None:
+    site.body = '<a data-finderfee href="https://[">Pay</a>' + FORM + PAYMENTS
+    land(browser, site, 1)
+    assert click_ids(browser) == [token(1)]
+    assert attribute(browser, "stripe-buy-button", "client-reference-id") == token(1)
+
+
 def test_without_a_click_payments_stay_as_they_are(browser: Chrome, site: Site) -> None:
     site.body = PAYMENTS
     visit(browser, site)
