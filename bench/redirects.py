@@ -42,6 +42,7 @@ NGINX = "nginx, 302 and its access log"
 BARE = "bare ASGI 302, records nothing"
 INSERT = "FastAPI + SQLAlchemy, an INSERT per click"
 OURS = "Finderfee"
+ODD = "the same, odd requests among them"
 _OUTCOMES = ("redirected", "head", "prefetch")
 _RIVAL_TABLE = """
     CREATE TABLE rival_clicks (id uuid PRIMARY KEY, link_id uuid NOT NULL, agent text NOT NULL,
@@ -51,7 +52,7 @@ _RIVAL_TABLE = """
 
 @dataclass(frozen=True, slots=True)
 class Contenders:
-    """Their ports by name, and what they are loaded with."""
+    """Their ports by name, ours twice; folder: with both sets of requests."""
 
     ports: dict[str, int]
     folder: Path
@@ -62,19 +63,21 @@ class Contenders:
 
 async def main(database_url: str) -> None:
     """url: a migrated, empty database. Measures, checks that nothing was lost, and prints."""
-    requests = make_requests()
+    plain, odd = make_requests(odd=False), make_requests()
     with tempfile.TemporaryDirectory(prefix="ff-bench-") as name, ExitStack() as running:
         folder = Path(name)
-        requests.write(folder)
+        for requests, of in ((plain, OURS), (odd, ODD)):
+            _load_of(of, folder).mkdir()
+            requests.write(_load_of(of, folder))
         await _prepare(database_url)
         metrics = free_port()
         ports = _start(running, folder, database_url, metrics)
         contenders = Contenders(ports, folder, database_url, metrics)
-        warm = [_turn(contenders, name, seconds=2, seed=0) for name in ports]
-        rounds, found = await _measure(contenders, warm[-1].requests)
+        warm = {name: _turn(contenders, name, seconds=2, seed=0) for name in ports}
+        rounds, found = await _measure(contenders, warm[OURS].requests + warm[ODD].requests)
         print(compared("redirects", OURS, rounds))
         print(f"\n{found}")
-        await _check_each(contenders, requests)
+        await _check_each(contenders, odd)
 
 
 async def _prepare(database_url: str) -> None:
@@ -102,7 +105,7 @@ def _start(running: ExitStack, folder: Path, database_url: str, metrics: int) ->
         "FINDERFEE_METRICS_PORT": str(metrics),
     }
     ours = serve(folder / "ours" / "data", "--role", "redirect", environment=settings)
-    ports[OURS] = running.enter_context(ours).port
+    ports[OURS] = ports[ODD] = running.enter_context(ours).port
     for port in ports.values():
         _wait_for(port)
     return ports
@@ -136,9 +139,13 @@ def _wait_for(port: int) -> None:
 
 
 def _turn(contenders: Contenders, name: str, *, seconds: int, seed: int) -> Round:
-    """Only ours refuses: what is fetched ahead gets a page, and counts as no redirect."""
-    port, ours = contenders.ports[name], name == OURS
-    return wrk.load(port, contenders.folder, seconds=seconds, seed=seed, refuses=ours)
+    """What is fetched ahead gets a page of ours, and counts as no redirect."""
+    port, load = contenders.ports[name], _load_of(name, contenders.folder)
+    return wrk.load(port, load, seconds=seconds, seed=seed, refuses=name == ODD)
+
+
+def _load_of(name: str, folder: Path) -> Path:
+    return folder / ("odd" if name == ODD else "plain")
 
 
 async def _measure(contenders: Contenders, warm: int) -> tuple[dict[str, list[Round]], str]:
@@ -160,7 +167,7 @@ async def _measure(contenders: Contenders, warm: int) -> tuple[dict[str, list[Ro
             os.sync()
             one = _turn(contenders, name, seconds=SECONDS, seed=number + 1)
             rounds[name].append(one)
-            if name == OURS:
+            if name in (OURS, ODD):
                 answered += one.requests
                 await clicks.drained(url, least=before + answered)
     stored = await clicks.drained(url) - before
@@ -168,11 +175,11 @@ async def _measure(contenders: Contenders, warm: int) -> tuple[dict[str, list[Ro
     if stored != told:
         raise SystemExit(f"{told} answered by its own count, {stored} stored")
     # What a round's end cut off was answered, and wrk doesn't count it.
-    if not answered <= told <= answered + ROUNDS * wrk.CONNECTIONS:
+    if not answered <= told <= answered + 2 * ROUNDS * wrk.CONNECTIONS:
         raise SystemExit(f"{answered} answered by wrk's count, {told} by its own")
     if (total := await clicks.counted(url)) != before + stored:
         raise SystemExit(f"{before + stored} stored, {total} counted")
-    refused = sum(one.refused for one in rounds[OURS])
+    refused = sum(one.refused for one in rounds[ODD])
     found = (
         f"wrk had {answered:,} answers of ours, {refused:,} of them pages for what was fetched"
         f" ahead; ours counts {told:,} with those that the rounds' ends cut off, and as many"

@@ -67,7 +67,8 @@ def is_ahead(request: str) -> bool:
     return any(header in request for header in AHEAD)
 
 
-def make_requests() -> Requests:
+def make_requests(*, odd: bool = True) -> Requests:
+    """odd: whether some are fetched ahead, embedded, private, or come without a country."""
     chance = Random(3)
     # Zipf's law: the n-th code is opened 1/n as often as the first.
     weights = list(accumulate(1 / rank for rank in range(1, CODES + 1)))
@@ -75,19 +76,21 @@ def make_requests() -> Requests:
     agents = [agent_of(number) for number in range(AGENTS)]
     addresses = [address_of(number) for number in range(ADDRESSES)]
     return Requests(
-        [_target(chance, number) for number in opened],
+        [_target(chance, number, odd=odd) for number in opened],
         # Behind each address are several browsers.
         [
-            visitor_of(chance, addresses[n % ADDRESSES], agents[(n + n // ADDRESSES) % AGENTS])
+            visitor_of(
+                chance, addresses[n % ADDRESSES], agents[(n + n // ADDRESSES) % AGENTS], odd=odd
+            )
             for n in range(_VISITORS)
         ],
     )
 
 
-def _target(chance: Random, number: int) -> str:
+def _target(chance: Random, number: int, *, odd: bool) -> str:
     host = HOST if number % OWN_HOST_EVERY else OWN_HOST
     lines = [f"/r/code{number}{query_of(chance)} HTTP/1.1", f"Host: {host}"]
-    if chance.random() < _FETCHED_AHEAD:
+    if odd and chance.random() < _FETCHED_AHEAD:
         lines.append(chance.choice(AHEAD))
     return "\t".join(lines)
 
@@ -134,9 +137,13 @@ def visitor_of(
     *,
     sites: int = _SITES,
     unplaced: float = _UNPLACED,
+    odd: bool = True,
 ) -> str:
-    """sites: how many there are that they may come from. unplaced: share without a country."""
-    embedded = chance.random() < _EMBEDDED
+    """sites: how many there are that they may come from. unplaced: share without a country.
+
+    odd: as `make_requests`.
+    """
+    embedded = odd and chance.random() < _EMBEDDED
     lines = [
         f"User-Agent: {agent}",
         "Accept: text/html,application/xhtml+xml",
@@ -144,8 +151,8 @@ def visitor_of(
         f"Sec-Fetch-Dest: {chance.choice(('image', 'iframe')) if embedded else 'document'}",
         f"X-Forwarded-For: {address}",
     ]
-    if chance.random() >= unplaced:
+    if not odd or chance.random() >= unplaced:
         lines.append(f"CF-IPCountry: {chance.choice(COUNTRIES)}")
-    if chance.random() < _PRIVATE:
+    if odd and chance.random() < _PRIVATE:
         lines.append("Sec-GPC: 1")
     return "\t".join(lines)

@@ -77,6 +77,16 @@ def test_the_requests_are_the_mix_that_is_claimed() -> None:
     assert 0.89 < share(made.visitors, "CF-IPCountry") < 0.91
 
 
+def test_the_plain_ones_are_of_the_same_codes_browsers_and_parameters() -> None:
+    made = make_requests(odd=False)
+    assert len(different(made.visitors, "User-Agent")) == AGENTS
+    assert 0.19 < share(made.targets, "?") < 0.21
+    assert 0.15 < share(made.targets, OWN_HOST) < 0.3
+    assert not any(is_ahead(target) for target in made.targets)
+    for header, of_all in (("Sec-Fetch-Dest: document", 1), ("CF-IPCountry", 1), ("Sec-GPC", 0)):
+        assert share(made.visitors, header) == of_all
+
+
 def test_what_our_own_client_draws_has_heads_too() -> None:
     made, chance = make_requests(), Random(1)
     drawn = [made.draw(chance) for _ in range(20_000)]
