@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +37,10 @@ def claim_folder(data_dir: Path) -> Path:
         descriptor = _lock(folder)
         if descriptor is not None:
             _held[folder] = descriptor
-            # A journal's name is durable only once its folder's is.
-            sync(data_dir)
+            # A journal's name is durable only once its folder's is. A disk that refuses will
+            # refuse the journal, too, and visitors are sent on all the same.
+            with suppress(OSError):
+                sync(data_dir)
             note_life(folder)
             return folder
     raise RuntimeError(f"{_MAX_FOLDERS} processes share {data_dir}")

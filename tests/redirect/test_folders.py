@@ -61,6 +61,18 @@ def test_a_new_folders_name_is_durable_before_a_journal_is_in_it(
     assert synced == [tmp_path]
 
 
+def test_a_disk_whose_syncs_fail_still_has_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    folder = claim_folder(tmp_path)
+    assert folder.name == "web-1"
+    release_folder(folder)
+
+
 @pytest.mark.parametrize("kind", ["nfs4", "nfs", "cifs", "smb3", "fuse.sshfs", "9p", "ceph"])
 def test_network_file_systems_are_refused(kind: str, tmp_path: Path) -> None:
     folder = tmp_path / "with space" / "below"
