@@ -37,7 +37,7 @@ def written(journal: Journal, token: ClickToken) -> list[JournalRow]:
     reader = JournalReader(journal.path)
     commits = reader.after(0, max_clicks=10**6)
     reader.close()
-    rows = [row for commit in commits for row in unpack(commit.rows)]
+    rows = [JournalRow._make(row) for commit in commits for row in unpack(commit.rows)]
     return [row for row in rows if row.click == token.click_id.bytes]
 
 
